@@ -1,0 +1,1 @@
+"""One command a claim; the reference is measured in the same run."""

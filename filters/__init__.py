@@ -1,0 +1,1 @@
+"""What may stay in the corpus: pure functions over Arrow batches."""

@@ -1,0 +1,112 @@
+"""The document's columns, and the one shape that every filter has."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+DOCUMENT_SCHEMA = pa.schema(
+    [
+        pa.field("doc_id", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("origin", pa.string(), nullable=False),
+        pa.field("title", pa.string()),
+        pa.field("text", pa.large_string(), nullable=False),
+        pa.field("license", pa.string()),
+        pa.field("url", pa.string()),
+        pa.field("date", pa.string()),
+        pa.field("dump", pa.string()),
+        pa.field("path", pa.string()),
+        pa.field("cited_urls", pa.list_(pa.string())),
+        pa.field("language", pa.string()),
+        pa.field("language_score", pa.float32()),
+        pa.field("perplexity", pa.float32()),
+        pa.field("reference_score", pa.float32()),
+    ]
+)
+"""One row a document; `docs/architecture.md` says who writes each column."""
+
+BATCH_DOCUMENTS = 1000
+BATCH_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class FilterResult:
+    """What a filter says of a batch: the same rows in the same order, and what is wrong with each.
+
+    `batch` has the text rewritten or columns added; `reason` is a string array, null where the document is kept;
+    `counts` holds whatever else is worth a number.
+    """
+
+    batch: pa.RecordBatch
+    reason: pa.StringArray
+    counts: Mapping[str, int]
+
+
+@runtime_checkable
+class Filter(Protocol):
+    """A frozen dataclass that judges documents: it drops no row and mutates no input."""
+
+    name: ClassVar[str]
+    reasons: ClassVar[tuple[str, ...]]
+
+    def apply(self, batch: pa.RecordBatch) -> FilterResult:
+        """Same rows in the same order; `reason` is null where the document is kept."""
+        ...
+
+
+def document_id(source: str, origin: str, text: str) -> str:
+    """32 hexadecimal digits that follow from the document's content and origin alone."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (source, origin, text):
+        encoded = part.encode("utf-8", "surrogatepass")
+        digest.update(len(encoded).to_bytes(8, "little") + encoded)
+    return digest.hexdigest()
+
+
+def document_batch(rows: Iterable[Mapping[str, Any]]) -> pa.RecordBatch:
+    """Rows with any of the document's columns, as one batch; what a row lacks is null."""
+    rows = list(rows)
+    columns = [pa.array([row.get(field.name) for row in rows], type=field.type) for field in DOCUMENT_SCHEMA]
+    return pa.RecordBatch.from_arrays(columns, schema=DOCUMENT_SCHEMA)
+
+
+def texts(batch: pa.RecordBatch) -> list[str]:
+    """The batch's texts as Python strings."""
+    values: list[str] = batch.column("text").to_pylist()
+    return values
+
+
+def text_bytes(batch: pa.RecordBatch) -> int:
+    """UTF-8 bytes of all the batch's texts."""
+    return pc.sum(pc.binary_length(batch.column("text"))).as_py() or 0
+
+
+def with_column(batch: pa.RecordBatch, name: str, values: Iterable[Any]) -> pa.RecordBatch:
+    """The batch with one of the document's columns replaced; the other columns' buffers are shared."""
+    field = DOCUMENT_SCHEMA.field(name)
+    array = values if isinstance(values, pa.Array) else pa.array(list(values), type=field.type)
+    return batch.set_column(batch.schema.get_field_index(name), field, array.cast(field.type))
+
+
+def reasons(values: Iterable[str | None]) -> pa.StringArray:
+    """An array of reasons, null where the document is kept."""
+    return pa.array(list(values), type=pa.string())
+
+
+def rebatch(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same rows in the same order in batches of at most BATCH_DOCUMENTS rows and about BATCH_BYTES of text."""
+    held: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in batches:
+        held.append(batch)
+        rows += batch.num_rows
+        size += text_bytes(batch)
+        if rows >= BATCH_DOCUMENTS or size >= BATCH_BYTES:
+            yield from pa.Table.from_batches(held).combine_chunks().to_batches(max_chunksize=BATCH_DOCUMENTS)
+            held, rows, size = [], 0, 0
+    if rows:
+        yield from pa.Table.from_batches(held).combine_chunks().to_batches(max_chunksize=BATCH_DOCUMENTS)

@@ -1,0 +1,29 @@
+"""Reads a model file once per process, however many threads and filters ask for it."""
+
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+Model = TypeVar("Model")
+
+_lock = threading.Lock()
+_loaded: dict[tuple[Callable[..., Any], str], Any] = {}
+
+
+def load_once(loader: Callable[[str], Model], path: str) -> Model:
+    """`loader(path)`, called once a process for each loader and path.
+
+    One lock for the whole process: `functools.cache` under eight threads loaded a model eight times.
+    """
+    with _lock:
+        key = (loader, path)
+        if key not in _loaded:
+            _loaded[key] = loader(path)
+        model: Model = _loaded[key]
+        return model
+
+
+def forget_models() -> None:
+    """Drop every loaded model, so that a changed file is read again."""
+    with _lock:
+        _loaded.clear()

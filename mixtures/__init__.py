@@ -1,0 +1,1 @@
+"""Which tokens, how often, and in what order."""

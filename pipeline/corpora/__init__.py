@@ -1,0 +1,1 @@
+"""One corpus a file: its raw format, and the rules it goes through."""

@@ -1,0 +1,94 @@
+"""What a corpus is to the pipeline: a reader of raw files, and the filters that its documents go through."""
+
+import io
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from filters.batch import BATCH_BYTES, BATCH_DOCUMENTS, Filter, document_batch, document_id
+
+QUARANTINED_BYTES = 4096
+"""How much of a broken record's raw bytes is kept to look at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawFile:
+    """One file of a raw dump. `name` is its path below the recipe's `inputs.root`, the same on every machine."""
+
+    name: str
+    size: int
+    opener: Callable[[], BinaryIO]
+    companions: Callable[[str], BinaryIO | None] = lambda _: None
+
+    def open(self) -> BinaryIO:
+        """A new binary stream from the start of the file; the caller closes it."""
+        return self.opener()
+
+    @classmethod
+    def of_bytes(cls, name: str, content: bytes) -> "RawFile":
+        """A file that lies in memory, for tests and for a prompt."""
+        return cls(name=name, size=len(content), opener=lambda: io.BytesIO(content))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawDocument:
+    """One record of a dump, before any rule. `key` says where in its file it lies (an offset, an id, a path)."""
+
+    key: str
+    text: str
+    title: str | None = None
+    license: str | None = None
+    url: str | None = None
+    date: str | None = None
+    dump: str | None = None
+    path: str | None = None
+    language: str | None = None
+    cited_urls: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadRecord:
+    """A record, member or rest of a file that could not be read: it is quarantined, and the reader goes on."""
+
+    key: str
+    reason: str
+    detail: str = ""
+    raw: bytes = b""
+    size: int = 0
+
+
+Record = RawDocument | BadRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corpus:
+    """A source: how its raw files are read and cleaned, and the stages that follow.
+
+    `read(file, settings)` yields a record or a bad record for each thing in the file, in file order, and raises only
+    on a bug. `filters(settings)` are the rules of stage `clean`. `bad_reasons` are all reasons of its bad records.
+    """
+
+    source: str
+    read: Callable[[RawFile, Any], Iterator[Record]]
+    filters: Callable[[Any], tuple[Filter, ...]]
+    bad_reasons: tuple[str, ...]
+    stages: tuple[str, ...] = ("clean",)
+
+
+def document_batches(source: str, file: RawFile, records: Iterable[RawDocument]) -> Iterator[pa.RecordBatch]:
+    """Documents in batches of at most a thousand rows and about 16 MiB of text."""
+    rows: list[dict[str, Any]] = []
+    size = 0
+    for record in records:
+        origin = f"{file.name}#{record.key}"
+        row = {name: getattr(record, name) for name in RawDocument.__dataclass_fields__ if name != "key"}
+        row["text"] = record.text.encode("utf-8", "replace").decode() if not record.text.isascii() else record.text
+        rows.append(row | {"doc_id": document_id(source, origin, record.text), "source": source, "origin": origin})
+        size += len(record.text)
+        if len(rows) >= BATCH_DOCUMENTS or size >= BATCH_BYTES:
+            yield document_batch(rows)
+            rows, size = [], 0
+    if rows:
+        yield document_batch(rows)

@@ -1,0 +1,31 @@
+"""Errors, named by what should happen next.
+
+    TokenmillError
+    ├── SettingError   a wrong setting: one line, exit code 2, nothing was done
+    ├── ShardError     one unit cannot be processed: quarantine it, go on, exit code 1 at the end
+    └── FatalError     the run cannot go on: one line, exit code 1, a rerun goes on from here
+"""
+
+
+class TokenmillError(Exception):
+    """The root of the errors that a user sees as one line."""
+
+
+class SettingError(TokenmillError):
+    """A wrong recipe, setting or command line, found before any work."""
+
+
+class ShardError(TokenmillError):
+    """One unit cannot be processed; the others can."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
+
+    def __reduce__(self) -> tuple[type["ShardError"], tuple[str, str]]:
+        return ShardError, (self.reason, self.detail)
+
+
+class FatalError(TokenmillError):
+    """The run cannot go on."""

@@ -1,0 +1,373 @@
+"""The recipe: the whole run as one TOML file, parsed into frozen, typed classes before any work.
+
+Defaults are LLaMA-1's where the paper gives a number; an open choice of the paper is a key of its own.
+"""
+
+import difflib
+import math
+import tomllib
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pipeline.errors import SettingError
+
+SOURCES = ("commoncrawl", "c4", "github", "wikipedia", "books", "arxiv", "stackexchange")
+WIKIPEDIA_LANGUAGES = tuple("bg ca cs da de en es fr hr hu it nl pl pt ro ru sl sr sv uk".split())
+
+Mode = Literal["intended", "faithful"]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0)]
+Texts = tuple[str, ...]
+
+
+class Section(BaseModel):
+    """A table of the recipe: an unknown key is refused, nothing changes after parsing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Inputs(Section):
+    """Where the raw dumps lie: glob patterns below `root`, a folder or an fsspec address."""
+
+    root: str = "dumps"
+    commoncrawl: Texts = ("commoncrawl/**/*.wet.gz", "commoncrawl/**/*.wet")
+    c4: Texts = ("c4/**/*.json.gz",)
+    github: Texts = ("github/**/*.tar.gz", "github/**/*.jsonl.gz", "github/**/*.parquet")
+    wikipedia: Texts = ("wikipedia/**/*.xml.bz2", "wikipedia/**/*.xml")
+    books: Texts = ("books/**/*.txt",)
+    arxiv: Texts = ("arxiv/**/*.tar",)
+    stackexchange: Texts = ("stackexchange/**/*.7z", "stackexchange/**/Posts.xml")
+
+
+class CommonCrawl(Section):
+    """CommonCrawl text (WET) through CCNet's steps (LLaMA section 2.1; Wenzek et al. 2019)."""
+
+    dumps: Texts = ()
+    min_chars: Count = 300
+    title_line: Literal["title", "text"] = "title"
+    max_record_bytes: Positive = 64 << 20
+
+
+class Dedup(Section):
+    """What counts as a duplicate, and how widely it is looked for."""
+
+    partitions: Positive = 16
+    block_files: Positive = 2000
+    min_chars_after: Count = 0
+    max_overlap: Fraction = 0.9
+    shingle_words: Positive = 9
+    shingle_sample: Positive = 64
+
+
+class Language(Section):
+    """fastText language identification over the whole document."""
+
+    model: str = ""
+    keep: Texts = ("en",)
+    min_score: Fraction = 0.5
+
+
+class LanguageModel(Section):
+    """The 5-gram model behind perplexity: two paths, or trained from Wikipedia where they are empty."""
+
+    arpa: str = ""
+    pieces: str = ""
+    language: str = "en"
+    order: Annotated[int, Field(ge=2, le=6)] = 5
+    vocabulary_size: Annotated[int, Field(ge=300)] = 65536
+    max_documents: Positive = 1_000_000
+    max_text_bytes: Positive = 4 << 30
+
+
+class Perplexity(Section):
+    """Which perplexity buckets stay; cut-offs are percentiles of a seeded sample scored by the model at hand."""
+
+    head_percentile: Annotated[float, Field(gt=0, lt=100)] = 30.0
+    middle_percentile: Annotated[float, Field(gt=0, lt=100)] = 60.0
+    head_cutoff: Annotated[float, Field(ge=0)] = 0.0
+    middle_cutoff: Annotated[float, Field(ge=0)] = 0.0
+    keep: tuple[Literal["head", "middle", "tail"], ...] = ("head", "middle")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.head_percentile >= self.middle_percentile:
+            raise ValueError(f"must be below middle_percentile = {self.middle_percentile}, got head_percentile = {self.head_percentile}")
+        if bool(self.head_cutoff) != bool(self.middle_cutoff):
+            raise ValueError("head_cutoff and middle_cutoff are set together or not at all")
+        return self
+
+
+class Reference(Section):
+    """The linear classifier "cited by Wikipedia" against random pages."""
+
+    model: str = ""
+    positives: Literal["cited", "articles"] = "cited"
+    min_chars: Count = 1000
+    max_documents: Positive = 300_000
+    min_score: Fraction = 0.25
+    dimension: Positive = 100
+    epochs: Positive = 5
+
+
+class C4(Section):
+    """C4 as published (Raffel et al. 2020)."""
+
+    variant: str = "en"
+
+
+class GitHub(Section):
+    """Public code under permissive licences (LLaMA section 2.1; thresholds: RedPajama, after The Stack)."""
+
+    licenses: Texts = ("MIT", "BSD-2-Clause", "BSD-3-Clause", "Apache-2.0")
+    max_line_chars: Positive = 1000
+    max_mean_line_chars: Positive = 100
+    min_alphanumeric_fraction: Fraction = 0.25
+    max_file_bytes: Positive = 1 << 20
+    extensions: Texts = tuple(
+        "asm bat cmd c h cs cpp hpp c++ h++ cc hh C H cmake css dockerfile f90 f f03 f08 f77 f95 for fpp go hs html java "
+        "js jl lua md markdown php php3 php4 php5 phps phpt pl pm pod perl ps1 psd1 psm1 py rb rs sql scala sh bash command "
+        "zsh ts tsx tex vb xml rst m smali".split()
+    )
+    file_names: Texts = ("Dockerfile", "Makefile")
+
+
+class Wikipedia(Section):
+    """Wikipedia dumps of twenty languages in Latin or Cyrillic script."""
+
+    languages: Texts = WIKIPEDIA_LANGUAGES
+    max_page_bytes: Positive = 8 << 20
+    max_parse_seconds: Annotated[float, Field(gt=0)] = 10.0
+
+
+class Books(Section):
+    """Project Gutenberg texts."""
+
+    min_chars: Count = 1000
+
+
+class ArXiv(Section):
+    """LaTeX sources of arXiv's bulk archive."""
+
+    abstract: bool = False
+    max_paper_bytes: Positive = 64 << 20
+    max_expansion: Positive = 10
+    file_order: Literal["input", "archive"] = "input"
+
+
+class StackExchange(Section):
+    """Question and answer sites: the largest by number of posts."""
+
+    sites: Positive = 28
+    question_prefix: str = "Q: "
+    answer_prefix: str = "A: "
+    keep_unanswered: bool = True
+    max_archive_bytes: Positive = 1 << 40
+
+
+class Tokenizer(Section):
+    """SentencePiece BPE with the settings stored in the released LLaMA tokenizer."""
+
+    model: str = ""
+    vocabulary_size: Annotated[int, Field(ge=300, le=1 << 20)] = 32000
+    character_coverage: Annotated[float, Field(gt=0.9, le=1.0)] = 0.99995
+    max_sentence_bytes: Positive = 4192
+    sample_bytes: Positive = 10 << 30
+    sample_sentences: Positive = 200_000_000
+
+
+class Tokens(Section):
+    """Source shards: documents as `BOS ids EOS`."""
+
+    shard_bytes: Annotated[int, Field(ge=4096)] = 1 << 30
+
+
+class Mixture(Section):
+    """How much of each source, and in what pieces: Table 1 of the paper."""
+
+    total_tokens: Positive = 1_400_000_000_000
+    sequence_tokens: Annotated[int, Field(ge=8)] = 2048
+    shard_sequences: Positive = 262_144
+    weights: Mapping[str, float] = Field(
+        default_factory=lambda: {
+            "commoncrawl": 0.67,
+            "c4": 0.15,
+            "github": 0.045,
+            "wikipedia": 0.045,
+            "books": 0.045,
+            "arxiv": 0.025,
+            "stackexchange": 0.02,
+        }
+    )
+
+    @model_validator(mode="after")
+    def _weights_are_a_mixture(self) -> Self:
+        for name, weight in self.weights.items():
+            if name not in SOURCES:
+                raise ValueError(f"weights.{name} is no source{_nearest(name, SOURCES)}")
+            if not 0 < weight <= 1:
+                raise ValueError(f"weights.{name} must be above 0 and at most 1, got {weight}")
+        total = math.fsum(self.weights.values())
+        if abs(total - 1) > 1e-9:
+            raise ValueError(f"weights must sum to 1, got {total:.6g}")
+        return self
+
+
+class Trainer(Section):
+    """A LLaMA model and its optimiser (LLaMA sections 2.2 and 2.3, Table 2)."""
+
+    dimension: Positive = 4096
+    layers: Positive = 32
+    heads: Positive = 32
+    steps: Positive = 250_000
+    batch_sequences: Positive = 2048
+    micro_batch_sequences: Positive = 4
+    learning_rate: Annotated[float, Field(gt=0)] = 3.0e-4
+    min_learning_rate_fraction: Fraction = 0.1
+    warmup_steps: Count = 2000
+    weight_decay: Annotated[float, Field(ge=0)] = 0.1
+    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.95
+    adam_epsilon: Annotated[float, Field(gt=0)] = 1.0e-8
+    max_gradient_norm: Annotated[float, Field(gt=0)] = 1.0
+    norm_epsilon: Annotated[float, Field(gt=0)] = 1.0e-6
+    rope_base: Annotated[float, Field(gt=0)] = 10000.0
+    precision: Literal["float32", "bfloat16"] = "bfloat16"
+    checkpoint_steps: Positive = 1000
+    keep_checkpoints: Positive = 3
+    threads: Count = 0
+
+
+class Limits(Section):
+    """Past these the run ends with exit code 1; what it made stays."""
+
+    max_failed_fraction: Fraction = 0.01
+
+
+class Rejected(Section):
+    """Rejected documents are kept to look at; their counts are kept always."""
+
+    keep: bool = True
+
+
+class Recipe(Section):
+    """The whole run."""
+
+    name: Annotated[str, Field(min_length=1)]
+    seed: Count = 0
+    mode: Mode = "intended"
+    inputs: Inputs = Inputs()
+    commoncrawl: CommonCrawl = CommonCrawl()
+    dedup: Dedup = Dedup()
+    language: Language = Language()
+    language_model: LanguageModel = LanguageModel()
+    perplexity: Perplexity = Perplexity()
+    reference: Reference = Reference()
+    c4: C4 = C4()
+    github: GitHub = GitHub()
+    wikipedia: Wikipedia = Wikipedia()
+    books: Books = Books()
+    arxiv: ArXiv = ArXiv()
+    stackexchange: StackExchange = StackExchange()
+    tokenizer: Tokenizer = Tokenizer()
+    tokens: Tokens = Tokens()
+    mixture: Mixture = Mixture()
+    trainer: Trainer = Trainer()
+    limits: Limits = Limits()
+    rejected: Rejected = Rejected()
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources of the mixture, in the paper's order."""
+        return tuple(source for source in SOURCES if source in self.mixture.weights)
+
+
+def load_recipe(path: str, overrides: Iterable[str] = ()) -> Recipe:
+    """The recipe of a TOML file, or of a name that ships (`llama1`, `demo`), with `key.of.it=value` overrides.
+
+    Raises SettingError, one line that names the key, the bound and the value.
+    """
+    try:
+        tables = tomllib.loads(_recipe_text(path))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"{path} is not TOML: {error}") from error
+    for override in overrides:
+        _override(tables, override)
+    try:
+        return Recipe.model_validate(_tuples(tables))
+    except ValidationError as error:
+        raise SettingError(f"{path}: {_one_line(error)}") from error
+
+
+def shipped_recipes() -> tuple[str, ...]:
+    """Names of the recipes that ship with the package."""
+    folder = resources.files("pipeline.recipes")
+    return tuple(sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml")))
+
+
+def _recipe_text(path: str) -> str:
+    if Path(path).is_file():
+        return Path(path).read_bytes().decode()
+    name = path.removesuffix(".toml")
+    if name in shipped_recipes():
+        return (resources.files("pipeline.recipes") / f"{name}.toml").read_text()
+    raise SettingError(f"recipe {path} is neither a file nor one that ships ({', '.join(shipped_recipes())})")
+
+
+def _override(tables: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise SettingError(f"--set {override}: write key=value, for example tokenizer.vocabulary_size=8000")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text  # A bare word is a string: --set inputs.root=/data needs no quotes in quotes.
+    *parents, last = key.strip().split(".")
+    table = tables
+    for parent in parents:
+        table = table.setdefault(parent, {})
+        if not isinstance(table, dict):
+            raise SettingError(f"--set {key}: {parent} is a value, not a table")
+    table[last] = value
+
+
+def _tuples(value: Any) -> Any:
+    """TOML's lists as tuples: a strict, frozen recipe holds no list."""
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return tuple(_tuples(item) for item in value)
+    return value
+
+
+def _one_line(error: ValidationError) -> str:
+    """The first fault as one line: key, bound, value, and the nearest valid name."""
+    fault = error.errors()[0]
+    key = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return f"unknown key {key}{_nearest(str(fault['loc'][-1]), _keys_beside(fault['loc']))}"
+    if fault["type"] == "missing":
+        return f"missing key {key}"
+    message = fault["msg"].removeprefix("Value error, ")
+    value = "" if fault["type"] == "value_error" else f", got {fault['input']!r}"
+    return f"{key} {message[:1].lower()}{message[1:]}{value}".removeprefix(" ")
+
+
+def _keys_beside(location: tuple[int | str, ...]) -> tuple[str, ...]:
+    model: type[BaseModel] = Recipe
+    for part in location[:-1]:
+        annotation = model.model_fields[str(part)].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return ()
+        model = annotation
+    return tuple(model.model_fields)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    known = tuple(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]}?" if near else f"; known: {', '.join(known)}"

@@ -1,0 +1,1 @@
+"""Token shards to a model: the only package that imports torch."""
