@@ -223,6 +223,8 @@ class Trainer(Section):
     dimension: Positive = 4096
     layers: Positive = 32
     heads: Positive = 32
+    feed_forward_multiple: Positive = 256
+    initial_std: Annotated[float, Field(gt=0)] = 0.02
     steps: Positive = 250_000
     batch_sequences: Positive = 2048
     micro_batch_sequences: Positive = 4
@@ -240,6 +242,14 @@ class Trainer(Section):
     checkpoint_steps: Positive = 1000
     keep_checkpoints: Positive = 3
     threads: Count = 0
+
+    @model_validator(mode="after")
+    def _shape_and_schedule(self) -> Self:
+        if self.dimension % (2 * self.heads):
+            raise ValueError(f"dimension must be a multiple of twice heads = {self.heads}, got {self.dimension}")
+        if self.warmup_steps > self.steps:
+            raise ValueError(f"warmup_steps must be at most steps = {self.steps}, got {self.warmup_steps}")
+        return self
 
 
 class Limits(Section):
