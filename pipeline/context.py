@@ -1,0 +1,98 @@
+"""One run: its recipe, where it reads and writes, and the keys that say whether a unit is done."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+
+from pipeline.errors import SettingError
+from pipeline.ledger import LedgerEntry, read_entry
+from pipeline.recipe import Recipe
+from pipeline.storage import Folder, digest_of, digest_of_stream, read_batches
+from pipeline.units import Unit, unit_name
+
+VERSION = version("tokenmill")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a worker needs to know; small, and pickled into every worker."""
+
+    recipe: Recipe
+    output: Folder
+
+    @property
+    def inputs(self) -> Folder:
+        """The folder of raw dumps."""
+        return Folder(self.recipe.inputs.root)
+
+    def units(self, source: str) -> list[Unit]:
+        """The source's input files, in name order. Raises SettingError where there is none."""
+        patterns: tuple[str, ...] = getattr(self.recipe.inputs, source)
+        names = sorted({name for pattern in patterns for name in self.inputs.glob(pattern)})
+        if not names:
+            raise SettingError(
+                f"inputs.{source}: no file below {self.inputs.url} matches {', '.join(patterns) or 'an empty list'}"
+            )
+        return [
+            Unit(source=source, name=unit_name(source, name), input=name, size=self.inputs.size(name) or 0)
+            for name in names
+        ]
+
+    def key(self, stage: str, source: str, unit: str, settings: Any, inputs: Mapping[str, str]) -> str:
+        """What a unit's outputs follow from, as a digest: inputs, settings, version."""
+        return digest_of([VERSION, stage, source, unit, settings, dict(inputs)])
+
+    def current(self, stage: str, source: str, unit: str, key: str) -> LedgerEntry | None:
+        """The done record with this key, if all its outputs are there with their sizes."""
+        entry = read_entry(self.output, stage, source, unit)
+        if entry is None or entry.key != key:
+            return None
+        whole = all(self.output.size(name) == output["bytes"] for name, output in entry.outputs.items())
+        return entry if whole else None
+
+    def record(self, entry: LedgerEntry) -> LedgerEntry:
+        """Write the done record."""
+        self.output.write_json(entry.name, entry.to_json())
+        return entry
+
+    def documents(self, stage: str, source: str) -> Iterator[pa.RecordBatch]:
+        """All documents that the stage kept of the source, in unit order."""
+        for name in self.output.list(f"documents/{stage}/{source}"):
+            if name.endswith(".parquet"):
+                yield from read_batches(self.output, f"documents/{stage}/{source}/{name}")
+
+    def input_digest(self, unit: Unit) -> str:
+        """Digest of the raw file; remembered beside what the file system says of it, so that a rerun need not read it."""
+        remembered = f"logs/inputs/{unit.source}/{unit.name}.json"
+        fingerprint = self.inputs.fingerprint(unit.input)
+        held = self.output.read_json(remembered)
+        if held is not None and held.get("fingerprint") == fingerprint:
+            return str(held["digest"])
+        digest = self.inputs.digest(unit.input)
+        self.output.write_json(remembered, {"fingerprint": fingerprint, "digest": digest})
+        return digest
+
+
+def external_digest(path: str) -> str:
+    """Digest of a file that the recipe names outside the run, such as a model."""
+    with fsspec.open(path, "rb") as stream:
+        return digest_of_stream(stream)
+
+
+def on_this_machine(folder: Folder, name: str) -> str:
+    """A path to the file for libraries that read none but local paths; fetched once a process where it is remote."""
+    if folder.is_local:
+        return str(folder.local_path(name))
+    fetched = Path(tempfile.gettempdir()) / "tokenmill-models" / digest_of(folder.address(name))
+    target = fetched / folder.fingerprint(name) / name.rsplit("/", 1)[-1]
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with folder.local_copy(name) as copy:
+            Folder(str(target.parent)).put(copy, target.name)
+    return str(target)

@@ -1,0 +1,171 @@
+"""The models of a run: trained from its own documents, or taken from where the recipe says."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow as pa
+
+from filters.models import load_once
+from pipeline.context import Run, external_digest, on_this_machine
+from pipeline.corpora.registry import CORPORA
+from pipeline.errors import SettingError
+from pipeline.fit_tokenizer import fit_tokenizer
+from pipeline.fits import Read, fit_cutoffs, fit_language, fit_language_model, fit_reference
+from pipeline.ledger import MODELS, LedgerEntry, Tally
+from pipeline.recipe import Recipe, Section
+from pipeline.storage import Folder, digest_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A model and its fit stage: the files it consists of, what it is trained on, the settings it depends on.
+
+    `external` gives the paths that the recipe names instead of training, in the order of `files`; empty: train.
+    """
+
+    name: str
+    stage: str
+    files: tuple[str, ...]
+    fit: Callable[[Read, Recipe, Path], dict[str, Any]]
+    reads: Callable[[Recipe], Mapping[str, str]]
+    settings: Callable[[Recipe], list[Section]]
+    external: Callable[[Recipe], tuple[str, ...]] = lambda _: ("",)
+    used_by: str = "commoncrawl"
+
+    def is_external(self, recipe: Recipe) -> bool:
+        """Whether the recipe names the files, so that nothing is trained."""
+        return all(self.external(recipe))
+
+    def is_trained(self, recipe: Recipe) -> bool:
+        """Whether the run trains this model."""
+        wanted = self.used_by in recipe.sources or self.used_by == "all"
+        return wanted and not self.is_external(recipe)
+
+    def path(self, run: Run, file: str) -> str:
+        """A path on this machine to one of the model's files."""
+        if self.is_external(run.recipe):
+            return external_path(self.external(run.recipe)[self.files.index(file)])
+        return on_this_machine(run.output, f"models/{self.name}/{file}")
+
+    def digest(self, run: Run) -> str:
+        """Digest of the model's files; empty where it has not been trained yet."""
+        if self.is_external(run.recipe):
+            return digest_of([load_once(external_digest, path) for path in self.external(run.recipe)])
+        held = run.output.read_json(f"ledger/{self.stage}/{MODELS}/{self.name}.json")
+        return digest_of(held["outputs"]) if held else ""
+
+    def inputs(self, run: Run) -> dict[str, str]:
+        """Digests of all that the model is trained on."""
+        found = {}
+        for source, stage in self.reads(run.recipe).items():
+            names = run.output.list(f"ledger/{stage}/{source}")
+            held = [run.output.read_json(f"ledger/{stage}/{source}/{name}") or {} for name in names]
+            found[f"{stage}/{source}"] = digest_of([entry.get("outputs") for entry in held])
+        return found
+
+    def key(self, run: Run) -> str:
+        """The key of the model's done record."""
+        settings = [section.model_dump(mode="json") for section in self.settings(run.recipe)]
+        return run.key(self.stage, MODELS, self.name, [settings, run.recipe.seed], self.inputs(run))
+
+    def is_current(self, run: Run) -> bool:
+        """Whether the model is there and follows from what is there now."""
+        return run.current(self.stage, MODELS, self.name, self.key(run)) is not None
+
+    def train(self, run: Run) -> LedgerEntry:
+        """Fit the model and publish its files."""
+        reads = self.reads(run.recipe)
+
+        def read(source: str) -> Iterator[pa.RecordBatch]:
+            if source not in reads or source not in run.recipe.sources:
+                raise SettingError(f"{self.stage} needs documents of {source}, and mixture.weights has no {source}")
+            return run.documents(reads[source], source)
+
+        key, inputs = self.key(run), self.inputs(run)
+        outputs = {}
+        with TemporaryDirectory(prefix="tokenmill-") as name:
+            folder = Path(name)
+            report = self.fit(read, run.recipe, folder)
+            for path in sorted(folder.iterdir()):
+                outputs[f"models/{self.name}/{path.name}"] = run.output.put(path, f"models/{self.name}/{path.name}")
+        report_name = f"models/{self.name}/report.json"
+        outputs[report_name] = run.output.write_json(report_name, report)
+        return run.record(Tally().entry(self.stage, MODELS, self.name, key, inputs, outputs))
+
+
+def external_path(path: str) -> str:
+    """A path on this machine to a file that the recipe names by path or fsspec address."""
+    if "://" not in path:
+        return path
+    folder, _, name = path.rpartition("/")
+    return on_this_machine(Folder(folder), name)
+
+
+def last_stages(recipe: Recipe) -> dict[str, str]:
+    """For each source of the mixture the stage whose documents are tokenized."""
+    return {source: CORPORA[source].stages[-1] for source in recipe.sources}
+
+
+LANGUAGE = Model(
+    name="language",
+    stage="train-language",
+    files=("language.bin",),
+    fit=fit_language,
+    reads=lambda _: {"wikipedia": "clean"},
+    settings=lambda recipe: [recipe.language],
+    external=lambda recipe: (recipe.language.model,),
+)
+LANGUAGE_MODEL = Model(
+    name="language_model",
+    stage="train-lm",
+    files=("lm.arpa", "pieces.model"),
+    fit=fit_language_model,
+    reads=lambda _: {"wikipedia": "clean"},
+    settings=lambda recipe: [recipe.language_model],
+    external=lambda recipe: (recipe.language_model.arpa, recipe.language_model.pieces),
+)
+CUTOFFS = Model(
+    name="perplexity",
+    stage="cutoffs",
+    files=("cutoffs.json",),
+    fit=fit_cutoffs,
+    reads=lambda _: {"commoncrawl": "perplexity"},
+    settings=lambda recipe: [recipe.perplexity, recipe.language],
+)
+REFERENCE = Model(
+    name="reference",
+    stage="train-reference",
+    files=("reference.bin",),
+    fit=fit_reference,
+    reads=lambda _: {"commoncrawl": "perplexity", "wikipedia": "clean"},
+    settings=lambda recipe: [recipe.reference, recipe.language],
+    external=lambda recipe: (recipe.reference.model,),
+)
+TOKENIZER = Model(
+    name="tokenizer",
+    stage="train-tokenizer",
+    files=("tokenizer.model",),
+    fit=fit_tokenizer,
+    reads=last_stages,
+    settings=lambda recipe: [recipe.tokenizer, recipe.mixture],
+    used_by="all",
+)
+ALL_MODELS = (LANGUAGE, LANGUAGE_MODEL, CUTOFFS, REFERENCE, TOKENIZER)
+
+
+def check_models(recipe: Recipe) -> None:
+    """Raise SettingError where a model can be neither trained nor found, before any work."""
+    for model in ALL_MODELS:
+        for path in model.external(recipe):
+            if path and "://" not in path and not Path(path).is_file():
+                raise SettingError(f"{model.name}: no model at {path}")
+        if model.is_trained(recipe):
+            missing = [source for source in model.reads(recipe) if source not in recipe.sources]
+            if missing:
+                raise SettingError(
+                    f"{model.stage} needs the source {missing[0]}: add it to mixture.weights, or name a model for"
+                    f" {model.name} in the recipe"
+                )

@@ -1,0 +1,104 @@
+"""Progress of long work: a bar with rate and time left on a terminal, plain lines where output is piped."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+_LINE_SECONDS = 10.0
+_POLL_SECONDS = 1.0
+
+
+class Reporter:
+    """Tells people on standard error what is going on; standard output is left to `--json`."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._console = Console(stderr=True, highlight=False, quiet=quiet, soft_wrap=True)
+
+    def say(self, text: str) -> None:
+        """One line of text, never read as markup."""
+        self._console.print(text, markup=False)
+
+    @contextmanager
+    def watch(self, label: str, total_bytes: int, done_bytes: Callable[[], int]) -> Iterator[None]:
+        """Show how far `done_bytes` is from `total_bytes` until the block ends."""
+        started = time.monotonic()
+        watcher = _Watcher(self._console, label, max(total_bytes, 1), done_bytes)
+        with watcher:
+            yield
+        self.say(f"{label}: {_size(total_bytes)} in {_duration(time.monotonic() - started)}")
+
+
+class _Watcher(threading.Thread):
+    """Polls a figure and draws it, until it is told to stop."""
+
+    def __init__(self, console: Console, label: str, total: int, done: Callable[[], int]) -> None:
+        super().__init__(daemon=True, name="progress")
+        self._console, self._label, self._total, self._done = console, label, total, done
+        self._stopped = threading.Event()
+        self._started = time.monotonic()
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+        )
+
+    def __enter__(self) -> "_Watcher":
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stopped.set()
+        self.join()
+
+    def run(self) -> None:
+        if self._console.is_terminal:
+            self._draw()
+        else:
+            self._print_lines()
+
+    def _draw(self) -> None:
+        with self._bar:
+            task = self._bar.add_task(self._label, total=self._total, rate="")
+            while not self._stopped.wait(_POLL_SECONDS):
+                done = self._done()
+                self._bar.update(task, completed=done, rate=self._rate(done))
+
+    def _print_lines(self) -> None:
+        while not self._stopped.wait(_LINE_SECONDS):
+            done = self._done()
+            left = (self._total - done) * self._elapsed() / done if done else None
+            tail = f", {_duration(left)} left" if left is not None else ""
+            self._console.print(
+                f"{self._label}: {_size(done)} of {_size(self._total)}, {self._rate(done)}{tail}", markup=False
+            )
+
+    def _elapsed(self) -> float:
+        return max(time.monotonic() - self._started, 1e-3)
+
+    def _rate(self, done: int) -> str:
+        return f"{_size(int(done / self._elapsed()))}/s"
+
+
+
+
+def _size(count: int) -> str:
+    for unit, bound in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= bound:
+            return f"{count / bound:.1f} {unit}"
+    return f"{count} B"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

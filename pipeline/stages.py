@@ -1,0 +1,220 @@
+"""The map stages: what each reads, which settings and models it depends on, and what it does to one unit."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
+
+from filters.batch import Filter
+from filters.language import IdentifyLanguage
+from filters.models import load_once
+from filters.perplexity import ScorePerplexity
+from filters.reference import ScoreReference
+from filters.select import LanguageIs, PerplexityBucketIs, ReferenceScoreAtLeast
+from pipeline.context import Run
+from pipeline.corpora.corpus import BadRecord, RawFile, document_batches
+from pipeline.corpora.registry import CORPORA
+from pipeline.errors import ShardError
+from pipeline.ledger import LedgerEntry, Tally, read_entry
+from pipeline.models import CUTOFFS, LANGUAGE, LANGUAGE_MODEL, REFERENCE, TOKENIZER, Model
+from pipeline.recipe import Section
+from pipeline.storage import read_batches
+from pipeline.token_shards import write_token_shards
+from pipeline.units import Unit, UnitOutputs, interleave_bad, process_batches
+from tokenizer.vocabulary import Vocabulary
+
+
+class Stage(Protocol):
+    """A stage that turns one unit at a time into its outputs and a ledger entry."""
+
+    @property
+    def name(self) -> str:
+        """The stage's name: its verb, its folder, its column in the ledger."""
+        ...
+
+    def key(self, run: Run, unit: Unit) -> str:
+        """The key that the unit's done record has when nothing has changed."""
+        ...
+
+    def process(self, run: Run, unit: Unit) -> LedgerEntry:
+        """Do the unit and write its done record."""
+        ...
+
+
+def ensure(stage: Stage, run: Run, unit: Unit) -> LedgerEntry:
+    """The unit's done record, from now or from before."""
+    return done(stage, run, unit) or stage.process(run, unit)
+
+
+def done(stage: Stage, run: Run, unit: Unit) -> LedgerEntry | None:
+    """The unit's done record, if it is done and nothing that it follows from has changed."""
+    return run.current(stage.name, unit.source, unit.name, stage.key(run, unit))
+
+
+def kept_before(run: Run, stage: str, unit: Unit) -> tuple[str, dict[str, str]]:
+    """The documents that the stage before this one kept of the unit, and their digest by name."""
+    chain = (*CORPORA[unit.source].stages, "tokenize")
+    before = chain[chain.index(stage) - 1]
+    name = f"documents/{before}/{unit.source}/{unit.name}.parquet"
+    entry = read_entry(run.output, before, unit.source, unit.name)
+    return name, {name: str(entry.outputs[name]["digest"])} if entry else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Clean:
+    """Raw dump to documents: the corpus's reader and its rules."""
+
+    name: str = "clean"
+
+    def key(self, run: Run, unit: Unit) -> str:
+        """Follows from the raw file, the corpus's settings and the mode."""
+        return run.key(self.name, unit.source, unit.name, self._settings(run, unit), self._inputs(run, unit))
+
+    def process(self, run: Run, unit: Unit) -> LedgerEntry:
+        """Read and clean one raw file."""
+        key, inputs = self.key(run, unit), self._inputs(run, unit)
+        corpus, settings = CORPORA[unit.source], getattr(run.recipe, unit.source)
+        folder = run.inputs
+        file = RawFile(name=unit.input, size=unit.size, opener=lambda: folder.open(unit.input))
+        tally = Tally()
+        with UnitOutputs(run.output, self.name, unit.source, unit.name, keep_rejected=run.recipe.rejected.keep) as outputs:
+            try:
+                records = interleave_bad(corpus.read(file, settings), outputs, tally, unit.input)
+                batches = document_batches(unit.source, file, records)
+                process_batches(batches, corpus.filters(settings), outputs, tally)
+            except (OSError, ShardError) as error:
+                bad = BadRecord(key="0", reason="unreadable_file", detail=str(error), size=unit.size)
+                tally.fail(bad.reason, bad.size)
+                outputs.quarantine(bad, unit.input)
+        return run.record(tally.entry(self.name, unit.source, unit.name, key, inputs, outputs.written))
+
+    def _inputs(self, run: Run, unit: Unit) -> dict[str, str]:
+        return {unit.input: run.input_digest(unit)}
+
+    def _settings(self, run: Run, unit: Unit) -> Any:
+        return [run.recipe.mode, run.recipe.rejected.keep, getattr(run.recipe, unit.source).model_dump(mode="json")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterStage:
+    """Documents through filters that depend on settings and models of the run."""
+
+    name: str
+    filters: Callable[[Run], tuple[Filter, ...]]
+    settings: Callable[[Run], list[Section]]
+    models: tuple[Model, ...] = ()
+
+    def key(self, run: Run, unit: Unit) -> str:
+        """Follows from the documents, the models and the settings."""
+        settings = [section.model_dump(mode="json") for section in self.settings(run)]
+        return run.key(self.name, unit.source, unit.name, [run.recipe.rejected.keep, settings], self._inputs(run, unit))
+
+    def process(self, run: Run, unit: Unit) -> LedgerEntry:
+        """Put the unit's documents through the filters."""
+        key, inputs = self.key(run, unit), self._inputs(run, unit)
+        return filter_documents(run, self.name, unit, self.filters(run), key, inputs)
+
+    def _inputs(self, run: Run, unit: Unit) -> dict[str, str]:
+        models = {f"models/{model.name}": model.digest(run) for model in self.models}
+        return kept_before(run, self.name, unit)[1] | models
+
+
+def filter_documents(
+    run: Run, stage: str, unit: Unit, filters: tuple[Filter, ...], key: str, inputs: dict[str, str]
+) -> LedgerEntry:
+    """What the stage before kept of the unit, through the filters, with a done record."""
+    tally = Tally()
+    with UnitOutputs(run.output, stage, unit.source, unit.name, keep_rejected=run.recipe.rejected.keep) as outputs:
+        process_batches(read_batches(run.output, kept_before(run, stage, unit)[0]), filters, outputs, tally)
+    return run.record(tally.entry(stage, unit.source, unit.name, key, inputs, outputs.written))
+
+
+@dataclass(frozen=True, slots=True)
+class Tokenize:
+    """Documents to token shards and their sidecars."""
+
+    name: str = "tokenize"
+
+    def key(self, run: Run, unit: Unit) -> str:
+        """Follows from the documents, the tokenizer and the shard size."""
+        return run.key(
+            self.name, unit.source, unit.name, run.recipe.tokens.model_dump(mode="json"), self._inputs(run, unit)
+        )
+
+    def process(self, run: Run, unit: Unit) -> LedgerEntry:
+        """Tokenize one unit's documents."""
+        key, inputs = self.key(run, unit), self._inputs(run, unit)
+        vocabulary = load_once(load_vocabulary, TOKENIZER.path(run, "tokenizer.model"))
+        tally, outputs = Tally(), {}
+        with TemporaryDirectory(prefix="tokenmill-") as name:
+            batches = _counted(read_batches(run.output, kept_before(run, self.name, unit)[0]), tally)
+            shards = write_token_shards(batches, vocabulary, Path(name), unit.name, run.recipe.tokens.shard_bytes)
+            tally.tokens = sum(shard.tokens for shard in shards)
+            for path in sorted(Path(name).iterdir()):
+                target = f"tokens/{unit.source}/{path.name}"
+                outputs[target] = run.output.put(path, target)
+        return run.record(tally.entry(self.name, unit.source, unit.name, key, inputs, outputs))
+
+    def _inputs(self, run: Run, unit: Unit) -> dict[str, str]:
+        return kept_before(run, self.name, unit)[1] | {"models/tokenizer": TOKENIZER.digest(run)}
+
+
+def load_vocabulary(path: str) -> Vocabulary:
+    """The vocabulary of a model file; a function of this module so that it is loaded once a process."""
+    return Vocabulary(path)
+
+
+def _counted(batches: Any, tally: Tally) -> Any:
+    for batch in batches:
+        tally.enter(batch)
+        tally.keep(batch)
+        yield batch
+
+
+def _select(run: Run) -> tuple[Filter, ...]:
+    recipe = run.recipe
+    cut = run.output.read_json("models/perplexity/cutoffs.json") or {}
+    return (
+        LanguageIs(keep=recipe.language.keep, min_score=recipe.language.min_score),
+        PerplexityBucketIs(keep=recipe.perplexity.keep, head=cut["head"], middle=cut["middle"]),
+        ReferenceScoreAtLeast(min_score=recipe.reference.min_score),
+    )
+
+
+CLEAN = Clean()
+LANGUAGE_STAGE = FilterStage(
+    name="language",
+    filters=lambda run: (IdentifyLanguage(model_path=LANGUAGE.path(run, "language.bin")),),
+    settings=lambda _: [],
+    models=(LANGUAGE,),
+)
+PERPLEXITY_STAGE = FilterStage(
+    name="perplexity",
+    filters=lambda run: (
+        ScorePerplexity(
+            arpa_path=LANGUAGE_MODEL.path(run, "lm.arpa"),
+            pieces_path=LANGUAGE_MODEL.path(run, "pieces.model"),
+            languages=(run.recipe.language_model.language,),
+        ),
+    ),
+    settings=lambda run: [run.recipe.language_model],
+    models=(LANGUAGE_MODEL,),
+)
+REFERENCE_STAGE = FilterStage(
+    name="reference",
+    filters=lambda run: (ScoreReference(model_path=REFERENCE.path(run, "reference.bin")),),
+    settings=lambda _: [],
+    models=(REFERENCE,),
+)
+SELECT_STAGE = FilterStage(
+    name="select",
+    filters=_select,
+    settings=lambda run: [run.recipe.language, run.recipe.perplexity, run.recipe.reference],
+    models=(CUTOFFS,),
+)
+TOKENIZE = Tokenize()
+MAP_STAGES: dict[str, Stage] = {
+    stage.name: stage
+    for stage in (CLEAN, LANGUAGE_STAGE, PERPLEXITY_STAGE, REFERENCE_STAGE, SELECT_STAGE, TOKENIZE)
+}

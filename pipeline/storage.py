@@ -1,0 +1,224 @@
+"""Files on any fsspec file system: read, list, and write so that a reader sees a whole file or none."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import fsspec
+import fsspec.core
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+TEMPORARY_SUFFIX = ".part"
+_DICTIONARY_COLUMNS = ["source", "license", "dump", "language", "filter", "reason"]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A finished file: its size in bytes and the digest of its content."""
+
+    bytes: int
+    digest: str
+
+
+@dataclass(slots=True)
+class PendingFile:
+    """A file being written at `path`, on this machine; `output` is known once it has been published."""
+
+    path: Path
+    output: Output | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder by path or fsspec address (`out/demo`, `s3://bucket/run`); names below it use `/`."""
+
+    url: str
+
+    def __post_init__(self) -> None:
+        if "://" not in self.url:
+            object.__setattr__(self, "url", str(Path(self.url).absolute()))
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the folder lies on this machine's own file system."""
+        return "://" not in self.url or self.url.startswith("file://")
+
+    def address(self, name: str = "") -> str:
+        """The full address of a name below the folder."""
+        return f"{self.url.rstrip('/')}/{name}" if name else self.url
+
+    def local_path(self, name: str = "") -> Path:
+        """The path of a name below a local folder."""
+        return Path(self.address(name).removeprefix("file://"))
+
+    def open(self, name: str) -> BinaryIO:
+        """A binary stream of the file; raises FileNotFoundError."""
+        if self.is_local:
+            return self.local_path(name).open("rb")
+        fs, path = self._locate(name)
+        return cast(BinaryIO, fs.open(path, "rb"))
+
+    def exists(self, name: str) -> bool:
+        """Whether the file or folder is there."""
+        fs, path = self._locate(name)
+        return bool(fs.exists(path))
+
+    def size(self, name: str) -> int | None:
+        """Bytes of the file, None where there is none."""
+        fs, path = self._locate(name)
+        try:
+            return int(fs.size(path))
+        except FileNotFoundError:
+            return None
+
+    def fingerprint(self, name: str) -> str:
+        """Changes whenever the file system says that the file changed (its size, time, or tag)."""
+        fs, path = self._locate(name)
+        info = fs.info(path)
+        kept = {key: str(info[key]) for key in ("size", "mtime", "ino", "ETag", "etag", "LastModified") if key in info}
+        return digest_of(kept)
+
+    def digest(self, name: str) -> str:
+        """Digest of the file's content."""
+        with self.open(name) as stream:
+            return digest_of_stream(stream)
+
+    def glob(self, pattern: str) -> list[str]:
+        """Names of the files below the folder that match, sorted."""
+        fs, path = self._locate("")
+        found = fs.glob(f"{path.rstrip('/')}/{pattern}", detail=True)
+        return sorted(item[len(path.rstrip("/")) + 1 :] for item, info in found.items() if info["type"] == "file")
+
+    def list(self, name: str = "") -> list[str]:
+        """Base names of what lies directly below, sorted; empty where there is no such folder."""
+        fs, path = self._locate(name)
+        fs.invalidate_cache()
+        try:
+            return sorted(item.rstrip("/").rsplit("/", 1)[-1] for item in fs.ls(path, detail=False))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def delete(self, name: str) -> None:
+        """Remove the file or folder where it exists."""
+        fs, path = self._locate(name)
+        if fs.exists(path):
+            fs.rm(path, recursive=True)
+
+    @contextmanager
+    def create(self, name: str) -> Iterator[PendingFile]:
+        """Write a file that appears whole or not at all: a temporary file, then a rename or one upload."""
+        if self.is_local:
+            target = self.local_path(name)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}{TEMPORARY_SUFFIX}")
+        else:
+            temporary = Path(tempfile.mkdtemp(prefix="tokenmill-")) / "file"
+        pending = PendingFile(temporary)
+        try:
+            yield pending
+            pending.output = self._publish(temporary, name)
+        finally:
+            temporary.unlink(missing_ok=True)
+            if not self.is_local:
+                shutil.rmtree(temporary.parent, ignore_errors=True)
+
+    def write_json(self, name: str, value: Mapping[str, Any]) -> Output:
+        """Write a JSON file with sorted keys, whole or not at all."""
+        with self.create(name) as pending:
+            pending.path.write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
+        assert pending.output is not None  # published: `create` would have raised
+        return pending.output
+
+    def read_json(self, name: str) -> dict[str, Any] | None:
+        """A JSON object, None where the file is missing or not whole."""
+        try:
+            with self.open(name) as stream:
+                value = json.loads(stream.read())
+        except (FileNotFoundError, ValueError):
+            return None
+        return value if isinstance(value, dict) else None
+
+    @contextmanager
+    def local_copy(self, name: str) -> Iterator[Path]:
+        """A path on this machine with the file's content: the file itself where it is local."""
+        if self.is_local:
+            yield self.local_path(name)
+            return
+        with tempfile.TemporaryDirectory(prefix="tokenmill-") as folder:
+            target = Path(folder) / name.rsplit("/", 1)[-1]
+            fs, path = self._locate(name)
+            fs.get_file(path, str(target))
+            yield target
+
+    def put(self, source: Path, name: str) -> Output:
+        """Copy a file of this machine below the folder, whole or not at all."""
+        with self.create(name) as pending:
+            shutil.copyfile(source, pending.path)
+        assert pending.output is not None  # published: `create` would have raised
+        return pending.output
+
+    def _publish(self, temporary: Path, name: str) -> Output:
+        with temporary.open("rb") as stream:
+            digest = digest_of_stream(stream)
+            os.fsync(stream.fileno())
+        output = Output(temporary.stat().st_size, digest)
+        if self.is_local:
+            temporary.replace(self.local_path(name))
+        else:
+            fs, path = self._locate(name)
+            fs.put_file(str(temporary), path)
+        return output
+
+    def _locate(self, name: str) -> tuple[Any, str]:
+        fs, path = fsspec.core.url_to_fs(self.address(name))
+        return fs, path
+
+
+def digest_of(value: Any) -> str:
+    """Digest of a JSON value, the same for equal values."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def digest_of_stream(stream: BinaryIO) -> str:
+    """Digest of the bytes from here to the end of the stream."""
+    digest = hashlib.blake2b(digest_size=16)
+    while chunk := stream.read(1 << 20):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def read_batches(folder: Folder, name: str, batch_size: int = 1000) -> Iterator[pa.RecordBatch]:
+    """The rows of a Parquet file in order, a row group at a time."""
+    with folder.open(name) as stream, pq.ParquetFile(stream) as file:
+        yield from file.iter_batches(batch_size=batch_size)
+
+
+class ParquetSink:
+    """A Parquet file that grows batch by batch and appears whole when it is closed."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        dictionary = [name for name in _DICTIONARY_COLUMNS if name in schema.names]
+        self._writer = pq.ParquetWriter(
+            str(path), schema, compression="zstd", use_dictionary=dictionary, write_statistics=False
+        )
+        self.rows = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Append the batch as a row group."""
+        if batch.num_rows:
+            self._writer.write_batch(batch)
+            self.rows += batch.num_rows
+
+    def close(self) -> None:
+        """Write the footer."""
+        self._writer.close()
