@@ -1,0 +1,9 @@
+"""What ends a training run, named by the exit code that follows."""
+
+
+class SettingsError(ValueError):
+    """A wrong setting, stream or checkpoint folder: one line, exit code 2, nothing was done."""
+
+
+class TrainingError(RuntimeError):
+    """The run cannot go on: one line, exit code 1; a rerun goes on from the newest checkpoint."""

@@ -1,0 +1,303 @@
+"""Trains a LLaMA model on a token stream, and goes on where it stopped.
+
+    python -m trainer.train --stream DIR --output DIR --settings FILE.json
+
+Writes `metrics.jsonl` and `checkpoints/` below the output: on a CPU the same bytes on every run of the same stream,
+settings, seed and thread count, broken off or not (a GPU's sums are not ordered). What differs goes to `--timings`.
+Exit codes: 0 trained, 1 the run could not go on, 2 a wrong setting, 130 interrupted; after 1 and 130 a rerun goes on.
+"""
+
+import argparse
+import json
+import math
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mixtures.stream import Stream
+from trainer import model, speed
+from trainer.batches import TokenStream, check_stream, micro_batches
+from trainer.checkpoint import Checkpoint, newest_good, remove_partial, save_checkpoint
+from trainer.config import TrainerConfig
+from trainer.errors import SettingsError, TrainingError
+from trainer.metrics import MetricsFile, TimingsFile, count_steps
+from trainer.optimizer import adamw_step, clip_gradients, initial_moments, learning_rate_at
+
+Say = Callable[[str], None]
+_PROGRESS_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """One run: what to train, on what, where, and with which seed."""
+
+    config: TrainerConfig
+    stream: TokenStream
+    output: Path
+    device: torch.device
+    seed: int
+    timings: Path | None = None
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints."""
+        return self.output / "checkpoints"
+
+    @property
+    def metrics(self) -> Path:
+        """File of the metrics."""
+        return self.output / "metrics.jsonl"
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the layers compute in: on a CPU always float32, since bfloat16 is slower there."""
+        return torch.float32 if self.device.type == "cpu" else getattr(torch, self.config.precision)
+
+    def identity(self) -> dict[str, Any]:
+        """What a checkpoint must share with this run to be gone on from."""
+        return {
+            "tokenizer": self.stream.tokenizer_digest,
+            "stream": self.stream.digest,
+            "vocabulary_size": self.stream.vocabulary_size,
+            "sequence_tokens": self.stream.sequence_tokens,
+            "seed": self.seed,
+            **asdict(self.config),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """Figures of one step; losses are nats a predicted token."""
+
+    loss: float
+    source_losses: Mapping[str, float]
+    gradient_norm: float
+    learning_rate: float
+
+
+def train(training: Training, say: Say) -> None:
+    """Trains to the last step; does nothing where that is done.
+
+    Raises SettingsError before any work, TrainingError where the run cannot go on.
+    """
+    check_stream(training.stream, training.config)
+    training.output.mkdir(parents=True, exist_ok=True)
+    remove_partial(training.checkpoints)
+    torch.manual_seed(training.seed)
+    state = _resumed_or_new(training, say)
+    if state.step == training.config.steps:
+        say(f"already trained: {state.step} steps, {training.output}")
+        return
+    with MetricsFile(training.metrics, steps=state.step) as metrics, TimingsFile(training.timings) as timings:
+        _go_on(training, state, metrics, timings, say)
+
+
+def train_step(training: Training, state: Checkpoint, rope: model.Rope) -> StepResult:
+    """The step after `state.step`, from the batch at `state.sequences`: weights and moments change in place."""
+    config = training.config
+    losses, sources = _accumulate_gradients(training, state, rope)
+    gradients = {name: _gradient(weight) for name, weight in state.weights.items()}
+    norm = float(clip_gradients(gradients, config.max_gradient_norm))
+    predictions = training.stream.sequence_tokens - 1
+    loss = math.fsum(losses) / (len(losses) * predictions)
+    if not math.isfinite(loss) or not math.isfinite(norm):
+        raise TrainingError(
+            f"step {state.step + 1}: the loss is {loss}, the gradient's norm {norm}; nothing was updated"
+        )
+    rate = learning_rate_at(state.step + 1, config)
+    adamw_step(state.weights, gradients, state.moments, step=state.step + 1, learning_rate=rate, config=config)
+    for weight in state.weights.values():
+        weight.grad = None
+    by_source: dict[str, list[float]] = {}
+    for source, of_sequence in zip(sources, losses, strict=True):
+        by_source.setdefault(source, []).append(of_sequence)
+    return StepResult(
+        loss=loss,
+        source_losses={name: math.fsum(some) / (len(some) * predictions) for name, some in sorted(by_source.items())},
+        gradient_norm=norm,
+        learning_rate=rate,
+    )
+
+
+def _accumulate_gradients(training: Training, state: Checkpoint, rope: model.Rope) -> tuple[list[float], list[str]]:
+    """Adds up the gradients of the whole batch's mean loss a token: the same however it is cut into micro-batches."""
+    config = training.config
+    predictions = config.batch_sequences * (training.stream.sequence_tokens - 1)
+    losses: list[Tensor] = []
+    sources: list[str] = []
+    for micro_batch in micro_batches(training.stream, state.sequences, config, training.device):
+        losses_B = model.sequence_losses(state.weights, micro_batch.tokens_BT, rope, config, training.dtype)
+        (losses_B.sum() / predictions).backward()  # type: ignore[no-untyped-call]
+        losses.append(losses_B.detach())
+        sources += micro_batch.sources
+    # One wait for the device a step: everything before is only queued.
+    return torch.cat(losses).tolist(), sources
+
+
+def _gradient(weight: Tensor) -> Tensor:
+    if weight.grad is None:
+        raise TrainingError("a weight took no part in the loss")
+    return weight.grad
+
+
+def _resumed_or_new(training: Training, say: Say) -> Checkpoint:
+    run = training.identity()
+    done = count_steps(training.metrics)
+    state = newest_good(training.checkpoints, training.device, run=run, max_step=done, say=say)
+    if state is None:
+        weights = model.initial_weights(
+            training.config, training.stream.vocabulary_size, seed=training.seed, device=str(training.device)
+        )
+        state = Checkpoint(step=0, sequences=0, run=run, weights=weights, moments=initial_moments(weights))
+    else:
+        say(f"resumes after step {state.step}")
+    for weight in state.weights.values():
+        weight.requires_grad_()
+    return state
+
+
+def _go_on(training: Training, state: Checkpoint, metrics: MetricsFile, timings: TimingsFile, say: Say) -> None:
+    config, stream = training.config, training.stream
+    rope = model.rope_table(config, stream.sequence_tokens, training.device)
+    tokens_a_step = config.batch_sequences * stream.sequence_tokens
+    flops = speed.flops_per_token(config, stream.vocabulary_size, stream.sequence_tokens)
+    peak = speed.peak_flops(training.device, training.dtype)
+    progress = _Progress(first_step=state.step, steps=config.steps, tokens_a_step=tokens_a_step, say=say)
+    _describe(training, state, say)
+    for step in range(state.step + 1, config.steps + 1):
+        began = time.perf_counter()
+        result = train_step(training, state, rope)
+        sequences = state.sequences + config.batch_sequences
+        state = Checkpoint(
+            step=step, sequences=sequences, run=training.identity(), weights=state.weights, moments=state.moments
+        )
+        metrics.write({"step": step, "tokens": sequences * stream.sequence_tokens, **asdict(result)})
+        seconds = time.perf_counter() - began
+        rate = tokens_a_step / seconds
+        timings.write(
+            {"step": step, "step_ms": round(1000 * seconds, 3), "tokens_per_second": round(rate, 1)}
+            | speed.utilisation(rate, flops, peak)
+        )
+        progress.show(step, result.loss)
+        if step % config.checkpoint_steps == 0 or step == config.steps:
+            metrics.to_disk()
+            save_checkpoint(training.checkpoints, state, keep=config.keep_checkpoints)
+
+
+def _describe(training: Training, state: Checkpoint, say: Say) -> None:
+    config, stream = training.config, training.stream
+    say(
+        f"trains {model.count_parameters(state.weights):,} parameters for {config.steps} steps of "
+        f"{config.batch_sequences * stream.sequence_tokens:,} tokens on {training.device}, "
+        f"in {str(training.dtype).removeprefix('torch.')}"
+    )
+
+
+class _Progress:
+    """A plain line for the first and the last step and every few seconds between."""
+
+    def __init__(self, *, first_step: int, steps: int, tokens_a_step: int, say: Say) -> None:
+        self._first_step, self._steps, self._tokens_a_step, self._say = first_step, steps, tokens_a_step, say
+        self._began = time.monotonic()
+        self._shown = -math.inf
+
+    def show(self, step: int, loss: float) -> None:
+        now = time.monotonic()
+        if step != self._steps and now - self._shown < _PROGRESS_SECONDS:
+            return
+        self._shown = now
+        seconds_a_step = (now - self._began) / (step - self._first_step)
+        left = round(seconds_a_step * (self._steps - step))
+        self._say(
+            f"step {step}/{self._steps}  loss {loss:.4f}  {self._tokens_a_step / seconds_a_step:,.0f} tokens/s  "
+            f"{left // 3600}:{left // 60 % 60:02}:{left % 60:02} left"
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        train(_prepared(options), _say)
+    except SettingsError as error:
+        _say(f"error: {error}")
+        return 2
+    except torch.OutOfMemoryError as error:
+        _say(f"error: out of device memory, lower micro_batch_sequences: {str(error).splitlines()[0]}")
+        return 1
+    except (TrainingError, OSError) as error:
+        _say(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        _say("interrupted: run the same command again to go on from the newest checkpoint")
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m trainer.train", description="Train a LLaMA model on a token stream."
+    )
+    parser.add_argument("--stream", type=Path, required=True, help="folder of the stream to read")
+    parser.add_argument("--output", type=Path, required=True, help="folder for metrics.jsonl and checkpoints/")
+    parser.add_argument(
+        "--settings", type=Path, required=True, help="JSON file with the keys of the recipe's [trainer]"
+    )
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--seed", type=int, default=0, help="of the first weights")
+    parser.add_argument("--timings", type=Path, help="JSON lines of speed a step, appended; none without it")
+    return parser
+
+
+def _prepared(options: argparse.Namespace) -> Training:
+    """The run that the command line asks for, with torch set up for it."""
+    config = _read_settings(options.settings)
+    if options.seed < 0:
+        raise SettingsError(f"--seed must be >= 0, got {options.seed}")
+    if options.device == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("--device cuda: torch sees no GPU here")
+    cuda = options.device != "cpu" and torch.cuda.is_available()
+    device = torch.device("cuda", torch.cuda.current_device()) if cuda else torch.device("cpu")
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    if not cuda:
+        torch.use_deterministic_algorithms(True)
+    try:
+        stream = Stream.open(options.stream)
+    except (OSError, ValueError, KeyError) as error:
+        raise SettingsError(f"--stream {options.stream}: {error}") from error
+    return Training(
+        config=config, stream=stream, output=options.output, device=device, seed=options.seed, timings=options.timings
+    )
+
+
+def _read_settings(path: Path) -> TrainerConfig:
+    try:
+        settings = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError) as error:
+        raise SettingsError(f"--settings {path}: {error}") from error
+    if not isinstance(settings, dict):
+        raise SettingsError(f"--settings {path}: must be one JSON object")
+    return TrainerConfig.from_mapping(settings)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
