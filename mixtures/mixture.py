@@ -65,10 +65,10 @@ def largest_remainder(total: int, weights: Mapping[str, float]) -> dict[str, int
     Weights are read as the decimals they are written as, so 0.045 of 200 is 9 and not 8.99…; of two equal
     remainders the one that comes first in `weights` is served first.
     """
-    whole = sum(_exact(weight) for weight in weights.values())
+    whole = sum((_exact(weight) for weight in weights.values()), Fraction())
     quotas = {name: total * _exact(weight) / whole for name, weight in weights.items()}
     counts = {name: quota.numerator // quota.denominator for name, quota in quotas.items()}
-    by_remainder = sorted(counts, key=lambda name: counts[name] - quotas[name])
+    by_remainder = sorted(counts, key=lambda name: quotas[name] - counts[name], reverse=True)
     for name in by_remainder[: total - sum(counts.values())]:
         counts[name] += 1
     return counts
