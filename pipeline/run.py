@@ -1,0 +1,234 @@
+"""The order of the stages, and what is left to do of each: a rerun does only what is not done or no longer follows."""
+
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+
+from pipeline.context import Run
+from pipeline.corpora.registry import CORPORA, chains
+from pipeline.engine import Engine
+from pipeline.errors import FatalError
+from pipeline.finish import finish_steps
+from pipeline.ledger import LedgerEntry, chain_faults, entry_name, read_entry
+from pipeline.models import ALL_MODELS
+from pipeline.progress import Reporter
+from pipeline.stages import MAP_STAGES, done
+from pipeline.storage import Folder
+from pipeline.stream_work import MIX, mix_work
+from pipeline.units import Unit
+from pipeline.work import DEDUP, DedupWork, FitWork, Manifest, MapWork, dedup_work
+
+STEPS: tuple[tuple[str, ...], ...] = (
+    ("clean",),
+    ("train-language", "train-lm"),
+    ("dedup", "language", "perplexity"),
+    ("cutoffs", "train-reference"),
+    ("reference", "select"),
+    ("train-tokenizer",),
+    ("tokenize",),
+    ("mix",),
+    ("verify",),
+    ("train",),
+    ("report",),
+)
+"""Stages in their order; those of one step share a pipeline, between steps lies a barrier."""
+
+STAGES = tuple(stage for step in STEPS for stage in step)
+
+
+@dataclass(slots=True)
+class Conductor:
+    """Runs stages in order, and remembers what it did."""
+
+    run: Run
+    engine: Engine
+    reporter: Reporter
+    units: dict[str, list[Unit]] = field(default_factory=dict)
+    worked: list[str] = field(default_factory=list)
+    exceeded: list[str] = field(default_factory=list)
+
+    def stages(self, names: Sequence[str]) -> None:
+        """Bring the named stages up to date. Raises FatalError where the ledger does not balance."""
+        self.units = {source: self.run.units(source) for source in self.run.recipe.sources}
+        self._prune()
+        for step in STEPS:
+            wanted = [name for name in step if name in names]
+            if wanted:
+                self._step(wanted)
+
+    def plan(self, names: Sequence[str]) -> Iterator[tuple[str, str, int, int]]:
+        """(stage, source, units to do, units) for the named stages, as far as can be said before any work."""
+        self.units = {source: self.run.units(source) for source in self.run.recipe.sources}
+        for stage, source in ((stage, source) for stage in names for source in self.run.recipe.sources):
+            if stage in (*CORPORA[source].stages, "tokenize"):
+                units = self.units[source]
+                left = sum(not self._seems_done(stage, unit) for unit in units)
+                yield stage, source, left, len(units)
+
+    def _seems_done(self, stage: str, unit: Unit) -> bool:
+        if stage in MAP_STAGES:
+            return done(MAP_STAGES[stage], self.run, unit) is not None
+        return read_entry(self.run.output, stage, unit.source, unit.name) is not None
+
+    def _step(self, names: list[str]) -> None:
+        before = len(self.worked)
+        trained = [model for model in ALL_MODELS if model.stage in names and model.is_trained(self.run.recipe)]
+        if trained:
+            self._train([model.name for model in trained if not model.is_current(self.run)])
+        if any(name in MAP_STAGES or name == DEDUP for name in names):
+            self._documents(names)
+            self._check(names, report=len(self.worked) > before)
+        if MIX in names:
+            self._mix()
+        self.worked += finish_steps(self.run, self.reporter, names)
+
+    def _train(self, names: list[str]) -> None:
+        if names:
+            with self.reporter.watch(f"train {', '.join(names)}", 0, lambda: 0):
+                self.engine.run(FitWork(self.run, tuple(names)))
+            self.worked += names
+
+    def _documents(self, names: list[str]) -> None:
+        with self._scratch() as scratch:
+            if DEDUP in names:
+                groups = [work for source in self.units if (work := self._dedup(source, names, scratch)) is not None]
+                total = sum(size for work in groups for _, size in work.sketched())
+                if groups:
+                    with self.reporter.watch(", ".join(names), total, lambda: sum(_bytes_done(work) for work in groups)):
+                        self.engine.run_groups(groups, scratch)
+                    self.worked += names
+                return
+            work = self._maps(names, scratch)
+            if work is not None:
+                sizes = dict(work.sizes())
+                total = sum(sizes.values())
+                with self.reporter.watch(
+                    ", ".join(names), total, lambda: sum(sizes[index] for index in work.manifest.marked())
+                ):
+                    self.engine.run(work)
+                self.worked += names
+
+    def _dedup(self, source: str, names: list[str], scratch: Folder) -> DedupWork | None:
+        chain = CORPORA[source].stages
+        if DEDUP not in chain:
+            return None
+        self._need_before(DEDUP, source)
+        stages = [name for name in names if name in chain and name != DEDUP]
+        return dedup_work(self.run, source, self.units[source], stages, Manifest(scratch, f"{DEDUP}-{source}.json"))
+
+    def _maps(self, names: list[str], scratch: Folder) -> MapWork | None:
+        items = []
+        for source, units in self.units.items():
+            stages = [name for name in names if name in (*CORPORA[source].stages, "tokenize")]
+            if stages and stages[0] != "clean":
+                self._need_before(stages[0], source)
+            items += [
+                {"unit": asdict(unit), "stages": stages}
+                for unit in units
+                if any(done(MAP_STAGES[stage], self.run, unit) is None for stage in stages)
+            ]
+        return MapWork(self.run, Manifest(scratch, "units.json").write({"items": items})) if items else None
+
+    def _mix(self) -> None:
+        with self._scratch() as scratch:
+            work = mix_work(self.run, Manifest(scratch, "mix.json"))
+            if work is not None:
+                with self.reporter.watch(MIX, work.total_bytes(), lambda: work.bytes_done()):
+                    self.engine.run_groups([work], scratch)
+                    work.finish()
+                self.worked.append(MIX)
+
+    def _need_before(self, stage: str, source: str) -> None:
+        chain = (*CORPORA[source].stages, "tokenize")
+        before = chain[chain.index(stage) - 1]
+        for unit in self.units[source]:
+            if read_entry(self.run.output, before, source, unit.name) is None:
+                raise FatalError(f"stage {stage} needs {before} of {source}/{unit.name}: run `tokenmill {before}` first")
+
+    def _check(self, names: list[str], *, report: bool) -> None:
+        entries = self._entries(names)
+        known = [*entries, *self._entries(_stages_before(names))]
+        faults = [fault for entry in entries for fault in entry.faults()] + list(chain_faults(known, chains()))
+        if faults:
+            raise FatalError(f"the ledger does not balance: {faults[0]} ({len(faults)} faults)")
+        for stage, source in sorted({(e.stage, e.source) for e in entries}, key=lambda item: STAGES.index(item[0])):
+            mine = [entry for entry in entries if (entry.stage, entry.source) == (stage, source)]
+            self._check_failed(stage, source, mine)
+            if report:
+                self.reporter.say(_summary(stage, source, mine))
+
+    def _check_failed(self, stage: str, source: str, entries: Iterable[LedgerEntry]) -> None:
+        entries = list(entries)
+        came, failed = sum(e.documents_in for e in entries), sum(e.documents_failed for e in entries)
+        bound = self.run.recipe.limits.max_failed_fraction
+        if came and failed / came > bound:
+            self.exceeded.append(
+                f"{stage}/{source}: {failed} of {came} records failed, more than limits.max_failed_fraction = {bound}"
+                f" (see {self.run.output.address(f'quarantine/{stage}/{source}')})"
+            )
+
+    def _entries(self, stages: Iterable[str]) -> list[LedgerEntry]:
+        found = [
+            read_entry(self.run.output, stage, source, unit.name)
+            for stage in stages
+            for source, units in self.units.items()
+            if stage in (*CORPORA[source].stages, "tokenize")
+            for unit in units
+        ]
+        return [entry for entry in found if entry is not None]
+
+    def _prune(self) -> None:
+        """Remove what came of input files that are there no more."""
+        for stage in self.run.output.list("ledger"):
+            for source in self.run.output.list(f"ledger/{stage}"):
+                names = {unit.name for unit in self.units.get(source, ())}
+                if source not in CORPORA:
+                    continue
+                for file in self.run.output.list(f"ledger/{stage}/{source}"):
+                    unit = file.removesuffix(".json")
+                    if unit not in names:
+                        self._forget(stage, source, unit)
+
+    def _forget(self, stage: str, source: str, unit: str) -> None:
+        entry = read_entry(self.run.output, stage, source, unit)
+        for name in entry.outputs if entry else ():
+            self.run.output.delete(name)
+        self.run.output.delete(entry_name(stage, source, unit))
+
+    def _scratch(self) -> "_Scratch":
+        return _Scratch(Folder(self.run.output.address(f"logs/work/{uuid.uuid4().hex}")))
+
+
+class _Scratch:
+    """A folder that is gone when the block ends."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> Folder:
+        return self._folder
+
+    def __exit__(self, *_: object) -> None:
+        if self._folder.is_local:
+            shutil.rmtree(self._folder.local_path(), ignore_errors=True)
+        else:
+            self._folder.delete("")
+
+
+def _bytes_done(work: DedupWork) -> int:
+    held = work.manifest.read()
+    return sum(int(held["units"][index]["size"]) for index in work.manifest.marked())
+
+
+def _stages_before(names: Sequence[str]) -> tuple[str, ...]:
+    first = STAGES.index(names[0])
+    return tuple(stage for stage in STAGES[:first] if stage in MAP_STAGES or stage == DEDUP)
+
+
+def _summary(stage: str, source: str, entries: Sequence[LedgerEntry]) -> str:
+    rejected = sum(item["documents"] for entry in entries for item in entry.rejected.values())
+    kept, came = sum(e.documents_kept for e in entries), sum(e.documents_in for e in entries)
+    failed, tokens = sum(e.documents_failed for e in entries), sum(e.tokens for e in entries)
+    tail = f", {tokens:,} tokens" if tokens else ""
+    return f"  {stage} {source}: {came:,} documents in, {kept:,} kept, {rejected:,} rejected, {failed:,} failed{tail}"
