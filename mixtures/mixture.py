@@ -6,6 +6,8 @@ from fractions import Fraction
 
 from mixtures.order import Share
 
+TOLERANCE = Fraction(1, 10**9)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
@@ -31,8 +33,8 @@ class Mixture:
     sequence_tokens: int
 
     def __post_init__(self) -> None:
-        total = sum(_exact(component.weight) for component in self.components)
-        if abs(total - 1) > Fraction(1, 10**9):
+        total = sum((_exact(component.weight) for component in self.components), Fraction())
+        if not 1 - TOLERANCE <= total <= 1 + TOLERANCE:
             raise ValueError(f"weights must sum to 1, got {float(total):.6g}")
         if self.sequence_tokens < 1:
             raise ValueError(f"sequence_tokens must be at least 1, got {self.sequence_tokens}")
