@@ -141,7 +141,6 @@ class Wikipedia(Section):
 
     languages: Texts = WIKIPEDIA_LANGUAGES
     max_page_bytes: Positive = 8 << 20
-    max_parse_seconds: Annotated[float, Field(gt=0)] = 10.0
 
 
 class Books(Section):
