@@ -1,0 +1,141 @@
+"""The stages after the stream: verify it, train on it, report on it all; and the run's manifest."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from importlib import resources
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mixtures.stream import RECORD_NAME
+from pipeline.context import VERSION, Run
+from pipeline.errors import FatalError, SettingError
+from pipeline.ledger import MODELS, Tally, read_ledger
+from pipeline.models import TOKENIZER
+from pipeline.progress import Reporter
+from pipeline.report import write_report
+from pipeline.storage import Output, digest_of
+from pipeline.verify import verify
+
+ROOMS = ("pipeline", "filters", "tokenizer", "mixtures", "trainer")
+TRAINING = "training"
+REPORT = "report.html"
+
+
+def finish_steps(run: Run, reporter: Reporter, names: Sequence[str]) -> list[str]:
+    """Bring those of `verify`, `train` and `report` that are named up to date; gives those that did something."""
+    steps: dict[str, Callable[[Run, Reporter], bool]] = {"verify": _verify, "train": _train, "report": _report}
+    return [name for name, step in steps.items() if name in names and step(run, reporter)]
+
+
+def check_finish(names: Sequence[str]) -> None:
+    """Raise SettingError where a stage needs what is not installed, before any work."""
+    if "train" in names and importlib.util.find_spec("torch") is None:
+        raise SettingError("train needs PyTorch: pip install 'tokenmill[train]'")
+
+
+def _stream_inputs(run: Run, stage: str) -> dict[str, str]:
+    held = run.output.read_json(f"stream/{RECORD_NAME}")
+    if held is None:
+        raise FatalError(f"stage {stage} needs the stream: run `tokenmill mix` first")
+    return {f"stream/{RECORD_NAME}": str(held["digest"])}
+
+
+def _verify(run: Run, reporter: Reporter) -> bool:
+    inputs = _stream_inputs(run, "verify")
+    key = run.key("verify", MODELS, "stream", None, inputs)
+    if run.current("verify", MODELS, "stream", key):
+        return False
+    faults = verify_run(run)
+    if faults:
+        for fault in faults[:20]:
+            reporter.say(f"  {fault}")
+        raise FatalError(f"verify found {len(faults)} faults, the first: {faults[0]}")
+    run.record(Tally().entry("verify", MODELS, "stream", key, inputs, {}))
+    record = run.output.read_json(f"stream/{RECORD_NAME}") or {}
+    reporter.say(f"  verify: {record['sequences']:,} sequences of {record['sequence_tokens']} tokens are as planned")
+    return True
+
+
+def verify_run(run: Run) -> list[str]:
+    """All faults of tokens and stream, recounted from their bytes."""
+    return [str(fault) for fault in verify(run.output, run.recipe, TOKENIZER.path(run, "tokenizer.model"))]
+
+
+def _train(run: Run, reporter: Reporter) -> bool:
+    settings = run.recipe.trainer.model_dump(mode="json")
+    inputs = _stream_inputs(run, "train")
+    key = run.key("train", MODELS, "model", [settings, run.recipe.seed], inputs)
+    if run.current("train", MODELS, "model", key):
+        return False
+    if not run.output.is_local:
+        raise FatalError(f"train reads a local folder: copy {run.output.address('stream')} to this machine first")
+    check_finish(["train"])
+    with TemporaryDirectory(prefix="tokenmill-") as folder:
+        path = Path(folder) / "settings.json"
+        path.write_text(json.dumps(settings))
+        output = run.output
+        command = [sys.executable, "-m", "trainer.train", "--settings", str(path), "--seed", str(run.recipe.seed)]
+        command += ["--stream", str(output.local_path("stream")), "--output", str(output.local_path(TRAINING))]
+        command += ["--timings", str(output.local_path("logs/train.jsonl"))]
+        code = _relayed(command, reporter)
+    if code == 130:
+        raise KeyboardInterrupt
+    if code:
+        raise FatalError(f"the trainer ended with exit code {code}; its last lines are above")
+    names = sorted(run.output.glob(f"{TRAINING}/**/*"))
+    outputs = {name: Output(run.output.size(name) or 0, run.output.digest(name)) for name in names}
+    run.record(Tally().entry("train", MODELS, "model", key, inputs, outputs))
+    return True
+
+
+def _relayed(command: Sequence[str], reporter: Reporter) -> int:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr or ():
+            reporter.say(f"  {line.rstrip()}")
+        return process.wait()
+
+
+def _report(run: Run, reporter: Reporter) -> bool:
+    entries = [entry.to_json() for entry in read_ledger(run.output) if entry.stage != "report"]
+    inputs = {"ledger": digest_of(entries)}
+    key = run.key("report", MODELS, "report", run.recipe.model_dump(mode="json"), inputs)
+    if run.current("report", MODELS, "report", key):
+        return False
+    with run.output.create(REPORT) as pending:
+        pending.path.write_text(write_report(run.output, run.recipe), "utf-8")
+    assert pending.output is not None  # published: `create` would have raised
+    run.record(Tally().entry("report", MODELS, "report", key, inputs, {REPORT: pending.output}))
+    reporter.say(f"  report: {run.output.address(REPORT)}")
+    return True
+
+
+def write_manifest(run: Run) -> None:
+    """`manifest.json`: what the run was made of, and the digest of all that it made."""
+    entries = read_ledger(run.output)
+    outputs = {name: str(output["digest"]) for entry in entries for name, output in entry.outputs.items()}
+    inputs = {name: digest for entry in entries if entry.stage == "clean" for name, digest in entry.inputs.items()}
+    manifest = {
+        "version": VERSION,
+        "recipe": run.recipe.model_dump(mode="json", exclude={"inputs": {"root"}}),
+        "recipe_digest": digest_of(run.recipe.model_dump(mode="json", exclude={"inputs": {"root"}})),
+        "code_digest": code_digest(),
+        "inputs": inputs,
+        "outputs": outputs,
+        "digest": digest_of(outputs),
+    }
+    if run.output.read_json("manifest.json") != manifest:
+        run.output.write_json("manifest.json", manifest)
+
+
+def code_digest() -> str:
+    """Digest of the five packages' source files."""
+    return digest_of({room: _sources(room) for room in ROOMS})
+
+
+def _sources(room: str) -> dict[str, str]:
+    folder = Path(str(resources.files(room)))
+    files: Iterable[Path] = sorted(folder.rglob("*.py"))
+    return {str(file.relative_to(folder)): digest_of(file.read_text("utf-8")) for file in files}
