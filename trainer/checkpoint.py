@@ -76,7 +76,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
 
 
 def load_checkpoint(folder: Path, device: torch.device) -> Checkpoint:
-    """Reads one checkpoint and sets torch's random state; raises DamagedCheckpointError where it is not what was written."""
+    """Reads a checkpoint and sets torch's random state; raises DamagedCheckpointError where it is not as written."""
     state = read_state(folder)
     try:
         for name in _TENSOR_FILES:
@@ -167,7 +167,7 @@ def _optimizer_tensors(moments: Moments) -> dict[str, Tensor]:
     tensors = {f"first.{name}": tensor for name, tensor in moments.first.items()}
     tensors |= {f"second.{name}": tensor for name, tensor in moments.second.items()}
     tensors["random.cpu"] = torch.get_rng_state()
-    if torch.cuda.is_available():
+    if any(tensor.is_cuda for tensor in moments.first.values()):
         tensors["random.cuda"] = torch.cuda.get_rng_state()
     return tensors
 

@@ -134,7 +134,7 @@ def sequence_losses(
 ) -> Tensor:
     """Summed cross entropy in nats of each sequence's T - 1 predictions, (B,), in at least float32.
 
-    All T tokens go through the layers, so that attention sees the round length that kernels want; the last has no target.
+    All T tokens go through the layers, so that attention sees the round length its kernels want.
     """
     hidden_BTD = hidden_states(weights, tokens_BT, rope, config, dtype)[:, :-1]
     targets_BT = tokens_BT[:, 1:]

@@ -1,0 +1,324 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from trainer import checkpoint, model
+from trainer.checkpoint import Checkpoint
+from trainer.errors import SettingsError, TrainingError
+from trainer.optimizer import initial_moments
+from trainer.train import Training, main, train, train_step
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def training(array_stream, tiny, tmp_path) -> Callable[..., Training]:
+    """`training(steps=3)`: a run in a folder of its own name."""
+
+    def build(folder: str = "out", **settings: Any) -> Training:
+        config = tiny(**settings)
+        return Training(config=config, stream=array_stream(), output=tmp_path / folder, device=CPU, seed=1)
+
+    return build
+
+
+def new_state(training: Training, dtype: torch.dtype = torch.float32) -> Checkpoint:
+    weights = model.initial_weights(training.config, training.stream.vocabulary_size, seed=1)
+    weights = {name: weight.to(dtype).requires_grad_() for name, weight in weights.items()}
+    return Checkpoint(step=0, sequences=0, run={}, weights=weights, moments=initial_moments(weights))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def metrics(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+class BreakingStream:
+    """Reads like the stream it wraps until `reads` are used up."""
+
+    def __init__(self, stream: Any, reads: int) -> None:
+        self._stream, self.reads = stream, reads
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def read(self, start: int, count: int) -> Any:
+        self.reads -= 1
+        if self.reads < 0:
+            raise KeyboardInterrupt
+        return self._stream.read(start, count)
+
+
+def test_the_loss_falls_by_two_nats_and_more(training):
+    run = training(steps=60, batch_sequences=1, learning_rate=2e-2, warmup_steps=5)
+    train(run, lambda line: None)
+    losses = [line["loss"] for line in metrics(run.output)]
+    assert losses[0] == pytest.approx(3.47, abs=0.1)
+    assert losses[0] - losses[-1] >= 2.0
+
+
+def test_metrics_hold_what_repeats_and_nothing_else(training):
+    run = training(steps=2)
+    train(run, lambda line: None)
+    first, second = metrics(run.output)
+    assert list(first) == ["step", "tokens", "loss", "source_losses", "gradient_norm", "learning_rate"]
+    assert (first["step"], first["tokens"], second["tokens"]) == (1, 64, 128)
+    assert (first["learning_rate"], second["learning_rate"]) == (0.005, 0.01)
+    assert sum(first["source_losses"].values()) / 2 == pytest.approx(first["loss"], rel=1e-6)
+    assert list(first["source_losses"]) == ["books", "c4"]
+
+
+@pytest.mark.parametrize("reads", range(1, 12))
+def test_a_run_broken_off_anywhere_ends_in_the_same_bytes(training, reads):
+    """Two reads a step, a checkpoint every two steps of six: broken in each step's middle and between steps."""
+    whole, broken = training("whole", steps=6), training("broken", steps=6)
+    train(whole, lambda line: None)
+    with pytest.raises(KeyboardInterrupt):
+        train(replace(broken, stream=BreakingStream(broken.stream, reads)), lambda line: None)
+    said: list[str] = []
+    train(broken, said.append)
+    assert contents(broken.output) == contents(whole.output)
+    assert any(line.startswith("resumes after step") for line in said) == (reads >= 4)
+
+
+def test_a_run_broken_off_while_it_saves_ends_in_the_same_bytes(training, monkeypatch):
+    whole, broken = training("whole"), training("broken")
+    train(whole, lambda line: None)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(checkpoint.Path, "rename", lambda self, target: (_ for _ in ()).throw(KeyboardInterrupt))
+        train(broken, lambda line: None)
+    assert (broken.checkpoints / "step-00000002.tmp").is_dir()
+    train(broken, lambda line: None)
+    assert contents(broken.output) == contents(whole.output)
+
+
+def test_a_resumed_run_does_not_read_what_it_has_read(training):
+    run = training(steps=4)
+    with pytest.raises(KeyboardInterrupt):
+        train(replace(run, stream=BreakingStream(run.stream, 5)), lambda line: None)
+    counted = BreakingStream(run.stream, 100)
+    train(replace(run, stream=counted), lambda line: None)
+    assert 100 - counted.reads == 4
+
+
+def test_lost_metrics_make_the_run_go_back_to_what_they_hold(training):
+    whole, broken = training("whole", steps=6), training("broken", steps=6)
+    train(whole, lambda line: None)
+    train(broken, lambda line: None)
+    lines = broken.metrics.read_bytes().splitlines(keepends=True)
+    broken.metrics.write_bytes(b"".join(lines[:5]))
+    train(broken, lambda line: None)
+    assert broken.metrics.read_bytes() == whole.metrics.read_bytes()
+
+
+def test_a_finished_run_does_nothing_and_says_so(training):
+    run, said = training(), []
+    train(run, lambda line: None)
+    before = {path: path.stat().st_mtime_ns for path in run.output.rglob("*")}
+    train(run, said.append)
+    assert said == [f"already trained: 4 steps, {run.output}"]
+    assert {path: path.stat().st_mtime_ns for path in run.output.rglob("*")} == before
+
+
+@pytest.mark.parametrize("change", [{"seed": 2}, {"stream": None}, {"config": None}])
+def test_an_output_of_another_run_is_refused_and_kept(training, array_stream, tiny, change):
+    run = training()
+    train(run, lambda line: None)
+    before = contents(run.output)
+    other = {"seed": 2, "stream": array_stream(digest="other"), "config": tiny(learning_rate=0.5)}
+    with pytest.raises(SettingsError, match="use another output folder"):
+        train(replace(run, **{key: other[key] for key in change}), lambda line: None)
+    assert contents(run.output) == before
+
+
+def test_the_seed_decides_the_run(training):
+    runs = [replace(training(name), seed=seed) for name, seed in [("a", 1), ("b", 1), ("c", 2)]]
+    for run in runs:
+        train(run, lambda line: None)
+    a, b, c = (run.metrics.read_bytes() for run in runs)
+    assert a == b != c
+
+
+@pytest.mark.parametrize("micro", [1, 2, 3])
+def test_micro_batches_do_not_change_the_step(training, micro):
+    """In float64, so that only a wrong weighting of the uneven last piece could show."""
+    results = []
+    for size in (micro, 4):
+        run = training(micro_batch_sequences=size)
+        state, rope = new_state(run, torch.float64), model.rope_table(run.config, 16)
+        wide = type("Wide", (Training,), {"__slots__": (), "dtype": torch.float64})
+        fields = ("config", "stream", "output", "device", "seed")
+        result = train_step(wide(**{name: getattr(run, name) for name in fields}), state, rope)
+        results.append((result, state.weights))
+    (split, ours), (whole, theirs) = results
+    assert split.loss == pytest.approx(whole.loss, rel=1e-13)
+    assert split.gradient_norm == pytest.approx(whole.gradient_norm, rel=1e-10)
+    for name, weight in theirs.items():
+        torch.testing.assert_close(ours[name], weight, rtol=1e-8, atol=1e-9)
+
+
+def test_a_step_lowers_the_loss_of_its_own_batch(training):
+    run = training(learning_rate=1e-3, warmup_steps=0)
+    state, rope = new_state(run), model.rope_table(run.config, 16)
+    assert train_step(run, state, rope).loss > train_step(run, state, rope).loss
+
+
+def test_gradients_do_not_pile_up_from_step_to_step(training):
+    run = training()
+    state = new_state(run)
+    train_step(run, state, model.rope_table(run.config, 16))
+    assert all(weight.grad is None for weight in state.weights.values())
+
+
+def test_a_loss_that_is_no_number_stops_the_run_before_the_weights_change(training):
+    run = training()
+    state = new_state(run)
+    with torch.no_grad():
+        state.weights["norm"][0] = float("nan")
+    before = state.weights["output"].clone()
+    with pytest.raises(TrainingError, match="step 1: the loss is nan, the gradient's norm nan; nothing was updated"):
+        train_step(run, state, model.rope_table(run.config, 16))
+    assert torch.equal(state.weights["output"], before)
+
+
+def test_a_cpu_computes_in_float32_whatever_the_precision(training):
+    assert training(precision="bfloat16").dtype == torch.float32
+    assert replace(training(precision="bfloat16"), device=torch.device("cuda", 0)).dtype == torch.bfloat16
+
+
+def test_timings_are_one_line_a_step_in_a_file_of_their_own(training, tmp_path):
+    run = replace(training(steps=3), timings=tmp_path / "logs" / "timings.jsonl")
+    train(run, lambda line: None)
+    lines = [json.loads(line) for line in (tmp_path / "logs" / "timings.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2, 3]
+    assert list(lines[0]) == ["step", "step_ms", "tokens_per_second", "mfu_full", "mfu_causal"]
+    assert lines[0]["mfu_full"] == "n/a" and lines[0]["step_ms"] > 0
+
+
+def test_progress_is_plain_lines_with_rate_and_time_left(training):
+    said: list[str] = []
+    train(training(steps=3), said.append)
+    assert said[0] == "trains 6,032 parameters for 3 steps of 64 tokens on cpu, in float32"
+    assert said[1].startswith("step 1/3  loss 3.") and said[1].endswith(" left")
+    assert said[-1].startswith("step 3/3  loss 3.") and said[-1].endswith("tokens/s  0:00:00 left")
+
+
+# The command line.
+
+
+def write_settings(tmp_path: Path, config: Any) -> Path:
+    (tmp_path / "settings.json").write_text(json.dumps(asdict(config)))
+    return tmp_path / "settings.json"
+
+
+def arguments(tmp_path: Path, stream: Path, settings: Path, output: str = "out") -> list[str]:
+    return [f"--stream={stream}", f"--output={tmp_path / output}", f"--settings={settings}", "--device=cpu"]
+
+
+def test_the_command_trains_and_returns_zero(tmp_path, stream_folder, tiny, capsys):
+    assert main(arguments(tmp_path, stream_folder, write_settings(tmp_path, tiny()))) == 0
+    assert [line["step"] for line in metrics(tmp_path / "out")] == [1, 2, 3, 4]
+    captured = capsys.readouterr()
+    assert captured.out == "" and "step 4/4" in captured.err
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("{", "Expecting property name"),
+        ("[]", "must be one JSON object"),
+        ("[" * 100_000, "recursion"),
+        ('{"stepz": 3}', "unknown key stepz; did you mean steps?"),
+        ('{"steps": 0}', "steps must be >= 1, got 0"),
+        ('{"warmup_steps": 0}', "steps * batch_sequences must be at most 400"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_and_exit_2_and_nothing_is_written(tmp_path, stream_folder, capsys, text, said):
+    (tmp_path / "settings.json").write_text(text)
+    assert main(arguments(tmp_path, stream_folder, tmp_path / "settings.json")) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: ") and err.count("\n") == 1 and said in err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut short"])
+def test_a_stream_that_is_not_whole_is_exit_2(tmp_path, stream_folder, tiny, capsys, damage):
+    shard = next(stream_folder.glob("*.bin"))
+    shard.unlink() if damage == "missing" else shard.write_bytes(shard.read_bytes()[:-2])
+    assert main(arguments(tmp_path, stream_folder, write_settings(tmp_path, tiny()))) == 2
+    assert capsys.readouterr().err.startswith(f"error: --stream {stream_folder}: ")
+
+
+def test_settings_that_are_not_there_are_exit_2(tmp_path, stream_folder, capsys):
+    assert main(arguments(tmp_path, stream_folder, tmp_path / "none.json")) == 2
+    assert "none.json" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_exit_2(tmp_path, stream_folder, tiny, capsys):
+    command = [*arguments(tmp_path, stream_folder, write_settings(tmp_path, tiny()))[:-1], "--device=cuda"]
+    assert main(command) == 2
+    assert capsys.readouterr().err == "error: --device cuda: torch sees no GPU here\n"
+
+
+def test_a_negative_seed_is_exit_2(tmp_path, stream_folder, tiny, capsys):
+    assert main([*arguments(tmp_path, stream_folder, write_settings(tmp_path, tiny())), "--seed=-1"]) == 2
+    assert capsys.readouterr().err == "error: --seed must be >= 0, got -1\n"
+
+
+def test_an_output_that_cannot_be_written_is_exit_1(tmp_path, stream_folder, tiny, capsys):
+    (tmp_path / "out").write_text("a file")
+    assert main(arguments(tmp_path, stream_folder, write_settings(tmp_path, tiny()))) == 1
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def start(command: list[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-m", "trainer.train", *command], stderr=subprocess.PIPE, text=True)
+
+
+def stop_at(process: subprocess.Popen[str], path: Path, lines: int, how: signal.Signals) -> str:
+    """Sends the signal as soon as the metrics have so many lines."""
+    deadline = time.monotonic() + 60
+    while not path.exists() or path.read_bytes().count(b"\n") < lines:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.002)
+    os.kill(process.pid, how)
+    return process.communicate()[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lines", [3, 12])
+def test_a_killed_run_ends_in_the_same_bytes_as_an_unbroken_one(tmp_path, stream_folder, tiny, lines):
+    sizes = dict(dimension=64, layers=4, steps=20, batch_sequences=20, micro_batch_sequences=1, checkpoint_steps=10)
+    settings = write_settings(tmp_path, tiny(**sizes))
+    assert start(arguments(tmp_path, stream_folder, settings, "whole")).wait(120) == 0
+    command = arguments(tmp_path, stream_folder, settings, "broken")
+    process = start(command)
+    stop_at(process, tmp_path / "broken" / "metrics.jsonl", lines, signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    again = start(command)
+    assert ("resumes after step 10" in again.communicate()[1]) == (lines > 10) and again.returncode == 0
+    assert contents(tmp_path / "broken") == contents(tmp_path / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_is_exit_130_and_one_line(tmp_path, stream_folder, tiny, how):
+    sizes = dict(dimension=64, layers=4, steps=20, batch_sequences=20, micro_batch_sequences=1)
+    process = start(arguments(tmp_path, stream_folder, write_settings(tmp_path, tiny(**sizes))))
+    err = stop_at(process, tmp_path / "out" / "metrics.jsonl", 2, how)
+    assert process.returncode == 130
+    assert err.splitlines()[-1].startswith("interrupted: ") and "Traceback" not in err
