@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from mixtures.stream import RECORD_NAME
 from pipeline.context import VERSION, Run
+from pipeline.doctor import ROOMS
 from pipeline.errors import FatalError, SettingError
 from pipeline.ledger import MODELS, Tally, read_ledger
 from pipeline.models import TOKENIZER
@@ -19,7 +20,7 @@ from pipeline.report import write_report
 from pipeline.storage import Output, digest_of
 from pipeline.verify import verify
 
-ROOMS = ("pipeline", "filters", "tokenizer", "mixtures", "trainer")
+
 TRAINING = "training"
 REPORT = "report.html"
 

@@ -1,0 +1,298 @@
+"""The command line: `tokenmill VERB RECIPE --output DIR [--set key=value] [-- Beam flags]`."""
+
+import json
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.context import VERSION, Run
+from pipeline.doctor import check_rooms, diagnose
+from pipeline.errors import FatalError, SettingError
+from pipeline.ledger import read_ledger
+from pipeline.progress import Reporter
+from pipeline.recipe import load_recipe, shipped_recipes
+from pipeline.storage import Folder
+
+EXIT_LIMIT, EXIT_SETTING, EXIT_INTERRUPTED = 1, 2, 130
+
+_STAGE_HELP = {
+    "clean": "Read raw dumps and clean them: raw files to documents, source by source.",
+    "train-language": "Train language identification from Wikipedia, unless language.model names a model.",
+    "train-lm": "Train the 5-gram language model from Wikipedia, unless language_model names one.",
+    "dedup": "Drop duplicates: paragraphs of CommonCrawl, documents of C4 and GitHub, near-identical books.",
+    "language": "Identify each CommonCrawl document's language (columns language, language_score).",
+    "perplexity": "Score CommonCrawl documents with the language model (column perplexity).",
+    "cutoffs": "Compute the perplexity cut-offs between head, middle and tail.",
+    "train-reference": "Train the classifier of pages like those that Wikipedia cites.",
+    "reference": "Score CommonCrawl documents with the classifier (column reference_score).",
+    "select": "Apply the thresholds on language, perplexity and reference score.",
+    "train-tokenizer": "Train the SentencePiece BPE tokenizer on a sample at the mixture's ratios.",
+    "tokenize": "Turn documents into token shards with sidecars for other trainers.",
+    "mix": "Write the stream: sequences of all sources in training order, at the mixture's ratios.",
+    "verify": "Recount tokens and stream from their bytes and compare with the plan.",
+    "train": "Train the LLaMA model of the recipe on the stream; goes on from the newest checkpoint.",
+    "report": "Write report.html: what happened to every document.",
+}
+
+
+class _Group(click.Group):
+    """Commands in the order in which they were added: the order of the stages."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="tokenmill")
+def cli() -> None:
+    """LLaMA-1's training data, from seven raw public dumps to token shards and a training model.
+
+    \b
+    tokenmill demo-input out/demo-dumps       raw dumps to play with, made on this machine
+    tokenmill run demo --output out/demo      every stage, in order; run it again to go on
+    tokenmill doctor                          what is installed, and what is missing
+
+    RECIPE is a TOML file or the name of one that ships: llama1, demo.
+    """
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that all stage commands share."""
+    decorators = (
+        click.argument("recipe"),
+        click.argument("beam_flags", nargs=-1, type=click.UNPROCESSED),
+        click.option("--output", required=True, metavar="DIR", help="Folder or fsspec address that the run writes to."),
+        click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key of the recipe."),
+        click.option("--workers", type=click.IntRange(min=1), help="Worker processes (default: one a core)."),
+        click.option("--dry-run", is_flag=True, help="Print the resolved recipe, the inputs and what is left to do."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output."),
+    )
+    for decorate in reversed(decorators):
+        command = decorate(command)
+    return command
+
+
+def _stage_command(name: str, stages: Callable[[], tuple[str, ...]], text: str) -> None:
+    @_options
+    def command(
+        recipe: str,
+        beam_flags: tuple[str, ...],
+        output: str,
+        overrides: tuple[str, ...],
+        workers: int | None,
+        dry_run: bool,
+        as_json: bool,
+    ) -> None:
+        loaded = load_recipe(recipe, overrides)
+        session = _Session(Run(loaded, Folder(output)), beam_flags, workers or 0, as_json)
+        if dry_run:
+            session.dry_run(stages())
+        else:
+            session.do(stages())
+
+    example = f"\n\n\b\nExample: tokenmill {name} demo --output out/demo\n         … -- --runner=SparkRunner   Beam's own flags come last"
+    command.__doc__ = text + example
+    cli.command(name)(command)
+
+
+class _Session:
+    """One command over a run: settings checked before any work, then the work, then what it came to."""
+
+    def __init__(self, run: Run, flags: Sequence[str], workers: int, as_json: bool) -> None:
+        from pipeline.engine import Engine, check_flags  # Beam takes seconds to import; `--help` should not.
+        from pipeline.models import check_models
+
+        check_rooms()
+        check_flags(flags)
+        check_models(run.recipe)
+        self._run, self._as_json = run, as_json
+        self._engine = Engine(tuple(flags), workers, _log_path(run.output))
+        self._reporter = Reporter()
+
+    def do(self, stages: Sequence[str]) -> None:
+        """Bring the stages up to date, then say what is there."""
+        from pipeline.finish import check_finish, write_manifest
+        from pipeline.run import Conductor
+
+        check_finish(stages)
+        for source in self._run.recipe.sources:
+            self._run.units(source)  # A missing input is a wrong setting: found before any work.
+        with _locked(self._run.output), _logged(_log_path(self._run.output)):
+            conductor = Conductor(self._run, self._engine, self._reporter)
+            conductor.stages(stages)
+            write_manifest(self._run)
+        if not conductor.worked:
+            self._reporter.say(f"nothing to do: {', '.join(stages)} of {self._run.output.url} are up to date")
+        if self._as_json:
+            click.echo(json.dumps(_figures(self._run) | {"did": conductor.worked, "limits_passed": conductor.exceeded}))
+        if conductor.exceeded:
+            raise FatalError("; ".join(conductor.exceeded))
+
+    def dry_run(self, stages: Sequence[str]) -> None:
+        """Print the resolved recipe, the inputs and what is left to do; write nothing."""
+        from pipeline.run import Conductor
+
+        conductor = Conductor(self._run, self._engine, self._reporter)
+        left = [
+            {"stage": stage, "source": source, "units_to_do": todo, "units": units}
+            for stage, source, todo, units in conductor.plan(stages)
+        ]
+        inputs = {source: [unit.input for unit in units] for source, units in conductor.units.items()}
+        recipe = self._run.recipe.model_dump(mode="json")
+        if self._as_json:
+            click.echo(json.dumps({"recipe": recipe, "inputs": inputs, "stages": left}))
+            return
+        click.echo(json.dumps(recipe, indent=1))
+        for source, names in inputs.items():
+            click.echo(f"{source}: {len(names)} files below {self._run.inputs.url}, the first: {names[0]}")
+        for row in left:
+            click.echo(f"{row['stage']} {row['source']}: {row['units_to_do']} of {row['units']} units to do")
+
+
+def _all_stages() -> tuple[str, ...]:
+    from pipeline.run import STAGES
+
+    return STAGES
+
+
+for _name, _text in _STAGE_HELP.items():
+    _stage_command(_name, lambda name=_name: (name,), _text)  # type: ignore[misc]
+_stage_command("run", _all_stages, "Run every stage in order; what is done and still follows from its inputs is skipped.")
+
+
+@cli.command("demo-input")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is made up.")
+@click.option("--scale", type=click.FloatRange(min=0.01), default=1.0, show_default=True, help="How much of it.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+def demo_input(folder: Path, seed: int, scale: float, as_json: bool) -> None:
+    """Make raw dumps of all seven sources in FOLDER, in their genuine formats, from what is on this machine.
+
+    \b
+    Example: tokenmill demo-input out/demo-dumps
+    """
+    from pipeline.demo_input import generate
+
+    written = generate(folder, seed=seed, scale=scale)
+    if as_json:
+        click.echo(json.dumps(written))
+        return
+    for name, count in written.items():
+        click.echo(f"{name}: {count:,}", err=True)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+def doctor(as_json: bool) -> None:
+    """Say what is installed, what is missing, and the command that mends it.
+
+    \b
+    Example: tokenmill doctor
+    """
+    findings = diagnose()
+    if as_json:
+        click.echo(json.dumps({"findings": [finding.to_json() for finding in findings]}))
+    else:
+        for finding in findings:
+            click.echo(str(finding))
+    if any(finding.is_fault for finding in findings):
+        raise FatalError("something that every run needs is missing")
+
+
+@cli.command()
+def recipes() -> None:
+    """List the recipes that ship; `--dry-run` on any command prints one in full.
+
+    \b
+    Example: tokenmill recipes
+    """
+    for name in shipped_recipes():
+        click.echo(name)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line, and exit: 0 well, 1 a limit or fault, 2 a wrong setting, 130 interrupted."""
+    sys.exit(_exit_code(arguments))
+
+
+def _exit_code(arguments: Sequence[str] | None) -> int:
+    try:
+        cli.main(args=arguments, standalone_mode=False, prog_name="tokenmill")
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else "", err=True)
+        return EXIT_SETTING
+    except click.ClickException as error:
+        return _fail(error.format_message(), EXIT_SETTING)
+    except SettingError as error:
+        return _fail(str(error), EXIT_SETTING)
+    except FatalError as error:
+        return _fail(str(error), EXIT_LIMIT)
+    except (KeyboardInterrupt, click.Abort):
+        return _fail("interrupted; the same command goes on from here", EXIT_INTERRUPTED)
+    return 0
+
+
+def _fail(message: str, code: int) -> int:
+    click.echo(f"error: {message}", err=True)
+    return code
+
+
+def _figures(run: Run) -> dict[str, Any]:
+    """Documents, bytes and tokens of each stage and source."""
+    figures: dict[str, dict[str, dict[str, int]]] = {}
+    for entry in read_ledger(run.output):
+        row = figures.setdefault(entry.stage, {}).setdefault(entry.source, {})
+        counted = ("documents_in", "documents_kept", "documents_failed", "bytes_in", "bytes_kept", "tokens")
+        for name in counted:
+            row[name] = row.get(name, 0) + getattr(entry, name)
+    return {"output": run.output.url, "stages": figures}
+
+
+def _log_path(output: Folder) -> Path:
+    return output.local_path("logs/run.log") if output.is_local else Path(tempfile.gettempdir()) / "tokenmill-run.log"
+
+
+@contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """What libraries log goes to a file, not to the terminal."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    held = root.handlers[:]
+    root.handlers[:] = [handler]
+    try:
+        yield
+    finally:
+        root.handlers[:] = held
+        handler.close()
+
+
+@contextmanager
+def _locked(output: Folder) -> Iterator[None]:
+    """One run at a time in a local folder; the lock goes with the process, however it ends."""
+    if not output.is_local:
+        yield
+        return
+    import fcntl
+
+    path = output.local_path("logs/lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise SettingError(f"--output {output.url}: another run is at work there") from error
+        os.set_inheritable(held.fileno(), False)
+        yield
+
+
+if __name__ == "__main__":
+    main()

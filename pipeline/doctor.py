@@ -1,0 +1,120 @@
+"""What is installed, what is missing, and the command that mends it."""
+
+import importlib.util
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import SettingError
+
+ROOMS = ("pipeline", "filters", "tokenizer", "mixtures", "trainer")
+_NEEDED = ("apache-beam", "pyarrow", "numpy", "numba", "kenlm", "sentencepiece", "fastwarc", "lxml", "py7zr")
+_FASTTEXT = ("fasttext-numpy2-wheel", "fasttext", "fasttext-wheel")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked for. `mend` is the command that mends it, empty where all is well."""
+
+    name: str
+    found: str
+    needed_for: str
+    mend: str = ""
+    is_fault: bool = False
+
+    def __str__(self) -> str:
+        state = "ok     " if not self.mend else ("MISSING" if self.is_fault else "absent ")
+        line = f"{state} {self.name}: {self.found or 'not found'} ({self.needed_for})"
+        return f"{line}\n        mend: {self.mend}" if self.mend else line
+
+    def to_json(self) -> dict[str, Any]:
+        """The finding as a JSON object."""
+        return asdict(self)
+
+
+def diagnose() -> list[Finding]:
+    """Look for everything that some command needs."""
+    return [*_python(), *_packages(), *_rooms(), *_optional()]
+
+
+def check_rooms() -> None:
+    """Raise SettingError where a foreign package hides one of ours, such as another `trainer`."""
+    for finding in _rooms():
+        if finding.is_fault:
+            raise SettingError(f"{finding.name} is {finding.found}, not Tokenmill's: {finding.mend}")
+
+
+def _python() -> Iterator[Finding]:
+    good = (3, 11) <= tuple(int(part) for part in platform.python_version_tuple()[:2]) <= (3, 13)
+    mend = "" if good else "install Python 3.11, 3.12 or 3.13, and Tokenmill in it"
+    yield Finding(
+        name="python", found=platform.python_version(), needed_for="everything", mend=mend, is_fault=not good
+    )
+
+
+def _packages() -> Iterator[Finding]:
+    for name in _NEEDED:
+        found = _version(name)
+        mend = "" if found else "pip install tokenmill (a C++ compiler builds kenlm: apt-get install g++)"
+        yield Finding(name=name, found=found, needed_for="every run", mend=mend, is_fault=not found)
+    found = next((f"{name} {held}" for name in _FASTTEXT if (held := _version(name))), "")
+    mend = "" if found else "pip install fasttext-numpy2-wheel (Python 3.13: pip install fasttext)"
+    yield Finding(name="fasttext", found=found, needed_for="every run", mend=mend, is_fault=not found)
+
+
+def _rooms() -> Iterator[Finding]:
+    home = Path(__file__).resolve().parent.parent
+    for room in ROOMS:
+        spec = importlib.util.find_spec(room)
+        origin = Path(spec.origin).resolve().parent if spec and spec.origin else None
+        good = origin == home / room
+        mend = "" if good else f"pip uninstall the distribution that brings {origin}, or use an environment of its own"
+        yield Finding(
+            name=f"package {room}", found=str(origin or ""), needed_for="every run", mend=mend, is_fault=not good
+        )
+
+
+def _optional() -> Iterator[Finding]:
+    torch = _version("torch")
+    yield Finding(
+        name="torch", found=torch, needed_for="train", mend="" if torch else "pip install 'tokenmill[train]'"
+    )
+    for package, extra, scheme in (("gcsfs", "gcp", "gs://"), ("s3fs", "aws", "s3://")):
+        found = _version(package)
+        mend = "" if found else f"pip install 'tokenmill[{extra}]'"
+        yield Finding(name=package, found=found, needed_for=f"{scheme} addresses", mend=mend)
+    java = _said(["java", "-version"])
+    yield Finding(
+        name="java",
+        found=java,
+        needed_for="--runner=SparkRunner and FlinkRunner",
+        mend="" if java else "apt-get install openjdk-17-jre-headless",
+    )
+    for program in ("lmplz", "build_binary"):
+        found = shutil.which(program) or ""
+        yield Finding(
+            name=program,
+            found=found,
+            needed_for="language models larger than this machine's memory; train-lm needs it not",
+            mend="" if found else "build kenlm's source package with CMake, as the Dockerfile does",
+        )
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""
+
+
+def _said(command: list[str]) -> str:
+    """The first line that a program prints, empty where there is no such program."""
+    if shutil.which(command[0]) is None:
+        return ""
+    result = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    return (result.stderr or result.stdout).strip().partition("\n")[0]
