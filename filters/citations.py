@@ -9,17 +9,19 @@ _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _REF_OPEN = re.compile(r"<ref(?:\s[^<>]*+)?>", re.IGNORECASE)
 _REF_CLOSE = re.compile(r"</ref\s{0,20}>", re.IGNORECASE)
 _CITE_TEMPLATE = re.compile(
-    r"\{\{\s{0,20}(?:cite|citation|cita|citar|citace|citeer|cytuj|harvc|internetquelle|literatur|lien web|ouvrage|article|kilde|"
-    r"webbref|bokref|navedi|cit web|ref-web|книга|статья|публикация|цитат)[^{}]{0,4000}+",
+    r"\{\{\s{0,20}(?:cite|citation|cita|citar|citace|citeer|cytuj|internetquelle|literatur|lien web|ouvrage|article|"
+    r"kilde|webbref|bokref|navedi|cit web|ref-web|книга|статья|публикация|цитат)[^{}]{0,4000}+",
     re.IGNORECASE,
 )
-_URL_PARAMETER = re.compile(r"\|\s{0,20}(?:url|URL|Online|ссылка|adresse)\s{0,20}=\s{0,20}(https?://[^\s|{}<>\[\]\"]++)")
+_URL_PARAMETER = re.compile(
+    r"\|\s{0,20}(?:url|URL|Online|ссылка|adresse)\s{0,20}=\s{0,20}(https?://[^\s|{}<>\[\]\"]++)"
+)
 _URL = re.compile(r"https?://[^\s|{}<>\[\]\"]++", re.IGNORECASE)
 _ARCHIVES = ("://web.archive.org/", "://archive.is/", "://archive.today/", "://archive.ph/", "://www.webcitation.org/")
 
 
 def cited_urls(wikitext: str) -> tuple[str, ...]:
-    """External URLs inside `<ref>…</ref>` and in citation templates, in order, each once; archived copies are left out."""
+    """External URLs in `<ref>…</ref>` and in citation templates, in order, each once, without archived copies."""
     if "://" not in wikitext:
         return ()
     text = _COMMENT.sub("", wikitext)

@@ -10,7 +10,8 @@ BREAK = "\x03"
 _DROPPED = r"[ \t,;:·•/–—\-\x00]{0,40}"
 _LABEL = r"(?:[^\W\d_][^():;,\n\x00\d]{0,30}:)?"
 _EMPTY_BRACKETS = re.compile(rf"[ \t]?[(（\[][ \t,;:·•/–—\-]{{0,20}}{_LABEL}[ \t]?\x00{_DROPPED}[)）\]]")
-_AFTER_OPENING = re.compile(rf"([(（])[ \t,;:·]{{0,20}}\x00[ \t,;:·\x00]{{0,40}}")
+_LABEL_ONLY = re.compile(r"([(（])[^\W\d_][^():;,\n\x00\d]{0,30}:[ \t]?\x00[ \t]?[,;][ \t]{0,20}")
+_AFTER_OPENING = re.compile(r"([(（])[ \t,;:·]{0,20}\x00[ \t,;:·\x00]{0,40}")
 _BEFORE_CLOSING = re.compile(r"(?:[,;][ \t]?|[ \t])?\x00[ \t,;\x00]{0,40}([)）])")
 _BETWEEN_COMMAS = re.compile(r"[,;][ \t]?\x00[ \t\x00]{0,40}(?=[,;.])")
 _HOLE = re.compile(r"(?<![ \t])[ \t]*+\x00[ \t\x00]*+")
@@ -18,7 +19,7 @@ _HEADING = re.compile(r"(={1,6})([^\n]*[^=\n])\1[ \t\x00]*$")
 _ITEM = re.compile(r"[*#:;]+")
 _VERBATIM = re.compile(r"\x01(\d+)\x02")
 _BLANKS = re.compile(r"[ \t]{2,}+")
-_NO_CONTENT = frozenset(" \t\n.,;:!?()[]{}'\"–—-*#|=/·•" + BREAK)
+_NO_CONTENT = frozenset(" \t\n.,;:!?()[]{}'\"–—-*#|=/·•⁰¹²³⁴⁵⁶⁷⁸⁹" + BREAK)
 
 
 def mend_holes(text: str) -> str:
@@ -26,6 +27,7 @@ def mend_holes(text: str) -> str:
     if HOLE not in text:
         return text
     text = _EMPTY_BRACKETS.sub(HOLE, text)
+    text = _LABEL_ONLY.sub(r"\1", text)
     text = _AFTER_OPENING.sub(r"\1", text)
     text = _BEFORE_CLOSING.sub(r"\1", text)
     text = _BETWEEN_COMMAS.sub("", text)
@@ -102,7 +104,7 @@ class _Layout:
         marks = _ITEM.match(line)
         prefix = marks[0] if marks else ""
         content = line[len(prefix) :].strip()
-        if not set(content) - _NO_CONTENT:
+        if not set(content) - _NO_CONTENT or content[0] in ",;":  # What went stood first: a fragment is left.
             return
         depth = min(len(prefix), 10)
         del self._numbers[depth:]

@@ -54,7 +54,9 @@ class ArticleNamespace:
     def apply(self, batch: pa.RecordBatch) -> FilterResult:
         """Same rows in the same order; `reason` is null where the document is kept."""
         namespaces = ((path or ARTICLE_NAMESPACE).partition("/")[0] for path in batch.column("path").to_pylist())
-        return _judged(batch, (None if namespace == ARTICLE_NAMESPACE else "not_an_article" for namespace in namespaces))
+        return _judged(
+            batch, (None if namespace == ARTICLE_NAMESPACE else "not_an_article" for namespace in namespaces)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,9 @@ class NotRedirect:
     def apply(self, batch: pa.RecordBatch) -> FilterResult:
         """Same rows in the same order; `reason` is null where the document is kept."""
         rows = zip(texts(batch), batch.column("language").to_pylist(), batch.column("path").to_pylist(), strict=True)
-        marked = ((path or "").endswith("/" + REDIRECT_MARK) or is_redirect(text, language) for text, language, path in rows)
+        marked = (
+            (path or "").endswith("/" + REDIRECT_MARK) or is_redirect(text, language) for text, language, path in rows
+        )
         return _judged(batch, ("redirect" if redirect else None for redirect in marked))
 
 
@@ -104,6 +108,10 @@ def is_redirect(text: str, language: str | None) -> bool:
     """Whether a page starts with its wiki's word for a redirect, or the English one, and a link."""
     start = text[:200].lstrip().lower().replace("# ", "#", 1)
     return start.startswith(redirect_words(language)) and "[[" in start
+
+
+def _marked(path: str | None) -> bool:
+    return path is not None and path.endswith(f"/{REDIRECT_MARK}")
 
 
 def _judged(batch: pa.RecordBatch, why: Iterable[str | None]) -> FilterResult:

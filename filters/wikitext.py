@@ -19,20 +19,25 @@ _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _SUPERSCRIPT = re.compile(r"<(sup|sub)>[ ]?([-+−]?[0-9]{1,6}[-+]?|[-+−n])[ ]?</\1>", re.IGNORECASE)
 _RAISED = str.maketrans("0123456789+-−n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻ⁿ")
 _LOWERED = str.maketrans("0123456789+-−n", "₀₁₂₃₄₅₆₇₈₉₊₋₋ₙ")
-_EXTERNAL_LINK = re.compile(r"\[(?:(?:https?:|ftp:)?//|mailto:|news:|irc:)[^\s\[\]]*+[ \t]*+([^\[\]\n]*+)\]", re.IGNORECASE)
+_EXTERNAL_LINK = re.compile(
+    r"\[(?:(?:https?:|ftp:)?//|mailto:|news:|irc:)[^\s\[\]]*+[ \t]*+([^\[\]\n]*+)\]", re.IGNORECASE
+)
+_ELISION = re.compile(
+    r"(?<![^\W\d_])([cdjlmnst]|qu|un|(?:[adns]|de|da|su|ne)ll)'''(?=[^'\n]{1,80}''(?!'))", re.IGNORECASE
+)
 _QUOTES = re.compile(r"'{2,}+")
 _MAGIC_WORD = re.compile(r"__([^\W\d_]{3,40})__")
 _VARIANT = re.compile(r"-\{([^{}\n]{0,500}+)\}-")
 _CONTROLS = {code: None for code in range(32) if chr(code) not in "\t\n"}
 
 _SILENT = frozenset(
-    "categorytree chart gallery graph hiero imagemap includeonly indicator inputbox mapframe maplink ref references score "
-    "script style templatedata templatestyles timeline".split()
+    "categorytree chart gallery graph hiero imagemap includeonly indicator inputbox mapframe maplink ref "
+    "references score script style templatedata templatestyles timeline".split()
 )
 _VERBATIM = frozenset("ce chem math nowiki pre source syntaxhighlight".split())
 _INLINE = frozenset(
-    "a abbr b bdi bdo big cite code data del dfn em font i img ins kbd mark nobr noinclude nowiki onlyinclude q rb rp rt rtc "
-    "ruby s samp section small span strike strong sub sup td th time tr translate tt tvar u var wbr".split()
+    "a abbr b bdi bdo big cite code data del dfn em font i img ins kbd mark nobr noinclude nowiki onlyinclude q "
+    "rb rp rt rtc ruby s samp section small span strike strong sub sup td th time tr translate tt tvar u var wbr".split()
 )
 _BLOCK = frozenset("blockquote center dd div dl dt h1 h2 h3 h4 h5 h6 hr ol p poem tbody thead ul".split())
 
@@ -53,6 +58,7 @@ def wikitext_to_text(wikitext: str, language: str | None = None) -> PlainText:
     brackets = _Brackets(text, language)
     text, verbatim = brackets.strip(), brackets.verbatim
     text = _EXTERNAL_LINK.sub(lambda match: match[1] or HOLE, text)
+    text = _ELISION.sub(r"\1'", text)
     text = _QUOTES.sub(lambda match: _APOSTROPHES.get(len(match[0]), "'"), text)
     text = _MAGIC_WORD.sub(lambda match: "" if match[1].isupper() else match[0], text)
     if language in ("sr", "zh"):
@@ -111,7 +117,7 @@ class _Brackets:
             position = match.end()
             if token[0] == "<":
                 position = self._tag(match)
-            elif token == "{|" or token == "|}":
+            elif token in {"{|", "|}"}:
                 position = self._table(token, start)
             elif token[0] in "{[":
                 self._open(token[0], token, len(token))
@@ -284,7 +290,7 @@ def wikitext_lines(text: str, language: str | None) -> str:
 
 
 def link_text(content: str, dropped: frozenset[str]) -> str:
-    """What a reader sees of `[[content]]`: the label, else the target; nothing of files, categories, other languages."""
+    """What a reader sees of `[[content]]`: its label, else its target, and nothing of a file or a category."""
     target, piped, label = content.partition("|")
     if "\n" in target or "[" in target:
         return f"[[{content}]]"

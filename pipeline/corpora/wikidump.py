@@ -26,9 +26,11 @@ def dump_bytes(file: RawFile) -> Iterator[bytes | BadRecord]:
     elif magic.startswith(b"\x1f\x8b"):
         yield from _whole(file, lambda stream: gzip.GzipFile(fileobj=stream))
     elif magic.startswith((b"\xfd7zXZ", b"\x5d\x00\x00")):
-        yield from _whole(file, lambda stream: lzma.LZMAFile(stream))
+        yield from _whole(file, lzma.LZMAFile)
     elif magic.startswith(b"7z\xbc\xaf"):
-        yield BadRecord(key="file", reason="unsupported_compression", detail="7z; unpack it or take the .bz2", size=file.size)
+        yield BadRecord(
+            key="file", reason="unsupported_compression", detail="7z; unpack it or take the .bz2", size=file.size
+        )
     else:
         yield from _whole(file, lambda stream: stream)
 
@@ -64,7 +66,13 @@ def _bz2_streams(file: RawFile) -> Iterator[bytes | BadRecord]:
             following = _next_stream(raw, start + 1)
             size = (file.size if following is None else following) - start
             raw.seek(start)
-            yield BadRecord(key=f"byte:{start}", reason=_REASONS.get(fault, "damaged_stream"), detail=fault, raw=raw.read(QUARANTINED_BYTES), size=size)
+            yield BadRecord(
+                key=f"byte:{start}",
+                reason=_REASONS.get(fault, "damaged_stream"),
+                detail=fault,
+                raw=raw.read(QUARANTINED_BYTES),
+                size=size,
+            )
             start = following
 
 

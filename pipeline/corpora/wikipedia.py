@@ -7,7 +7,14 @@ from urllib.parse import quote, urlsplit
 from filters.batch import Filter
 from filters.citations import cited_urls
 from filters.namespaces import WIKI_LANGUAGES
-from filters.wikipedia import ARTICLE_NAMESPACE, REDIRECT_MARK, ArticleNamespace, LanguageIn, NotRedirect, WikitextToText
+from filters.wikipedia import (
+    ARTICLE_NAMESPACE,
+    REDIRECT_MARK,
+    ArticleNamespace,
+    LanguageIn,
+    NotRedirect,
+    WikitextToText,
+)
 from pipeline.corpora.corpus import BadRecord, Corpus, RawDocument, RawFile
 from pipeline.corpora.wikidump import dump_bytes
 from pipeline.corpora.wikixml import Page, Site, pages
@@ -43,7 +50,7 @@ def filters(settings: Wikipedia) -> tuple[Filter, ...]:
 
 
 def dump_language(file_name: str, site: Site) -> str:
-    """The wiki's language: by the dump's name, which is set by who publishes it; else by what the dump says of itself."""
+    """The wiki's language: by the dump's name, else by what the dump says of itself."""
     named = _DUMP_NAME.match(file_name.rsplit("/", 1)[-1])
     claims = (
         named[1].replace("_", "-") if named else "",
