@@ -97,8 +97,8 @@ def _stage_command(name: str, stages: Callable[[], tuple[str, ...]], text: str) 
         else:
             session.do(stages())
 
-    example = f"\n\n\b\nExample: tokenmill {name} demo --output out/demo\n         … -- --runner=SparkRunner   Beam's own flags come last"
-    command.__doc__ = text + example
+    example = f"\n\n\b\nExample: tokenmill {name} demo --output out/demo"
+    command.__doc__ = f"{text}{example}\n         … -- --runner=SparkRunner   Beam's own flags come last"
     cli.command(name)(command)
 
 
@@ -164,7 +164,9 @@ def _all_stages() -> tuple[str, ...]:
 
 for _name, _text in _STAGE_HELP.items():
     _stage_command(_name, lambda name=_name: (name,), _text)  # type: ignore[misc]
-_stage_command("run", _all_stages, "Run every stage in order; what is done and still follows from its inputs is skipped.")
+_stage_command(
+    "run", _all_stages, "Run every stage in order; what is done and still follows from its inputs is skipped."
+)
 
 
 @cli.command("demo-input")

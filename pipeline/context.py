@@ -68,7 +68,7 @@ class Run:
                 yield from read_batches(self.output, f"documents/{stage}/{source}/{name}")
 
     def input_digest(self, unit: Unit) -> str:
-        """Digest of the raw file; remembered beside what the file system says of it, so that a rerun need not read it."""
+        """Digest of the raw file; remembered beside what the file system says of it, so that no rerun reads it."""
         remembered = f"logs/inputs/{unit.source}/{unit.name}.json"
         fingerprint = self.inputs.fingerprint(unit.input)
         held = self.output.read_json(remembered)

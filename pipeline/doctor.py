@@ -52,9 +52,7 @@ def check_rooms() -> None:
 def _python() -> Iterator[Finding]:
     good = (3, 11) <= tuple(int(part) for part in platform.python_version_tuple()[:2]) <= (3, 13)
     mend = "" if good else "install Python 3.11, 3.12 or 3.13, and Tokenmill in it"
-    yield Finding(
-        name="python", found=platform.python_version(), needed_for="everything", mend=mend, is_fault=not good
-    )
+    yield Finding(name="python", found=platform.python_version(), needed_for="everything", mend=mend, is_fault=not good)
 
 
 def _packages() -> Iterator[Finding]:
@@ -81,9 +79,7 @@ def _rooms() -> Iterator[Finding]:
 
 def _optional() -> Iterator[Finding]:
     torch = _version("torch")
-    yield Finding(
-        name="torch", found=torch, needed_for="train", mend="" if torch else "pip install 'tokenmill[train]'"
-    )
+    yield Finding(name="torch", found=torch, needed_for="train", mend="" if torch else "pip install 'tokenmill[train]'")
     for package, extra, scheme in (("gcsfs", "gcp", "gs://"), ("s3fs", "aws", "s3://")):
         found = _version(package)
         mend = "" if found else f"pip install 'tokenmill[{extra}]'"

@@ -147,7 +147,9 @@ class Engine:
         # What `--direct_running_mode=multi_processing` starts, with its chatter in the log.
         worker = f"{shlex.quote(sys.executable)} -m apache_beam.runners.worker.sdk_worker_main"
         return FnApiRunner(
-            default_environment=SubprocessSDKEnvironment.from_command_string(f"{worker} 2>>{shlex.quote(str(self.log))}"),
+            default_environment=SubprocessSDKEnvironment.from_command_string(
+                f"{worker} 2>>{shlex.quote(str(self.log))}"
+            ),
             provision_info=ExtendedProvisionInfo(info),
         )
 
@@ -247,7 +249,8 @@ class _Group(beam.PTransform):  # type: ignore[misc]
             pipeline
             | "start" >> beam.Create([0], reshuffle=False)
             # (piece, nothing): a piece that no verdict reaches is applied too
-            | "pieces" >> beam.FlatMap(lambda _: ((i, b"") for i in work.applied())).with_output_types(tuple[int, bytes])
+            | "pieces"
+            >> beam.FlatMap(lambda _: ((i, b"") for i in work.applied())).with_output_types(tuple[int, bytes])
         )
         return (
             (parcels, marks)

@@ -1,9 +1,9 @@
 """Errors, named by what should happen next.
 
-    TokenmillError
-    ├── SettingError   a wrong setting: one line, exit code 2, nothing was done
-    ├── ShardError     one unit cannot be processed: quarantine it, go on, exit code 1 at the end
-    └── FatalError     the run cannot go on: one line, exit code 1, a rerun goes on from here
+TokenmillError
+├── SettingError   a wrong setting: one line, exit code 2, nothing was done
+├── ShardError     one unit cannot be processed: quarantine it, go on, exit code 1 at the end
+└── FatalError     the run cannot go on: one line, exit code 1, a rerun goes on from here
 """
 
 

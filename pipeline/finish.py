@@ -17,9 +17,8 @@ from pipeline.ledger import MODELS, Tally, read_ledger
 from pipeline.models import TOKENIZER
 from pipeline.progress import Reporter
 from pipeline.report import write_report
-from pipeline.storage import Output, digest_of
+from pipeline.storage import Folder, Output, digest_of
 from pipeline.verify import verify
-
 
 TRAINING = "training"
 REPORT = "report.html"
@@ -62,7 +61,8 @@ def _verify(run: Run, reporter: Reporter) -> bool:
 
 def verify_run(run: Run) -> list[str]:
     """All faults of tokens and stream, recounted from their bytes."""
-    return [str(fault) for fault in verify(run.output, run.recipe, TOKENIZER.path(run, "tokenizer.model"))]
+    tokens, stream = Folder(run.output.address("tokens")), Folder(run.output.address("stream"))
+    return [str(fault) for fault in verify(tokens, stream, run.recipe, Path(TOKENIZER.path(run, "tokenizer.model")))]
 
 
 def _train(run: Run, reporter: Reporter) -> bool:

@@ -66,7 +66,7 @@ class LedgerEntry:
                 f" + {self.bytes_failed} failed + {self.bytes_trimmed} trimmed"
             )
         if sum(self.failed.values()) != self.documents_failed:
-            yield f"{where}: {self.documents_failed} documents failed, but their reasons count {sum(self.failed.values())}"
+            yield f"{where}: {self.documents_failed} failed, but their reasons count {sum(self.failed.values())}"
 
     def to_json(self) -> dict[str, Any]:
         """The entry as a JSON object."""

@@ -56,7 +56,9 @@ class _Watcher(threading.Thread):
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stopped.set()
         self.join()
 
@@ -87,8 +89,6 @@ class _Watcher(threading.Thread):
 
     def _rate(self, done: int) -> str:
         return f"{_size(int(done / self._elapsed()))}/s"
-
-
 
 
 def _size(count: int) -> str:

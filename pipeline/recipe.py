@@ -96,7 +96,9 @@ class Perplexity(Section):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.head_percentile >= self.middle_percentile:
-            raise ValueError(f"must be below middle_percentile = {self.middle_percentile}, got head_percentile = {self.head_percentile}")
+            raise ValueError(
+                f"must be below middle_percentile = {self.middle_percentile}, got head_percentile = {self.head_percentile}"
+            )
         if bool(self.head_cutoff) != bool(self.middle_cutoff):
             raise ValueError("head_cutoff and middle_cutoff are set together or not at all")
         return self

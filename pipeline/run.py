@@ -95,7 +95,9 @@ class Conductor:
                 groups = [work for source in self.units if (work := self._dedup(source, names, scratch)) is not None]
                 total = sum(size for work in groups for _, size in work.sketched())
                 if groups:
-                    with self.reporter.watch(", ".join(names), total, lambda: sum(_bytes_done(work) for work in groups)):
+                    with self.reporter.watch(
+                        ", ".join(names), total, lambda: sum(_bytes_done(work) for work in groups)
+                    ):
                         self.engine.run_groups(groups, scratch)
                     self.worked += names
                 return
@@ -144,7 +146,9 @@ class Conductor:
         before = chain[chain.index(stage) - 1]
         for unit in self.units[source]:
             if read_entry(self.run.output, before, source, unit.name) is None:
-                raise FatalError(f"stage {stage} needs {before} of {source}/{unit.name}: run `tokenmill {before}` first")
+                raise FatalError(
+                    f"stage {stage} needs {before} of {source}/{unit.name}: run `tokenmill {before}` first"
+                )
 
     def _check(self, names: list[str], *, report: bool) -> None:
         entries = self._entries(names)

@@ -78,7 +78,9 @@ class Clean:
         folder = run.inputs
         file = RawFile(name=unit.input, size=unit.size, opener=lambda: folder.open(unit.input))
         tally = Tally()
-        with UnitOutputs(run.output, self.name, unit.source, unit.name, keep_rejected=run.recipe.rejected.keep) as outputs:
+        with UnitOutputs(
+            run.output, self.name, unit.source, unit.name, keep_rejected=run.recipe.rejected.keep
+        ) as outputs:
             try:
                 records = interleave_bad(corpus.read(file, settings), outputs, tally, unit.input)
                 batches = document_batches(unit.source, file, records)
@@ -215,6 +217,5 @@ SELECT_STAGE = FilterStage(
 )
 TOKENIZE = Tokenize()
 MAP_STAGES: dict[str, Stage] = {
-    stage.name: stage
-    for stage in (CLEAN, LANGUAGE_STAGE, PERPLEXITY_STAGE, REFERENCE_STAGE, SELECT_STAGE, TOKENIZE)
+    stage.name: stage for stage in (CLEAN, LANGUAGE_STAGE, PERPLEXITY_STAGE, REFERENCE_STAGE, SELECT_STAGE, TOKENIZE)
 }

@@ -63,7 +63,9 @@ class UnitOutputs:
         self._sink("documents", DOCUMENT_SCHEMA)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is None:
             self._flush_quarantine()
         for _, sink in self._open.values():
@@ -145,16 +147,16 @@ def _count_rejected(rule: Filter, rejected: pa.RecordBatch, why: pa.Array, tally
     if not rejected.num_rows:
         return
     sizes = pc.binary_length(rejected.column("text")).cast(pa.int64())
-    grouped = pa.table({"reason": why, "bytes": sizes}).group_by("reason").aggregate([("bytes", "sum"), ("bytes", "count")])
+    grouped = (
+        pa.table({"reason": why, "bytes": sizes}).group_by("reason").aggregate([("bytes", "sum"), ("bytes", "count")])
+    )
     for row in grouped.to_pylist():
         if row["reason"] not in rule.reasons:
             raise ValueError(f"filter {rule.name} gave the undeclared reason {row['reason']}")
         tally.reject(rule.name, row["reason"], row["bytes_count"], row["bytes_sum"])
 
 
-def interleave_bad(
-    records: Iterable[object], outputs: UnitOutputs, tally: Tally, origin: str
-) -> Iterator[object]:
+def interleave_bad(records: Iterable[object], outputs: UnitOutputs, tally: Tally, origin: str) -> Iterator[object]:
     """The records that could be read; the others are quarantined and counted on the way."""
     for record in records:
         if isinstance(record, BadRecord):

@@ -168,7 +168,9 @@ def dedup_groups(run: Run, source: str, units: Sequence[Unit]) -> list[str]:
     return [blocks[index // size] for index in range(len(units))]
 
 
-def dedup_work(run: Run, source: str, units: Sequence[Unit], stages: Sequence[str], manifest: Manifest) -> DedupWork | None:
+def dedup_work(
+    run: Run, source: str, units: Sequence[Unit], stages: Sequence[str], manifest: Manifest
+) -> DedupWork | None:
     """What is left to do of a source's deduplication and of the map stages behind it; None where all is done."""
     groups = dedup_groups(run, source, units)
     entries = [

@@ -1,6 +1,7 @@
 """What every test may use: no network, fixed seeds, documents at hand, and the folder of real dumps where there is one."""
 
 import os
+import random
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from filters.batch import document_batch
+from tokenizer.train import train_tokenizer
 
 
 @pytest.fixture
@@ -40,7 +42,21 @@ def documents() -> Callable[..., pa.RecordBatch]:
     """`documents("text", "text", url="…")`: a batch with one document a text."""
 
     def build(*texts: str, **columns: Any) -> pa.RecordBatch:
-        rows = [{"doc_id": str(i), "source": "c4", "origin": f"file#{i}", "text": text} | columns for i, text in enumerate(texts)]
+        rows = [
+            {"doc_id": str(i), "source": "c4", "origin": f"file#{i}", "text": text} | columns
+            for i, text in enumerate(texts)
+        ]
         return document_batch(rows)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def vocabulary_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tokenizer of 600 pieces, trained on words of ten letters, with runs of blanks and digits among them."""
+    chance = random.Random(1)
+    words = ["".join(chance.choice("abcdefghij") for _ in range(chance.randint(1, 7))) for _ in range(500)]
+    texts = [" ".join(chance.choice(words) for _ in range(30)) + "    1234 " + "  " * (i % 9) for i in range(400)]
+    folder = tmp_path_factory.mktemp("vocabulary")
+    train_tokenizer(iter(texts), folder / "tokenizer", vocabulary_size=600)
+    return folder / "tokenizer.model"

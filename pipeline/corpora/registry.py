@@ -4,8 +4,7 @@ from pipeline.corpora import arxiv, books, c4, commoncrawl, github, stackexchang
 from pipeline.corpora.corpus import Corpus
 
 CORPORA: dict[str, Corpus] = {
-    module.CORPUS.source: module.CORPUS
-    for module in (commoncrawl, c4, github, wikipedia, books, arxiv, stackexchange)
+    module.CORPUS.source: module.CORPUS for module in (commoncrawl, c4, github, wikipedia, books, arxiv, stackexchange)
 }
 
 
