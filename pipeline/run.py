@@ -136,7 +136,7 @@ class Conductor:
         with self._scratch() as scratch:
             work = mix_work(self.run, Manifest(scratch, "mix.json"))
             if work is not None:
-                with self.reporter.watch(MIX, work.total_bytes(), lambda: work.bytes_done()):
+                with self.reporter.watch(MIX, work.total_bytes(), work.bytes_done):
                     self.engine.run_groups([work], scratch)
                     work.finish()
                 self.worked.append(MIX)

@@ -1,4 +1,4 @@
-"""What every test may use: no network, fixed seeds, documents at hand, and the folder of real dumps where there is one."""
+"""What every test may use: no network, documents at hand, and the folder of real dumps where there is one."""
 
 import os
 import random
