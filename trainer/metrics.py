@@ -1,9 +1,10 @@
 """What a run writes about itself: metrics that repeat bit for bit, and timings, which do not, in another file."""
 
+import contextlib
 import itertools
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -40,10 +41,11 @@ def count_steps(path: Path) -> int:
 
 
 def _end_of_line(path: Path, steps: int) -> int:
-    return sum(len(line) for line in itertools.islice(_whole_lines(path), steps))
+    with contextlib.closing(_whole_lines(path)) as lines:
+        return sum(len(line) for line in itertools.islice(lines, steps))
 
 
-def _whole_lines(path: Path) -> Iterator[bytes]:
+def _whole_lines(path: Path) -> Generator[bytes]:
     """Lines up to the first that is broken or out of step."""
     if not path.exists():
         return

@@ -96,6 +96,8 @@ def train(training: Training, say: Say) -> None:
     if state.step == training.config.steps:
         say(f"already trained: {state.step} steps, {training.output}")
         return
+    if state.step:
+        say(f"resumes after step {state.step}")
     with MetricsFile(training.metrics, steps=state.step) as metrics, TimingsFile(training.timings) as timings:
         _go_on(training, state, metrics, timings, say)
 
@@ -157,8 +159,6 @@ def _resumed_or_new(training: Training, say: Say) -> Checkpoint:
             training.config, training.stream.vocabulary_size, seed=training.seed, device=str(training.device)
         )
         state = Checkpoint(step=0, sequences=0, run=run, weights=weights, moments=initial_moments(weights))
-    else:
-        say(f"resumes after step {state.step}")
     for weight in state.weights.values():
         weight.requires_grad_()
     return state

@@ -20,10 +20,9 @@ class ArrayStream:
 
     vocabulary_size = VOCABULARY
     tokenizer_digest = "tokenizer"
-    sources = {"c4": {}, "books": {}}
 
     def __init__(self, ids: np.ndarray, digest: str = "stream") -> None:
-        self.ids, self.digest = ids, digest
+        self.ids, self.digest, self.sources = ids, digest, {"c4": {}, "books": {}}
         self.sequences, self.sequence_tokens = ids.shape
 
     def read(self, start: int, count: int) -> np.ndarray:
@@ -47,10 +46,11 @@ def array_stream() -> Callable[..., ArrayStream]:
 @pytest.fixture
 def tiny() -> Callable[..., TrainerConfig]:
     """`tiny(steps=3)`: a model of some thousand weights."""
-    base: dict[str, Any] = dict(
-        dimension=16, layers=2, heads=2, feed_forward_multiple=8, steps=4, batch_sequences=4, micro_batch_sequences=2,
-        learning_rate=1e-2, warmup_steps=2, precision="float32", checkpoint_steps=2, threads=1,
-    )  # fmt: skip
+    base: dict[str, Any] = {
+        "dimension": 16, "layers": 2, "heads": 2, "feed_forward_multiple": 8, "steps": 4, "batch_sequences": 4,
+        "micro_batch_sequences": 2, "learning_rate": 1e-2, "warmup_steps": 2, "precision": "float32",
+        "checkpoint_steps": 2, "threads": 1,
+    }  # fmt: skip
     return lambda **settings: TrainerConfig(**(base | settings))
 
 

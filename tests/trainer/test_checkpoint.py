@@ -67,7 +67,11 @@ def test_two_saves_of_one_state_are_the_same_bytes(tmp_path):
 
 def test_a_checkpoint_is_safetensors_and_json_alone(tmp_path):
     (folder,) = save(tmp_path, 5)
-    assert sorted(path.name for path in folder.iterdir()) == ["optimizer.safetensors", "state.json", "weights.safetensors"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "optimizer.safetensors",
+        "state.json",
+        "weights.safetensors",
+    ]
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000005"]
 
 

@@ -83,7 +83,7 @@ def test_nan_is_no_setting():
 
 
 def test_a_refusal_names_key_bound_and_value():
-    with pytest.raises(SettingsError, match="^beta2 must be 0 to below 1, got 1.5$"):
+    with pytest.raises(SettingsError, match=r"^beta2 must be 0 to below 1, got 1\.5$"):
         TrainerConfig(beta2=1.5)
 
 

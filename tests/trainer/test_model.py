@@ -1,4 +1,4 @@
-"""The model against a reference that shares no code with it: Meta's interleaved layout, complex numbers, plain loops."""
+"""The model against a reference that shares no code with it: Meta's interleaved layout, complex numbers, loops."""
 
 import math
 from dataclasses import replace
@@ -89,7 +89,9 @@ def our_losses(weights: model.Weights, tokens: torch.Tensor, dtype: torch.dtype 
 def test_logits_equal_the_reference(dtype, error):
     weights, tokens = small_weights(), some_tokens()
     wanted = torch.stack([reference_logits(weights, sequence) for sequence in tokens])
-    got = our_logits({name: weight.float() for name, weight in weights.items()} if error > 1e-9 else weights, tokens, dtype)
+    got = our_logits(
+        {name: weight.float() for name, weight in weights.items()} if error > 1e-9 else weights, tokens, dtype
+    )
     assert got.dtype == dtype
     assert (got.double() - wanted).abs().max() <= error * wanted.abs().max()
 
@@ -198,5 +200,5 @@ def test_weights_have_the_shapes_that_are_stated():
     assert shapes["layers.2.wqkv"] == (72, 24)
     assert shapes["layers.0.w1w3"] == (128, 24)
     assert shapes["layers.0.w2"] == (24, 64)
-    assert list(shapes)[0] == "embedding" and list(shapes)[-2:] == ["norm", "output"]
+    assert [*shapes][:1] + [*shapes][-2:] == ["embedding", "norm", "output"]
     assert len(shapes) == 3 + 6 * SMALL.layers
