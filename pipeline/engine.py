@@ -47,7 +47,10 @@ class Work(Protocol):
 class GroupWork(Protocol):
     """Work in rounds: pieces are sketched, partitions of blocks judged, verdicts applied. Picklable and small."""
 
-    label: str
+    @property
+    def label(self) -> str:
+        """The step's label, and the folder of its scratch files."""
+        ...
 
     def sketched(self) -> Sequence[tuple[int, int]]:
         """(index, bytes) of each piece that is sketched."""

@@ -97,7 +97,7 @@ class Perplexity(Section):
     def _ordered(self) -> Self:
         if self.head_percentile >= self.middle_percentile:
             raise ValueError(
-                f"head_percentile must be below middle_percentile = {self.middle_percentile}, got {self.head_percentile}"
+                f"head_percentile must be below middle_percentile {self.middle_percentile}, got {self.head_percentile}"
             )
         if bool(self.head_cutoff) != bool(self.middle_cutoff):
             raise ValueError("head_cutoff and middle_cutoff are set together or not at all")
@@ -131,9 +131,9 @@ class GitHub(Section):
     min_alphanumeric_fraction: Fraction = 0.25
     max_file_bytes: Positive = 1 << 20
     extensions: Texts = tuple(
-        "asm bat cmd c h cs cpp hpp c++ h++ cc hh C H cmake css dockerfile f90 f f03 f08 f77 f95 for fpp go hs html"
-        " java js jl lua md markdown php php3 php4 php5 phps phpt pl pm pod perl ps1 psd1 psm1 py rb rs sql scala sh bash"
-        " command zsh ts tsx tex vb xml rst m smali".split()
+        "asm bat cmd c h cs cpp hpp c++ h++ cc hh C H cmake css dockerfile f90 f f03 f08 f77 f95 for fpp go hs"
+        " html java js jl lua md markdown php php3 php4 php5 phps phpt pl pm pod perl ps1 psd1 psm1 py rb rs sql scala sh"
+        " bash command zsh ts tsx tex vb xml rst m smali".split()
     )
     file_names: Texts = ("Dockerfile", "Makefile")
 
@@ -167,6 +167,8 @@ class StackExchange(Section):
     question_prefix: str = "Q: "
     answer_prefix: str = "A: "
     keep_unanswered: bool = True
+    max_post_bytes: Positive = 2 << 20
+    max_thread_bytes: Positive = 64 << 20
     max_archive_bytes: Positive = 1 << 40
 
 

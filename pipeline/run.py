@@ -101,14 +101,12 @@ class Conductor:
                         self.engine.run_groups(groups, scratch)
                     self.worked += names
                 return
-            work = self._maps(names, scratch)
-            if work is not None:
-                sizes = dict(work.sizes())
+            maps = self._maps(names, scratch)
+            if maps is not None:
+                sizes, marked = dict(maps.sizes()), maps.manifest.marked
                 total = sum(sizes.values())
-                with self.reporter.watch(
-                    ", ".join(names), total, lambda: sum(sizes[index] for index in work.manifest.marked())
-                ):
-                    self.engine.run(work)
+                with self.reporter.watch(", ".join(names), total, lambda: sum(sizes[index] for index in marked())):
+                    self.engine.run(maps)
                 self.worked += names
 
     def _dedup(self, source: str, names: list[str], scratch: Folder) -> DedupWork | None:

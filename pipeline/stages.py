@@ -21,7 +21,7 @@ from pipeline.models import CUTOFFS, LANGUAGE, LANGUAGE_MODEL, REFERENCE, TOKENI
 from pipeline.recipe import Section
 from pipeline.storage import read_batches
 from pipeline.token_shards import write_token_shards
-from pipeline.units import Unit, UnitOutputs, interleave_bad, process_batches
+from pipeline.units import Unit, UnitOutputs, process_batches, readable
 from tokenizer.vocabulary import Vocabulary
 
 
@@ -82,7 +82,7 @@ class Clean:
             run.output, self.name, unit.source, unit.name, keep_rejected=run.recipe.rejected.keep
         ) as outputs:
             try:
-                records = interleave_bad(corpus.read(file, settings), outputs, tally, unit.input)
+                records = readable(corpus.read(file, settings), outputs, tally, unit.input)
                 batches = document_batches(unit.source, file, records)
                 process_batches(batches, corpus.filters(settings), outputs, tally)
             except (OSError, ShardError) as error:

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from filters.batch import DOCUMENT_SCHEMA, Filter, text_bytes
-from pipeline.corpora.corpus import QUARANTINED_BYTES, BadRecord
+from pipeline.corpora.corpus import QUARANTINED_BYTES, BadRecord, RawDocument, Record
 from pipeline.ledger import Tally
 from pipeline.storage import Folder, Output, ParquetSink, PendingFile, digest_of
 
@@ -56,7 +57,7 @@ class UnitOutputs:
         self._source, self._unit = source, unit
         self._stack = ExitStack()
         self._open: dict[str, tuple[PendingFile, ParquetSink]] = {}
-        self._bad: list[dict[str, str | int | bytes]] = []
+        self._bad: list[dict[str, Any]] = []
         self.written: dict[str, Output] = {}
 
     def __enter__(self) -> "UnitOutputs":
@@ -156,7 +157,7 @@ def _count_rejected(rule: Filter, rejected: pa.RecordBatch, why: pa.Array, tally
         tally.reject(rule.name, row["reason"], row["bytes_count"], row["bytes_sum"])
 
 
-def interleave_bad(records: Iterable[object], outputs: UnitOutputs, tally: Tally, origin: str) -> Iterator[object]:
+def readable(records: Iterable[Record], outputs: UnitOutputs, tally: Tally, origin: str) -> Iterator[RawDocument]:
     """The records that could be read; the others are quarantined and counted on the way."""
     for record in records:
         if isinstance(record, BadRecord):

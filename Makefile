@@ -1,0 +1,35 @@
+# The commands of the README, and of continuous integration. VENV names the virtual environment they set up.
+PYTHON ?= python3
+VENV ?= .venv
+OUT ?= out/demo
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help demo check test bench clean
+
+help:  ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[train,dev]'
+	touch $@
+
+demo: $(READY)  ## Seven raw dumps to a falling loss, then a report: out/demo/report.html
+	$(BIN)/tokenmill demo-input out/demo-dumps
+	$(BIN)/tokenmill run demo --output $(OUT)
+
+check: $(READY)  ## Formatting, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test: $(READY)  ## All tests
+	$(BIN)/python -m pytest
+
+bench: $(READY)  ## All benchmarks: one JSON line a claim
+	$(BIN)/python -m benchmarks
+
+clean:  ## Remove what the demo made
+	rm -rf out
