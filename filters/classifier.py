@@ -1,0 +1,120 @@
+"""Trains and asks fastText classifiers: one text a line, the same bytes out for the same lines in."""
+
+import random
+import tempfile
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from filters.models import load_once
+
+LABEL_PREFIX = "__label__"
+
+MAX_CHARS = 1_000_000
+"""What a model reads of one document, so that its memory does not grow with it: the crawler cuts a page at 1 MiB."""
+
+_PILES = 64
+_BLANKS = str.maketrans(dict.fromkeys("\n\r\v\f\t\0", " "))
+
+
+def one_line(text: str) -> str:
+    """The text as fastText may read it: line ends are blanks, and no word is a label or the end of the line to it.
+
+    A page that holds the words `</s>` or `__label__wiki` would else hide what follows, or choose its own class.
+    """
+    line = text[:MAX_CHARS].translate(_BLANKS)
+    if LABEL_PREFIX in line:
+        line = line.replace(LABEL_PREFIX, "__ label__")
+    return line.replace("</s>", "< /s>") if "</s>" in line else line
+
+
+def load_classifier(path: str) -> Any:
+    """The fastText model of a file; raises FileNotFoundError or ValueError naming the path."""
+    import fasttext
+
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"no fastText model at {path}")
+    try:
+        # Not fasttext.load_model: older wheels print a warning about themselves there.
+        model = fasttext.FastText._FastText(model_path=path)
+    except (ValueError, RuntimeError, MemoryError) as error:
+        raise ValueError(f"{path} is no fastText model: {error}") from error
+    return model
+
+
+def predict(path: str, text: str, labels: int = 1) -> list[tuple[str, float]]:
+    """The likeliest labels of a text (-1: all) and their probabilities, likeliest first; none for an empty text."""
+    return predict_with(load_once(load_classifier, path), text, labels)
+
+
+def predict_with(model: Any, text: str, labels: int = 1) -> list[tuple[str, float]]:
+    """As `predict`, with a model at hand."""
+    line = one_line(text)
+    if not line.strip():
+        return []
+    # The bound function itself: the wrapper's np.array(copy=False) fails under NumPy 2.
+    found = model.f.predict(line + "\n", labels, -1.0, "strict")
+    # fastText adds 1e-5 before its logarithm, so a probability can come out a little above 1.
+    return [(label.removeprefix(LABEL_PREFIX), min(1.0, probability)) for probability, label in found]
+
+
+def train_classifier(
+    examples: Iterable[tuple[str, str]],
+    path: Path,
+    *,
+    dimension: int,
+    epochs: int,
+    learning_rate: float = 0.1,
+    min_ngram: int = 0,
+    max_ngram: int = 0,
+    buckets: int = 0,
+    seed: int = 0,
+) -> dict[str, int]:
+    """Train on (label, text) examples, shuffled by `seed`, and write the model to `path`; returns examples a label.
+
+    One thread and a fixed seed: fastText's threads race, and the same examples would give other bytes. Raises
+    ValueError where there are fewer than two labels: such a model says the same of everything.
+    """
+    import fasttext
+
+    with tempfile.TemporaryDirectory(prefix=".classifier-", dir=path.parent) as folder:
+        lines = Path(folder) / "examples.txt"
+        counts = _write_examples(examples, lines, seed)
+        if len(counts) < 2:
+            raise ValueError(f"a classifier needs examples of two labels, got {', '.join(counts) or 'none'}")
+        model = fasttext.train_supervised(
+            input=str(lines),
+            dim=dimension,
+            epoch=epochs,
+            lr=learning_rate,
+            minn=min_ngram,
+            maxn=max_ngram,
+            bucket=buckets,
+            seed=seed,
+            thread=1,
+            verbose=0,
+        )
+        model.save_model(str(Path(folder) / "model.bin"))
+        (Path(folder) / "model.bin").replace(path)
+    return dict(sorted(counts.items()))
+
+
+def _write_examples(examples: Iterable[tuple[str, str]], path: Path, seed: int) -> dict[str, int]:
+    """Lines in a shuffled order, through piles of which one fits into memory: sorted classes would train badly."""
+    dice = random.Random(seed)
+    counts: dict[str, int] = {}
+    with ExitStack() as stack:
+        piles = [stack.enter_context(path.with_suffix(f".{i}").open("w+b")) for i in range(_PILES)]
+        for label, text in examples:
+            line = one_line(text).strip()
+            if line:
+                dice.choice(piles).write(f"{LABEL_PREFIX}{label} {line}\n".encode("utf-8", "replace"))
+                counts[label] = counts.get(label, 0) + 1
+        with path.open("wb") as file:
+            for pile in piles:
+                pile.seek(0)
+                lines = pile.readlines()
+                dice.shuffle(lines)
+                file.writelines(lines)
+    return counts

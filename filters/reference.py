@@ -1,0 +1,186 @@
+"""Does a document look like a page that Wikipedia cites? A linear classifier: trained, tested and asked."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from filters.batch import FilterResult, texts, with_column
+from filters.classifier import load_classifier, predict, predict_with, train_classifier
+
+REFERENCE, RANDOM = "wiki", "cc"
+HELD_OUT_SHARE = 10
+"""One document in so many is kept from training to test the classifier on."""
+
+_MAX_HELD_OUT = 2000
+_ARCHIVE = re.compile(r"^(?:https?:)?//web\.archive\.org/(?:web/)?\d+[a-z_]*/(?=\w+:)", re.IGNORECASE)
+_TRACKING = re.compile(r"(?:utm_\w+|fbclid|gclid)(?:=.*)?", re.IGNORECASE)
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreReference:
+    """Writes the probability that a document is a page which Wikipedia cites: 1 is surely, 0 surely not.
+
+    Source: LLaMA section 2.1 and model card (fastText); RedPajama-Data rp_v1 data_prep/cc, classifier over the whole
+    page on one line.
+    Differs: of a document at most the first million characters is read; the words `</s>` and `__label__…` are not
+    allowed to end or label the text.
+    Reads text. Rewrites reference_score (null for an empty text). Rejects: nothing. Counts: no_reference_score.
+    """
+
+    name: ClassVar[str] = "score_reference"
+    reasons: ClassVar[tuple[str, ...]] = ()
+    model_path: str
+
+    def apply(self, batch: pa.RecordBatch) -> FilterResult:
+        """Same rows in the same order; no document has a reason."""
+        values = [reference_score(self.model_path, text) for text in texts(batch)]
+        scored = with_column(batch, "reference_score", values)
+        return FilterResult(scored, pa.nulls(batch.num_rows, pa.string()), {"no_reference_score": values.count(None)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceReport:
+    """What the classifier was trained on, and how it does on documents that it has not seen.
+
+    `precision`, `recall` and `random_kept` (the share of random pages that pass) are at `min_score`; `auc` is the
+    chance that a cited page scores above a random one. None where a class has no held-out document.
+    """
+
+    positives: int
+    negatives: int
+    held_out_positives: int
+    held_out_negatives: int
+    min_score: float
+    precision: float | None
+    recall: float | None
+    random_kept: float | None
+    auc: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON writes it."""
+        return asdict(self)
+
+
+def reference_score(model_path: str, text: str) -> float | None:
+    """The probability of `wiki`; None for an empty text. Raises ValueError where the model knows no such label."""
+    found = dict(predict(model_path, text, labels=-1))
+    if found and REFERENCE not in found:
+        raise ValueError(f"{model_path} has no label {REFERENCE}, only {', '.join(sorted(found))}")
+    return found.get(REFERENCE)
+
+
+def normalize_url(url: str | None) -> str:
+    """What two addresses of one page share; empty for what is no web address.
+
+    Left out: scheme, `www.`, default port, user, fragment, tracking parameters, slashes at the end, and the prefix of
+    the Internet Archive, through which Wikipedia cites dead pages. The host is in lower case.
+    """
+    url = _ARCHIVE.sub("", (url or "").strip())
+    try:
+        parts = urlsplit(url if "//" in url else f"//{url}", scheme="http")
+    except ValueError:
+        return ""
+    if parts.scheme not in _DEFAULT_PORTS:
+        return ""
+    host = parts.netloc.rpartition("@")[2].lower().removesuffix(_DEFAULT_PORTS[parts.scheme]).removeprefix("www.")
+    if "." not in host or " " in host:
+        return ""
+    kept = [part for part in parts.query.split("&") if part and not _TRACKING.fullmatch(part)]
+    return host + parts.path.rstrip("/") + ("?" + "&".join(kept) if kept else "")
+
+
+def url_keys(urls: Iterable[str | None]) -> npt.NDArray[np.uint64]:
+    """64 bits of a hash of each normalised address; 0 for what is no web address."""
+    return np.fromiter((_url_key(normalize_url(url)) for url in urls), dtype=np.uint64)
+
+
+def _url_key(url: str) -> int:
+    return (
+        int.from_bytes(hashlib.blake2b(url.encode("utf-8", "replace"), digest_size=8).digest(), "little") if url else 0
+    )
+
+
+def train_reference(
+    positives: Iterable[str],
+    negatives: Iterable[str],
+    path: Path,
+    *,
+    dimension: int = 100,
+    epochs: int = 5,
+    min_score: float = 0.25,
+    seed: int = 0,
+) -> ReferenceReport:
+    """Train fastText on texts of cited and of random pages, test it on a tenth of them, and write it to `path`.
+
+    Source: RedPajama-Data rp_v1 data_prep/cc; `fasttext supervised` with its defaults (words alone, learning rate 0.1).
+    Differs: one thread; examples are shuffled; a tenth of them, chosen by a hash of the text, is held out.
+    Raises ValueError where a class has no text to train on.
+    """
+    held_out: dict[str, list[str]] = {REFERENCE: [], RANDOM: []}
+    counts = train_classifier(
+        _training_examples(((REFERENCE, positives), (RANDOM, negatives)), held_out),
+        path,
+        dimension=dimension,
+        epochs=epochs,
+        seed=seed,
+    )
+    scores = {label: _held_out_scores(path, found) for label, found in held_out.items()}
+    return ReferenceReport(
+        positives=counts[REFERENCE],
+        negatives=counts[RANDOM],
+        held_out_positives=len(scores[REFERENCE]),
+        held_out_negatives=len(scores[RANDOM]),
+        min_score=min_score,
+        **_quality(scores[REFERENCE], scores[RANDOM], min_score),
+    )
+
+
+def _training_examples(
+    classes: Iterable[tuple[str, Iterable[str]]], held_out: dict[str, list[str]]
+) -> Iterator[tuple[str, str]]:
+    """The examples to train on; a tenth of each class goes into `held_out` instead, up to a bound."""
+    for label, found in classes:
+        for text in found:
+            if _is_held_out(text) and len(held_out[label]) < _MAX_HELD_OUT:
+                held_out[label].append(text)
+            else:
+                yield label, text
+
+
+def _is_held_out(text: str) -> bool:
+    digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()
+    return int.from_bytes(digest, "little") % HELD_OUT_SHARE == 0
+
+
+def _held_out_scores(path: Path, found: list[str]) -> npt.NDArray[np.float64]:
+    model = load_classifier(str(path))  # Not through load_once: the file under this path is new.
+    scores = (dict(predict_with(model, text, labels=-1)).get(REFERENCE) for text in found)
+    return np.array([score for score in scores if score is not None], dtype=np.float64)
+
+
+def _quality(
+    positives: npt.NDArray[np.float64], negatives: npt.NDArray[np.float64], min_score: float
+) -> dict[str, float | None]:
+    """Precision as it were with as many cited as random pages, so that it does not hang on how many were sampled."""
+    if not (len(positives) and len(negatives)):
+        return {"precision": None, "recall": None, "random_kept": None, "auc": None}
+    recall = float(np.mean(positives >= min_score))
+    random_kept = float(np.mean(negatives >= min_score))
+    ordered = np.sort(negatives)
+    below = np.searchsorted(ordered, positives, "left") + np.searchsorted(ordered, positives, "right")
+    kept = recall + random_kept
+    return {
+        "precision": recall / kept if kept else None,
+        "recall": recall,
+        "random_kept": random_kept,
+        "auc": float(below.mean() / (2 * len(negatives))),
+    }

@@ -1,0 +1,111 @@
+"""The thresholds on scores, apart from the models: another threshold costs no second look at the text."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pyarrow as pa
+
+from filters.batch import FilterResult, reasons
+from filters.perplexity import bucket
+
+BUCKETS = ("head", "middle", "tail")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LanguageIs:
+    """Keeps documents that are surely in one of the languages.
+
+    Source: LLaMA section 2.1 (English alone); facebookresearch/cc_net split_by_lang.py (at least 0.5).
+    Differs: the score is compared as it is; CCNet rounds it to two decimals before.
+    Reads language, language_score. Rejects: language_unknown, language_score_too_low, language_not_kept.
+    """
+
+    name: ClassVar[str] = "language_is"
+    reasons: ClassVar[tuple[str, ...]] = ("language_unknown", "language_score_too_low", "language_not_kept")
+    keep: tuple[str, ...]
+    min_score: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not self.keep:
+            raise ValueError("keep must name at least one language, got ()")
+        _check_fraction("min_score", self.min_score)
+
+    def apply(self, batch: pa.RecordBatch) -> FilterResult:
+        """Same rows in the same order; `reason` is null where the document is kept."""
+        rows = zip(batch.column("language").to_pylist(), batch.column("language_score").to_pylist(), strict=True)
+        return FilterResult(batch, reasons(self._judge(language, score) for language, score in rows), {})
+
+    def _judge(self, language: str | None, score: float | None) -> str | None:
+        if language is None:
+            return "language_unknown"
+        if language not in self.keep:
+            return "language_not_kept"
+        return "language_score_too_low" if score is None or score < self.min_score else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerplexityBucketIs:
+    """Keeps documents of some perplexity buckets: head below the first cut-off, middle below the second, then tail.
+
+    Source: facebookresearch/cc_net perplexity.py and data/cutoff.csv (English: 340 and 520 for Meta's own model).
+    Differs: the cut-offs are those of the model at hand; a document without a perplexity is rejected, where CCNet
+    puts it into a bucket of its own.
+    Reads perplexity. Rejects: no_perplexity, perplexity_head, perplexity_middle, perplexity_tail.
+    Counts: head, middle, tail.
+    """
+
+    name: ClassVar[str] = "perplexity_bucket_is"
+    reasons: ClassVar[tuple[str, ...]] = ("no_perplexity", "perplexity_head", "perplexity_middle", "perplexity_tail")
+    keep: tuple[str, ...]
+    head: float
+    middle: float
+
+    def __post_init__(self) -> None:
+        unknown = set(self.keep) - set(BUCKETS)
+        if unknown or not self.keep:
+            raise ValueError(f"keep must name some of {', '.join(BUCKETS)}, got {', '.join(self.keep) or '()'}")
+        if not 0 < self.head <= self.middle:
+            raise ValueError(f"head must be above 0 and at most middle = {self.middle}, got {self.head}")
+
+    def apply(self, batch: pa.RecordBatch) -> FilterResult:
+        """Same rows in the same order; `reason` is null where the document is kept."""
+        values = batch.column("perplexity").to_pylist()
+        buckets = [None if value is None else bucket(value, self.head, self.middle) for value in values]
+        counts = {name: buckets.count(name) for name in BUCKETS}  # type: ignore[arg-type]
+        return FilterResult(batch, reasons(self._judge(name) for name in buckets), counts)
+
+    def _judge(self, name: str | None) -> str | None:
+        if name is None:
+            return "no_perplexity"
+        return None if name in self.keep else f"perplexity_{name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferenceScoreAtLeast:
+    """Keeps documents that look like pages which Wikipedia cites.
+
+    Source: LLaMA section 2.1; RedPajama-Data rp_v1 data_prep/cc (at least 0.25, chosen to land on LLaMA's tokens).
+    Differs: nothing.
+    Reads reference_score. Rejects: no_reference_score, reference_score_too_low.
+    """
+
+    name: ClassVar[str] = "reference_score_at_least"
+    reasons: ClassVar[tuple[str, ...]] = ("no_reference_score", "reference_score_too_low")
+    min_score: float = 0.25
+
+    def __post_init__(self) -> None:
+        _check_fraction("min_score", self.min_score)
+
+    def apply(self, batch: pa.RecordBatch) -> FilterResult:
+        """Same rows in the same order; `reason` is null where the document is kept."""
+        return FilterResult(batch, reasons(map(self._judge, batch.column("reference_score").to_pylist())), {})
+
+    def _judge(self, score: float | None) -> str | None:
+        if score is None:
+            return "no_reference_score"
+        return "reference_score_too_low" if score < self.min_score else None
+
+
+def _check_fraction(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} must be from 0 to 1, got {value}")
