@@ -1,16 +1,23 @@
 """Deduplication across units: what a group stage sketches, judges and applies, without any engine.
 
-A stage shows each unit's documents to `sketch`, which gives small packed blocks for numbered partitions. All blocks of one
-partition are brought together, in any order, and judged; what a judge gives goes to the partitions of the next round,
-and after the last round to the units themselves, as the filters that apply the verdict. Text stays where it lies.
+A stage shows each unit's documents to `sketch`, which gives small packed blocks for numbered partitions. All blocks
+of one partition are brought together, in any order, and judged; what a judge gives goes to the partitions of the next
+round, and after the last round to the units themselves, as the filters that apply the verdict. Text stays where it is.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import pyarrow as pa
 
 from filters.batch import Filter
+from filters.dedup import DropDuplicateDocuments, DropDuplicateLines, identities, is_member, repeats
+from filters.fingerprint import Array, document_keys, line_keys
+
+SKETCH_ITEMS = 1 << 22
+"""Fingerprints that a sketch holds before it sends them: 32 MB of lines, 128 MB of documents."""
 
 Judge = Callable[[int, Iterable[bytes]], Iterator[tuple[int, bytes]]]
 """`judge(partition, blocks)` gives (partition of the next round, block); of the last round, (unit, block)."""
@@ -34,3 +41,157 @@ class Rounds(Protocol):
     def filters(self, blocks: Iterable[bytes]) -> tuple[Filter, ...]:
         """The filters that apply a unit's verdict; of no blocks, the filters that apply an empty verdict."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParagraphRounds:
+    """Lines that two documents of a block of units have: CCNet's paragraph deduplication, one round.
+
+    `block_files` consecutive units form a block; nothing is looked for across blocks. A partition is a range of keys
+    of one block, and a unit sends each key once or twice, so no key is hot: with CommonCrawl's files, two million
+    different lines each, a block of 2,000 in 512 partitions makes groups of about 60 MB.
+    """
+
+    block_files: int
+    partitions: int
+    min_chars_after: int = 0
+
+    def __post_init__(self) -> None:
+        if self.block_files < 1 or self.partitions < 1:
+            raise ValueError(
+                f"block_files and partitions must be at least 1, got {self.block_files}, {self.partitions}"
+            )
+
+    def sketch(self, unit: int, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, bytes]]:
+        """Every key of the unit, with those apart that two of its documents have."""
+        shift = unit // self.block_files * self.partitions
+        held: list[Array] = []
+        size = 0
+        for batch in batches:
+            held.append(_keys_by_document(batch))
+            size += len(held[-1])
+            if size >= SKETCH_ITEMS:
+                yield from self._blocks(unit, shift, held)
+                held, size = [], 0
+        if size:
+            yield from self._blocks(unit, shift, held)
+
+    def _blocks(self, unit: int, shift: int, held: list[Array]) -> Iterator[tuple[int, bytes]]:
+        keys, documents = np.unique(np.concatenate(held), return_counts=True)
+        for partition, part in _partitioned(keys, self.partitions):
+            # A key that the unit has twice is sent twice: two items of any units are two documents.
+            yield shift + partition, _pack(unit, np.repeat(keys[part], np.minimum(documents[part], 2)))
+
+    @property
+    def judges(self) -> tuple[Judge, ...]:
+        """One: which keys come twice, told to each unit that has them."""
+        return (self._judge,)
+
+    def _judge(self, partition: int, blocks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+        by_unit: dict[int, list[Array]] = {}
+        for block in blocks:
+            unit, keys = _unpack(block)
+            by_unit.setdefault(unit, []).append(keys)
+        together = np.sort(np.concatenate([keys for held in by_unit.values() for keys in held]))
+        duplicate = np.unique(together[1:][together[1:] == together[:-1]])
+        for unit in sorted(by_unit):
+            mine = np.unique(np.concatenate(by_unit.pop(unit)))
+            mine = mine[is_member(mine, duplicate)]
+            if len(mine):
+                yield unit, _pack(unit, mine)
+
+    def filters(self, blocks: Iterable[bytes]) -> tuple[Filter, ...]:
+        """Drop the lines of the verdict, and repeats within a document."""
+        keys = np.unique(np.concatenate([np.empty(0, np.uint64), *(_unpack(block)[1] for block in blocks)]))
+        return (DropDuplicateLines(duplicate_keys=keys, min_chars=self.min_chars_after),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExactRounds:
+    """Documents with the same text, to the byte, anywhere in the source: the first of the first unit stays; one round.
+
+    A document is 32 bytes: its text's key, its row, its doc_id's key. Of one text a sketch sends two documents at most.
+    """
+
+    partitions: int
+
+    def __post_init__(self) -> None:
+        if self.partitions < 1:
+            raise ValueError(f"partitions must be at least 1, got {self.partitions}")
+
+    def sketch(self, unit: int, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, bytes]]:
+        """The first two documents with each text."""
+        held: list[Array] = []
+        row = size = 0
+        for batch in batches:
+            rows = np.arange(row, row + batch.num_rows, dtype=np.uint64)
+            held.append(np.column_stack([document_keys(batch.column("text")), rows, identities(batch)]))
+            row += batch.num_rows
+            size += batch.num_rows
+            if size >= SKETCH_ITEMS:
+                yield from self._blocks(unit, held)
+                held, size = [], 0
+        if size:
+            yield from self._blocks(unit, held)
+
+    def _blocks(self, unit: int, held: list[Array]) -> Iterator[tuple[int, bytes]]:
+        items = np.concatenate(held)
+        items = items[np.lexsort((items[:, 2], items[:, 1], items[:, 0]))]
+        third = np.zeros(len(items), np.bool_)
+        third[2:] = _same_text(items[2:], items[:-2])
+        items = items[~third]
+        for partition, part in _partitioned(items[:, 0], self.partitions):
+            yield partition, _pack(unit, items[part])
+
+    @property
+    def judges(self) -> tuple[Judge, ...]:
+        """One: who wins each text, told to each unit with a loser."""
+        return (self._judge,)
+
+    def _judge(self, partition: int, blocks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+        held = [(unit, items.reshape(-1, 4)) for unit, items in map(_unpack, blocks)]
+        items = np.concatenate([items for _, items in held])
+        units = np.concatenate([np.full(len(items), unit, np.int64) for unit, items in held])
+        order = np.lexsort((items[:, 2], units, items[:, 1], items[:, 0]))
+        items, units = items[order], units[order]
+        first = np.ones(len(items), np.bool_)
+        first[1:] = ~_same_text(items[1:], items[:-1])
+        winner = np.flatnonzero(first)[np.cumsum(first) - 1]
+        verdicts = np.column_stack([items[:, :2], items[winner, 3]])
+        for unit in np.unique(units[~first]).tolist():
+            yield unit, _pack(unit, np.unique(verdicts[~first & (units == unit)], axis=0))
+
+    def filters(self, blocks: Iterable[bytes]) -> tuple[Filter, ...]:
+        """Drop the documents whose text another one keeps."""
+        rows = [np.empty((0, 3), np.uint64), *(_unpack(block)[1].reshape(-1, 3) for block in blocks)]
+        return (DropDuplicateDocuments(winners=np.unique(np.concatenate(rows), axis=0)),)
+
+
+def _keys_by_document(batch: pa.RecordBatch) -> Array:
+    """The keys of the batch's lines that are not blank, each once a document."""
+    lines = line_keys(batch.column("text"))
+    keys: Array = lines.keys[~lines.blank & ~repeats(lines, ~lines.blank)]
+    return keys
+
+
+def _same_text(items: Array, others: Array) -> Array:
+    same: Array = (items[:, 0] == others[:, 0]) & (items[:, 1] == others[:, 1])
+    return same
+
+
+def _partitioned(sorted_keys: Array, partitions: int) -> Iterator[tuple[int, slice]]:
+    """The stretch of sorted 64-bit keys that falls to each partition, by the keys' high halves."""
+    partition = (sorted_keys >> np.uint64(32)) * np.uint64(partitions) >> np.uint64(32)
+    ends = np.searchsorted(partition, np.arange(partitions + 1, dtype=np.uint64)).tolist()
+    for index in range(partitions):
+        if ends[index] < ends[index + 1]:
+            yield index, slice(ends[index], ends[index + 1])
+
+
+def _pack(unit: int, values: Array) -> bytes:
+    """A block: the unit, then the values, little-endian 64-bit words."""
+    return unit.to_bytes(8, "little") + values.astype("<u8").tobytes()
+
+
+def _unpack(block: bytes) -> tuple[int, Array]:
+    return int.from_bytes(block[:8], "little"), np.frombuffer(block, "<u8", offset=8)

@@ -1,0 +1,57 @@
+"""Compiles the loops over Arrow buffers once per machine, wherever the package lies."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+import pyarrow as pa
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+BYTES = numba.types.Array(numba.uint8, 1, "C", readonly=True)
+OFFSETS = numba.types.Array(numba.int64, 1, "C", readonly=True)
+"""Arrow's buffers: they are never written to."""
+
+
+def compiled(signature: Any, **options: Any) -> Callable[[Function], Function]:
+    """A decorator that compiles at import, for the given signature, and keeps the machine code for the next process.
+
+    Numba keeps it beside the package, else in the user's cache folder, or in NUMBA_CACHE_DIR. Where none of these can
+    be written the code is compiled anew in each process: a shared temporary folder would let others plant code.
+    """
+
+    def build(function: Function) -> Function:
+        try:
+            machine_code: Function = numba.njit(signature, cache=True, **options)(function)
+        except (RuntimeError, OSError) as error:
+            if isinstance(error, RuntimeError) and "cannot cache function" not in str(error):
+                raise
+            machine_code = numba.njit(signature, **options)(function)
+        functools.update_wrapper(machine_code, function)
+        return machine_code
+
+    return build
+
+
+def text_buffers(texts: pa.Array) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """The UTF-8 bytes of a string array without nulls, and its n + 1 offsets into them as int64.
+
+    A slice shares its parent's bytes: the first offset need not be 0, and bytes past the last offset are another's.
+    """
+    if texts.null_count:
+        raise ValueError("a text is never null")
+    width = np.int64 if pa.types.is_large_string(texts.type) else np.int32
+    _, offset_buffer, value_buffer = texts.buffers()
+    if not len(texts):
+        return np.empty(0, np.uint8), np.zeros(1, np.int64)
+    offsets = np.frombuffer(offset_buffer, width)[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
+    values = np.empty(0, np.uint8) if value_buffer is None else np.frombuffer(value_buffer, np.uint8)
+    return values, offsets
+
+
+def text_array(values: np.ndarray[Any, Any], offsets: np.ndarray[Any, Any]) -> pa.LargeStringArray:
+    """A string array over the given UTF-8 bytes and n + 1 offsets, which must be valid."""
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(values)]
+    return pa.Array.from_buffers(pa.large_string(), len(offsets) - 1, buffers)

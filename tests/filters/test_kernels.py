@@ -1,0 +1,75 @@
+"""Kernels compile wherever the package lies, and read Arrow's buffers where they lie."""
+
+import itertools
+import os
+import subprocess
+import sys
+
+import numba
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from filters.kernels import compiled, text_array, text_buffers
+
+PROGRAM = (
+    "from filters.fingerprint import line_keys; import pyarrow as pa; print(len(line_keys(pa.array(['a b'])).keys))"
+)
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+def test_a_slice_keeps_its_own_texts(kind):
+    values, offsets = text_buffers(pa.array(["zero", "one", "", "zwölf"], kind).slice(1))
+    assert [values[a:b].tobytes().decode() for a, b in itertools.pairwise(offsets)] == ["one", "", "zwölf"]
+
+
+@pytest.mark.parametrize("texts", [[], [""], ["", ""]])
+def test_texts_without_a_byte_have_offsets_all_the_same(texts):
+    values, offsets = text_buffers(pa.array(texts, pa.large_string()))
+    assert (len(values), offsets.tolist()) == (0, [0] * (len(texts) + 1))
+
+
+def test_buffers_make_the_array_that_they_came_from():
+    array = pa.array(["one", "", "zwölf"], pa.large_string())
+    made = text_array(*text_buffers(array))
+    made.validate(full=True)
+    assert made.equals(array)
+
+
+def test_a_null_text_is_refused():
+    with pytest.raises(ValueError, match="never null"):
+        text_buffers(pa.array(["a", None]))
+
+
+def test_a_kernel_is_compiled_before_its_first_call():
+    twice = compiled(numba.int64(numba.int64))(lambda number: 2 * number)
+    assert (twice(21), len(twice.signatures)) == (42, 1)
+
+
+def test_a_folder_that_cannot_be_written_costs_a_compilation_and_no_more(monkeypatch):
+    real = numba.njit
+
+    def without_folder(*arguments, cache=False, **options):
+        if cache:
+            raise RuntimeError("cannot cache function 'f': no locator available for file 'f.py'")
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(numba, "njit", without_folder)
+    assert compiled(numba.int64(numba.int64))(lambda number: number + 1)(1) == 2
+
+
+def test_another_error_of_the_compiler_is_not_hidden(monkeypatch):
+    def broken(*_arguments, **_options):
+        raise RuntimeError("out of registers")
+
+    monkeypatch.setattr(numba, "njit", broken)
+    with pytest.raises(RuntimeError, match="registers"):
+        compiled(numba.int64(numba.int64))(np.abs)
+
+
+@pytest.mark.slow
+def test_the_package_works_with_its_cache_in_another_folder(tmp_path):
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"
+    assert any(tmp_path.rglob("*.nbc"))
