@@ -39,7 +39,7 @@ class Inputs(Section):
     c4: Texts = ("c4/**/*.json.gz",)
     github: Texts = ("github/**/*.tar.gz", "github/**/*.jsonl.gz", "github/**/*.parquet")
     wikipedia: Texts = ("wikipedia/**/*.xml.bz2", "wikipedia/**/*.xml")
-    books: Texts = ("books/**/*.txt",)
+    books: Texts = ("books/**/*.txt", "books/**/*.zip")
     arxiv: Texts = ("arxiv/**/*.tar",)
     stackexchange: Texts = ("stackexchange/**/*.7z", "stackexchange/**/Posts.xml")
 
@@ -65,11 +65,12 @@ class Dedup(Section):
 
 
 class Language(Section):
-    """fastText language identification over the whole document."""
+    """fastText language identification; without a model, one is trained on so many bytes of each Wikipedia."""
 
     model: str = ""
     keep: Texts = ("en",)
     min_score: Fraction = 0.5
+    max_text_bytes: Positive = 4 << 20
 
 
 class LanguageModel(Section):
@@ -82,6 +83,7 @@ class LanguageModel(Section):
     vocabulary_size: Annotated[int, Field(ge=300)] = 65536
     max_documents: Positive = 1_000_000
     max_text_bytes: Positive = 4 << 30
+    max_pieces_text_bytes: Positive = 64 << 20
 
 
 class Perplexity(Section):
@@ -91,6 +93,7 @@ class Perplexity(Section):
     middle_percentile: Annotated[float, Field(gt=0, lt=100)] = 60.0
     head_cutoff: Annotated[float, Field(ge=0)] = 0.0
     middle_cutoff: Annotated[float, Field(ge=0)] = 0.0
+    max_documents: Positive = 1_000_000
     keep: tuple[Literal["head", "middle", "tail"], ...] = ("head", "middle")
 
     @model_validator(mode="after")
@@ -149,6 +152,7 @@ class Books(Section):
     """Project Gutenberg texts."""
 
     min_chars: Count = 1000
+    max_book_bytes: Positive = 64 << 20
 
 
 class ArXiv(Section):
