@@ -1,9 +1,9 @@
 """The order of the stream: position ↔ (source, epoch, sequence), a pure function both ways, with no index built.
 
 Two steps, both exact integer arithmetic. Which source a position belongs to: the sources are interleaved evenly, so
-that any window of the stream holds each source's share to within two sequences. Which of the source's sequences it
-is: epoch `e` goes through them in an order of its own, a keyed permutation; the last epoch is cut where the budget
-ends, so 2.45 epochs are every sequence twice and 45 % of them, chosen by the key, a third time.
+that any window of the stream holds each source of the paper's mixture to within two sequences. Which of the source's
+sequences it is: epoch `e` goes through them in an order of its own, a keyed permutation; the last epoch is cut where
+the budget ends, so 2.45 epochs are every sequence twice and 45 % of them, chosen by the key, a third time.
 """
 
 import hashlib

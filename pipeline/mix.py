@@ -195,6 +195,20 @@ def read_windows(plan: MixPlan, source: str, unit: int, open_shard: OpenShard) -
         window += count
 
 
+def read_window(plan: MixPlan, source: str, sequence: int, open_shard: OpenShard) -> NDArray[Any]:
+    """One window of a source, wherever its token shards hold it."""
+    start = sequence * plan.sequence_tokens
+    unit = 0
+    while start >= plan.shards[source][unit][1]:
+        start -= plan.shards[source][unit][1]
+        unit += 1
+    wanted, found = plan.sequence_tokens * plan.dtype.itemsize, b""
+    pieces = _pieces(plan, source, unit, start * plan.dtype.itemsize, open_shard)
+    while len(found) < wanted:
+        found += next(pieces)
+    return np.frombuffer(found[:wanted], plan.dtype)
+
+
 def _pieces(plan: MixPlan, source: str, unit: int, skip: int, open_shard: OpenShard) -> Iterator[bytes]:
     """The bytes of a token shard from `skip` on, then those of the shards after it, 1 MiB at a time."""
     for name, _ in plan.shards[source][unit:]:

@@ -8,6 +8,7 @@ import pyarrow as pa
 from mixtures.shards import ShardSummary, ShardWriter, TokenFormat
 from mixtures.stream import token_dtype
 from pipeline.errors import SettingError
+from pipeline.storage import Folder
 from tokenizer.vocabulary import Vocabulary
 
 
@@ -38,3 +39,10 @@ def write_token_shards(
             doc_ids, origins = (batch.column(name).to_pylist() for name in ("doc_id", "origin"))
             writer.add(doc_ids, origins, encoded.ids, encoded.offsets)
     return writer.shards
+
+
+def list_token_shards(tokens: Folder, source: str, item_bytes: int) -> list[tuple[str, int]]:
+    """(name, tokens) of the source's token shards below the folder, in name order: what `mix` plans with."""
+    # Sorted again: `a-b.bin` comes before `a.bin`, but the name `a` before `a-b`.
+    names = sorted(name.removesuffix(".bin") for name in tokens.list(source) if name.endswith(".bin"))
+    return [(name, (tokens.size(f"{source}/{name}.bin") or 0) // item_bytes) for name in names]
