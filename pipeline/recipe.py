@@ -85,6 +85,12 @@ class LanguageModel(Section):
     max_text_bytes: Positive = 4 << 30
     max_pieces_text_bytes: Positive = 64 << 20
 
+    @model_validator(mode="after")
+    def _paths_are_set_together(self) -> Self:
+        if bool(self.arpa) != bool(self.pieces):
+            raise ValueError("arpa and pieces are set together or not at all")
+        return self
+
 
 class Perplexity(Section):
     """Which perplexity buckets stay; cut-offs are percentiles of a seeded sample scored by the model at hand."""
