@@ -1,0 +1,127 @@
+"""The shape of the code: who imports whom, sizes, names, and a test beside each module."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ALLOWED = {
+    "filters": set(),
+    "tokenizer": set(),
+    "mixtures": set(),
+    "trainer": {"mixtures", "tokenizer"},
+    "pipeline": {"filters", "tokenizer", "mixtures"},
+}
+HEAVY = {"apache_beam": "pipeline", "torch": "trainer"}
+MODULES = sorted(path for room in ALLOWED for path in (ROOT / room).rglob("*.py"))
+MAX_FILE_LINES, MAX_FUNCTION_LINES = 350, 60
+VAGUE_NAMES = {"utils", "common", "helpers", "misc", "core", "base"}
+
+
+def relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_a_room_imports_only_what_it_may(path: Path):
+    room = path.relative_to(ROOT).parts[0]
+    rooms = {name.split(".")[0] for name in imported(path)}
+    assert rooms & set(ALLOWED) <= ALLOWED[room] | {room}
+    assert all(room == owner for name, owner in HEAVY.items() if name in rooms)
+
+
+def test_no_import_cycle():
+    names = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in MODULES}
+    edges = {name: {found for found in imported(path) if found in names} for name, path in names.items()}
+    done: set[str] = set()
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        assert name not in trail, f"import cycle: {' -> '.join((*trail, name))}"
+        if name not in done:
+            for other in sorted(edges[name]):
+                visit(other, (*trail, name))
+            done.add(name)
+
+    for name in sorted(edges):
+        visit(name, ())
+
+
+@pytest.mark.parametrize("room", ALLOWED)
+def test_each_room_is_ours(room: str):
+    assert Path(importlib.import_module(room).__file__).parent == ROOT / room
+
+
+def test_filters_load_without_beam_or_torch():
+    modules = [f"filters.{path.stem}" for path in (ROOT / "filters").glob("*.py") if path.stem != "__init__"]
+    script = f"import sys, {', '.join(modules)}; sys.exit(any(name in sys.modules for name in {list(HEAVY)}))"
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_a_module_is_small_and_well_named(path: Path):
+    source = path.read_text()
+    assert len(source.splitlines()) <= MAX_FILE_LINES
+    assert path.stem not in VAGUE_NAMES
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno - node.lineno < MAX_FUNCTION_LINES, node.name
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_init_files_hold_a_docstring_only(path: Path):
+    if path.name == "__init__.py":
+        assert len(ast.parse(path.read_text()).body) == 1
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_no_error_is_swallowed_and_no_note_left(path: Path):
+    source = path.read_text()
+    assert "TODO" not in source
+    assert "FIXME" not in source
+    for node in ast.walk(ast.parse(source)):
+        broad = isinstance(node, ast.ExceptHandler) and (
+            node.type is None or (isinstance(node.type, ast.Name) and node.type.id in ("Exception", "BaseException"))
+        )
+        assert not broad or any(isinstance(inner, ast.Raise) for inner in ast.walk(node)), node.lineno
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path.name != "__init__.py"], ids=relative)
+def test_each_module_has_its_test(path: Path):
+    test = ROOT / "tests" / path.relative_to(ROOT).parent / f"test_{path.name}"
+    assert test.exists(), f"write {relative(test)}"
+
+
+def test_tests_are_as_long_as_the_code():
+    def lines(paths: Iterator[Path]) -> int:
+        return sum(len(path.read_text().splitlines()) for path in paths)
+
+    assert lines((ROOT / "tests").rglob("*.py")) >= lines(iter(MODULES))
+
+
+def test_each_filter_is_frozen_and_cites_its_source():
+    found = 0
+    for path in (ROOT / "filters").glob("*.py"):
+        module = importlib.import_module(f"filters.{path.stem}")
+        for value in vars(module).values():
+            if isinstance(value, type) and value.__module__ == module.__name__ and hasattr(value, "apply"):
+                if not hasattr(value, "reasons"):
+                    continue
+                found += 1
+                assert value.__dataclass_params__.frozen, value
+                assert "__slots__" in vars(value), value
+                assert "Source:" in value.__doc__, value
+    assert found >= 20
