@@ -190,7 +190,7 @@ class Tokenizer(Section):
     character_coverage: Annotated[float, Field(gt=0.9, le=1.0)] = 0.99995
     max_sentence_bytes: Positive = 4192
     sample_bytes: Positive = 10 << 30
-    sample_sentences: Positive = 200_000_000
+    sample_sentences: Annotated[int, Field(gt=100)] = 200_000_000
 
 
 class Tokens(Section):
@@ -204,7 +204,7 @@ class Mixture(Section):
 
     total_tokens: Positive = 1_400_000_000_000
     sequence_tokens: Annotated[int, Field(ge=8)] = 2048
-    shard_sequences: Positive = 262_144
+    shard_sequences: Positive = 16_384  # 64 MiB: one shard is one group of the engine's shuffle.
     weights: Mapping[str, float] = Field(
         default_factory=lambda: {
             "commoncrawl": 0.67,

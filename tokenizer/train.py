@@ -17,6 +17,9 @@ THREADS = 16
 
 BYTE_PIECES = 256
 
+_LINE_ENDS = re.compile("[\n\t]")
+"""LF cannot reach SentencePiece's trainer; TAB could, and would become a piece beside its byte, unlike LLaMA's."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Report:
@@ -46,7 +49,8 @@ def train_tokenizer(
 
     Source: LLaMA section 2, "Tokenizer"; settings as dumped from the released model; google/sentencepiece 0.2.
     Differs: SentencePiece skips a line longer than `max_sentence_bytes`; here it is cut at blanks instead, because in
-    books and web text a paragraph is one line. Raises ValueError where the texts cannot fill the vocabulary.
+    books and web text a paragraph is one line. A TAB ends a line, so that its one piece is its byte.
+    Raises ValueError where the texts cannot fill the vocabulary.
     """
     report = Report()
     model = io.BytesIO()
@@ -80,8 +84,8 @@ def train_tokenizer(
 
 
 def sentences_of(text: str, max_bytes: int) -> Iterator[str]:
-    """The text's lines, without LF; a line longer than `max_bytes` of UTF-8 is cut at blanks, or where it must be."""
-    for line in text.split("\n"):
+    """The text's lines, without LF and TAB; one longer than `max_bytes` of UTF-8 is cut at blanks, or where it must be."""
+    for line in _LINE_ENDS.split(text):
         if line:
             yield from _cut(line, max_bytes)
 
@@ -101,7 +105,7 @@ def _cut(line: str, max_bytes: int) -> Iterator[str]:
 
 def _counted_sentences(texts: Iterator[str], max_bytes: int, report: Report) -> Iterator[str]:
     for text in texts:
-        for line in text.split("\n"):
+        for line in _LINE_ENDS.split(text):
             before = report.sentences
             for sentence in _cut(line, max_bytes):
                 report.sentences += 1
