@@ -1,0 +1,134 @@
+"""Keeps of an arXiv paper what LLaMA read: from the first section to the bibliography."""
+
+import re
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pyarrow as pa
+
+from filters.batch import FilterResult, reasons, texts, with_column
+from filters.tex_scan import Span, group_end, outside, read_regions
+
+_LANDMARK = re.compile(
+    r"""(?P<document>\\begin\s*\{document\})
+    |(?P<heading>\\(?!the)[A-Za-z]{0,4}?(?:part|chapter|(?:sub){0,2}section|(?:sub)?paragraph)\*?\s*(?=[\[{])
+        |\\(?:beginsection|newsec|subsec|head(?=[^A-Za-z].{0,200}?\\endhead))(?![A-Za-z]))
+    |(?P<closing>\\append(?:ix|ices)(?![A-Za-z])
+        |\\begin\s*\{(?:append(?:ix|ices)|thebibliography|references\*?|chapthebibliography)\}
+        |\\(?:bibliography|printbibliography|putbib|listrefs|Refs|bye|bibitem)(?![A-Za-z])
+        |\\end\s*\{document\}|\\end(?=\s*\Z))""",
+    re.VERBOSE | re.DOTALL,
+)
+_REFERENCES = re.compile(
+    r"(?:\[[^\]]{0,200}\]\s*)?\{[\\a-z\s{]{0,30}?(?:references?|bibliography|literature cited)[\s.:}]{0,9}\}",
+    re.IGNORECASE,
+)
+_NO_TEXT = re.compile(r"\\[A-Za-z]+\*?\s*(?:\[[^\]{}]*\]\s*)?(?:\{[^{}]*\})?|[\s{}~.\\]+")
+_TITLE = re.compile(r"\\title\s*(?:\[[^\]]{0,500}\]\s*)?(?=\{)")
+_ABSTRACT = re.compile(r"\\begin\s*\{abstract\*?\}|\\abstract\s*(?=\{)")
+_END_ABSTRACT = re.compile(r"\\end\s*\{abstract\*?\}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HasTexSource:
+    """Rejects what arXiv holds without TeX: a PDF alone, PostScript, HTML, a notice of withdrawal.
+
+    Source: arXiv's bulk archive, which has a PDF where the authors gave no source (arXiv, "Full text via S3").
+    Differs: RedPajama and Minerva leave such papers out unseen.
+    Reads text, path. Rewrites nothing. Rejects: pdf_only, no_tex. Counts: nothing.
+    """
+
+    name: ClassVar[str] = "arxiv_source"
+    reasons: ClassVar[tuple[str, ...]] = ("pdf_only", "no_tex")
+
+    def apply(self, batch: pa.RecordBatch) -> FilterResult:
+        """Same rows in the same order; `reason` is null where there is TeX."""
+        paths = [path or "" for path in batch.column("path").to_pylist()]
+        missing = ["pdf_only" if path.endswith(".pdf") else "no_tex" for path in paths]
+        verdicts = [None if text.strip() else reason for text, reason in zip(texts(batch), missing, strict=True)]
+        return FilterResult(batch, reasons(verdicts), {})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaperBody:
+    r"""Keeps a paper from its first section up to its appendix or bibliography, whichever comes first, as TeX source.
+
+    The first heading after `\begin{document}` begins the body: a part, chapter, section, paragraph or one of their
+    kin, also plain TeX's. `\appendix`, `\bibliography`, a `thebibliography` or `references` environment, a first
+    `\bibitem`, a section called References, or `\end{document}` ends it; what follows is out, as in Minerva. With
+    `abstract` the paper's title and abstract come first. `max_chars` bounds what is left; 0 is no bound.
+
+    Source: LLaMA, section 2.1 ("everything before the first section, as well as the bibliography"); Lewkowycz et al.
+    2022 (Minerva), appendix B.1.
+    Differs: Minerva takes title and abstract from arXiv's metadata and drops papers over 75,000 tokens; RedPajama looks
+    for sections before comments are out, in each file by itself, and loses files without one.
+    Reads text, title. Rewrites text. Rejects: no_section, empty, too_large. Counts: abstracts_kept.
+    """
+
+    name: ClassVar[str] = "arxiv_body"
+    reasons: ClassVar[tuple[str, ...]] = ("no_section", "empty", "too_large")
+    abstract: bool = False
+    max_chars: int = 0
+
+    def __post_init__(self) -> None:
+        if self.max_chars < 0:
+            raise ValueError(f"max_chars must be at least 0, got {self.max_chars}")
+
+    def apply(self, batch: pa.RecordBatch) -> FilterResult:
+        """Same rows in the same order; a rejected paper keeps the text it came with."""
+        verdicts: list[str | None] = []
+        kept: list[str] = []
+        abstracts = 0
+        for text, title in zip(texts(batch), batch.column("title").to_pylist(), strict=True):
+            literals = read_regions(text).literals
+            body, start = paper_body(text, literals)
+            reason = self._reason(text, body)
+            front = front_matter(text[:start], title) if self.abstract and not reason else ""
+            abstracts += bool(front)
+            verdicts.append(reason)
+            kept.append(text if reason or body is None else front + body)
+        return FilterResult(with_column(batch, "text", kept), reasons(verdicts), {"abstracts_kept": abstracts})
+
+    def _reason(self, text: str, body: str | None) -> str | None:
+        if not text.strip():
+            return "empty"
+        if body is None:
+            return "no_section"
+        if not _NO_TEXT.sub("", body[:100_000]):
+            return "empty"
+        return "too_large" if self.max_chars and len(body) > self.max_chars else None
+
+
+def paper_body(text: str, literals: tuple[Span, ...]) -> tuple[str | None, int]:
+    """The text from its first heading to what ends it, and where that heading is; None where there is no heading."""
+    landmarks = {match.start(): match for match in _LANDMARK.finditer(text)}
+    live = [landmarks[start] for start, _ in outside((match.span() for match in landmarks.values()), literals)]
+    begin = next((match.end() for match in live if match.lastgroup == "document"), 0)
+    start = -1
+    for match in live:
+        if match.start() < begin:
+            continue
+        is_references = match.lastgroup == "heading" and _REFERENCES.match(text, match.end())
+        if match.lastgroup == "closing" or is_references:
+            if start >= 0:
+                return text[start : match.start()].rstrip() + "\n", start
+            if match[0].startswith(r"\end") or match[0] == r"\bye":
+                break
+        elif match.lastgroup == "heading" and start < 0:
+            start = match.start()
+    return (text[start:].rstrip() + "\n", start) if start >= 0 else (None, 0)
+
+
+def front_matter(front: str, title: str | None) -> str:
+    r"""The `\title` and the abstract of what stands before the body, as TeX, each followed by an empty line."""
+    heading = _TITLE.search(front)
+    end = group_end(front, heading.end(), len(front)) if heading else -1
+    titled = front[heading.start() : end] if heading and end >= 0 else f"\\title{{{title}}}" if title else ""
+    opening = _ABSTRACT.search(front)
+    summary = ""
+    if opening and opening[0].startswith(r"\begin"):
+        closing = _END_ABSTRACT.search(front, opening.end())
+        summary = front[opening.start() : closing.end()] if closing else ""
+    elif opening:
+        summary = front[opening.start() : max(opening.start(), group_end(front, opening.end(), len(front)))]
+    return "".join(f"{part}\n\n" for part in (titled, summary) if part)
