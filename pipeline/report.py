@@ -1,0 +1,238 @@
+"""The report: one HTML page that says what happened to every document, fetches nothing and trusts no text.
+
+`tokenmill report RECIPE --output DIR` writes it; its bytes follow from the output folder alone.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+
+from pipeline.recipe import Recipe
+from pipeline.report_charts import bar_chart, line_chart
+from pipeline.report_figures import Example, Figures, StageFigures, read_figures
+from pipeline.report_html import Html, document, element, joined, table
+from pipeline.report_style import STYLE
+from pipeline.storage import Folder
+
+NAME = "report.html"
+_SECTIONS = (
+    ("balance", "Balance"),
+    ("funnel", "Funnel"),
+    ("rejected", "Rejected"),
+    ("kept", "Kept"),
+    ("quarantine", "Quarantine"),
+    ("models", "Models"),
+    ("mixture", "Mixture"),
+    ("training", "Training"),
+)
+
+
+def write_report(output: Folder, recipe: Recipe, chains: Mapping[str, tuple[str, ...]]) -> str:
+    """Writes `report.html` into the output folder and returns its address. `chains` are the stages of each source."""
+    page = render(read_figures(output, chains), recipe)
+    with output.create(NAME) as pending:
+        pending.path.write_bytes(page.encode())
+    return output.address(NAME)
+
+
+def render(figures: Figures, recipe: Recipe) -> str:
+    """The page."""
+    contents = {
+        "balance": _balance(figures),
+        "funnel": _funnel(figures),
+        "rejected": _examples(figures.rejected, "No document has been rejected."),
+        "kept": _examples(figures.kept, "No document has been kept."),
+        "quarantine": _quarantine(figures),
+        "models": _models(figures),
+        "mixture": _mixture(figures, recipe),
+        "training": _training(figures),
+    }
+    links = element("ul", *(element("li", element("a", name, href=f"#{key}")) for key, name in _SECTIONS))
+    sections = [element("section", element("h2", name, id=key), contents[key]) for key, name in _SECTIONS]
+    header = element(
+        "header",
+        element("h1", f"Tokenmill report: {recipe.name}"),
+        element("p", f"Seed {recipe.seed}, mode {recipe.mode}. What happened to every document.", class_="soft"),
+        element("nav", links, aria_label="Sections"),
+        _tiles(figures),
+    )
+    return document(f"Tokenmill report: {recipe.name}", STYLE, joined([header, element("main", joined(sections))]))
+
+
+def _tiles(figures: Figures) -> Html:
+    ends = list(_first_and_last(figures.stages))
+    tiles = [
+        (f"{sum(first.documents_in for first, _ in ends):,}", "documents read"),
+        (f"{sum(last.documents_kept for _, last in ends):,}", "documents kept"),
+        (_bytes(sum(last.bytes_kept for _, last in ends)), "of text kept"),
+        (f"{sum(item.tokens for item in figures.stages):,}", "tokens"),
+    ]
+    if figures.steps:
+        tiles.append((f"{figures.steps[0]['loss']:.2f} → {figures.steps[-1]['loss']:.2f}", "training loss, in nats"))
+    return element("ul", *(element("li", element("strong", value), name) for value, name in tiles), class_="tiles")
+
+
+def _balance(figures: Figures) -> Html:
+    """The statement that nothing vanished, source by source and stage by stage."""
+    if not figures.stages:
+        return _missing("The ledger has no entry yet.")
+    if figures.faults:
+        faults = element("ul", *(element("li", fault) for fault in figures.faults))
+        verdict = joined([element("p", "The ledger does not balance.", class_="bad"), faults])
+    else:
+        verdict = element(
+            "p", "The ledger balances: in = kept + rejected + failed, for each unit, stage and source.", class_="good"
+        )
+    rows = [
+        (
+            f"{item.source} · {item.stage}",
+            *(f"{value:,}" for value in _documents(item)),
+            *(f"{value:,}" for value in _held_bytes(item)),
+            "balances" if item.balances else "DOES NOT BALANCE",
+        )
+        for item in figures.stages
+    ]
+    documents = ("documents in", "kept", "rejected", "failed")
+    headings = ("source · stage", *documents, "bytes in", *documents[1:], "trimmed", "verdict")
+    return joined([verdict, table("Documents and bytes of text by source and stage", headings, rows, numbers=9)])
+
+
+def _documents(item: StageFigures) -> tuple[int, ...]:
+    return item.documents_in, item.documents_kept, item.rejected.total(), item.documents_failed
+
+
+def _held_bytes(item: StageFigures) -> tuple[int, ...]:
+    return item.bytes_in, item.bytes_kept, item.rejected_bytes.total(), item.bytes_failed, item.bytes_trimmed
+
+
+def _funnel(figures: Figures) -> Html:
+    """How much of each source is left at its end, and what took the rest."""
+    if not figures.stages:
+        return _missing("No document has been read yet.")
+    ends = list(_first_and_last(figures.stages))
+    bars = [(first.source, last.bytes_kept, first.bytes_in) for first, last in ends]
+    label = "Bytes of text kept out of bytes read, by source"
+    caption = element("figcaption", f"{label}; the lighter part was rejected, failed or trimmed away.")
+    parts = [element("figure", bar_chart(bars, label=label), caption)]
+    for source, items in groupby(figures.stages, key=lambda item: item.source):
+        rows = [row for item in items for row in _losses(item)]
+        headings = ("stage", "documents", "of those in", "bytes", "what happened")
+        parts += [element("h3", source), table(f"What each stage did to {source}", headings, rows, numbers=3)]
+    return joined(parts)
+
+
+def _losses(item: StageFigures) -> Iterable[tuple[str, ...]]:
+    yield item.stage, f"{item.documents_in:,}", "", _bytes(item.bytes_in), "came in"
+    for kind, documents in sorted(item.rejected.items()):
+        share, size = _share(documents, item.documents_in), _bytes(item.rejected_bytes[kind])
+        yield item.stage, f"{documents:,}", share, size, f"rejected by {kind}"
+    for reason, documents in sorted(item.failed.items()):
+        yield item.stage, f"{documents:,}", _share(documents, item.documents_in), "", f"quarantined: {reason}"
+    if item.bytes_trimmed:
+        yield item.stage, "", "", _bytes(item.bytes_trimmed), "trimmed away inside documents"
+    for name, count in sorted(item.counts.items()):
+        yield item.stage, f"{count:,}", "", "", f"counted: {name}"
+    kept = _share(item.documents_kept, item.documents_in)
+    yield item.stage, f"{item.documents_kept:,}", kept, _bytes(item.bytes_kept), "kept"
+
+
+def _examples(examples: Sequence[Example], nothing: str) -> Html:
+    if not examples:
+        return _missing(nothing)
+    parts = []
+    for (source, stage, kind), shown in groupby(examples, key=lambda item: (item.source, item.stage, item.kind)):
+        title = source if kind == "kept" else f"{source} · {stage} · {kind}"
+        parts.append(element("details", element("summary", title), *(_example(item) for item in shown)))
+    return joined(parts)
+
+
+def _example(item: Example) -> Html:
+    title = [element("p", element("bdi", item.title))] if item.title else []
+    origin = element("p", element("code", item.origin), f" · {_bytes(item.size)}", class_="soft")
+    return element("blockquote", *title, origin, element("pre", item.excerpt, dir="auto"))
+
+
+def _quarantine(figures: Figures) -> Html:
+    rows = [
+        (f"{item.source} · {item.stage}", f"{count:,}", reason)
+        for item in figures.stages
+        for reason, count in sorted(item.failed.items())
+    ]
+    if not rows:
+        return _missing("Nothing has been quarantined.")
+    counts = table("Records that could not be read", ("source · stage", "records", "reason"), rows, numbers=1)
+    return joined([counts, _examples(figures.quarantined, "No raw bytes were kept.")])
+
+
+def _models(figures: Figures) -> Html:
+    if not figures.models:
+        return _missing("No model has been trained yet.")
+    headings = ("figure", "value")
+    return joined(table(f"Model {name}", headings, list(report.items())) for name, report in figures.models.items())
+
+
+def _mixture(figures: Figures, recipe: Recipe) -> Html:
+    """What the recipe asks for beside what the stream holds."""
+    tokens = {item.source: item.tokens for item in figures.stages if item.stage == "tokenize"}
+    sources = _sources_of_stream(figures.stream)
+    total = sum(_number(got, "tokens") for got in sources.values())
+    rows = []
+    for source, weight in recipe.mixture.weights.items():
+        got = sources.get(source, {})
+        share = f"{_number(got, 'tokens') / total:.3%}" if total else "–"
+        used = (f"{_number(got, key):,.0f}" if got else "–" for key in ("sequences", "available_sequences", "tokens"))
+        epochs = f"{_number(got, 'epochs'):.2f}" if got else "–"
+        rows.append((source, f"{weight:.3%}", share, *used, epochs, f"{tokens.get(source, 0):,}"))
+    headings = ("source", "asked", "got", "sequences", "available", "tokens in the stream", "epochs", "tokens made")
+    whole = table("The mixture asked for and the mixture in the stream", headings, rows, numbers=7)
+    return whole if total else joined([_missing("The stream has not been mixed yet."), whole])
+
+
+def _sources_of_stream(stream: Mapping[str, object]) -> dict[str, Mapping[str, object]]:
+    sources = stream.get("sources")
+    if not isinstance(sources, Mapping):
+        return {}
+    return {str(name): value for name, value in sources.items() if isinstance(value, Mapping)}
+
+
+def _number(values: Mapping[str, object], key: str) -> float:
+    value = values.get(key, 0)
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _training(figures: Figures) -> Html:
+    if not figures.steps:
+        return _missing("No model has been trained on the stream yet.")
+    first, last = figures.steps[0], figures.steps[-1]
+    points = [(step["step"], step["loss"]) for step in figures.steps]
+    ends = (f"{step['loss']:.3f} at step {step['step']:.0f}" for step in (first, last))
+    label = f"Training loss, from {' to '.join(ends)}"
+    chart = line_chart(points, label=label, x_name="step", y_name="loss, nats a token")
+    caption = element("figcaption", f"{label}, in nats a token.")
+    rows = [(name, f"{first.get(name, 0):.6g}", f"{last[name]:.6g}") for name in sorted(last)]
+    figures_of_ends = table("Figures of the first and the last step", ("figure", "first", "last"), rows, numbers=2)
+    return joined([element("figure", chart, caption), figures_of_ends])
+
+
+def _first_and_last(stages: Sequence[StageFigures]) -> Iterable[tuple[StageFigures, StageFigures]]:
+    """Where each source's documents come in, and where they leave for the tokens."""
+    for _, items in groupby(stages, key=lambda item: item.source):
+        held = list(items)
+        yield held[0], next((item for item in reversed(held) if item.stage != "tokenize"), held[-1])
+
+
+def _missing(text: str) -> Html:
+    return element("p", text, class_="soft")
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.2%}" if whole else "–"
+
+
+def _bytes(size: float) -> str:
+    if abs(size) < 1000:
+        return f"{size:,.0f} B"
+    for unit in ("kB", "MB", "GB"):
+        size /= 1000
+        if abs(size) < 1000:
+            return f"{size:,.1f} {unit}"
+    return f"{size / 1000:,.1f} TB"

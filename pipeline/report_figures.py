@@ -1,0 +1,237 @@
+"""What the report shows, read from an output folder: sums of the ledger, a few examples, models, mixture, training.
+
+Every list is bounded, so the report's size does not grow with the corpus.
+"""
+
+import heapq
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from pipeline.ledger import MODELS, LedgerEntry, chain_faults, read_ledger
+from pipeline.storage import Folder
+
+EXAMPLES = 3
+"""Documents shown for each filter and reason, those with the smallest `doc_id` (or origin) among what is looked at."""
+
+EXCERPT_CHARS = 400
+EXAMINED_ROW_GROUPS = 200
+"""How far into a source's files of a stage examples are looked for."""
+
+MAX_FAULTS = 50
+MAX_KINDS = 200
+MAX_LOSS_POINTS = 500
+MAX_MODEL_FIGURES = 60
+
+
+@dataclass(slots=True, kw_only=True)
+class StageFigures:
+    """What happened to a source's documents at a stage, over all its units."""
+
+    source: str
+    stage: str
+    units: int = 0
+    documents_in: int = 0
+    documents_kept: int = 0
+    documents_failed: int = 0
+    bytes_in: int = 0
+    bytes_kept: int = 0
+    bytes_failed: int = 0
+    bytes_trimmed: int = 0
+    tokens: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    rejected_bytes: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, entry: LedgerEntry) -> None:
+        """One more unit."""
+        self.units += 1
+        for name in _SUMS:
+            setattr(self, name, getattr(self, name) + getattr(entry, name))
+        for kind, item in entry.rejected.items():
+            self.rejected[kind] += item["documents"]
+            self.rejected_bytes[kind] += item["bytes"]
+        self.failed.update(entry.failed)
+        self.counts.update(entry.counts)
+
+    @property
+    def balances(self) -> bool:
+        """Whether nothing vanished: in = kept + rejected + failed, for documents and (with what was trimmed) bytes."""
+        documents = self.documents_kept + self.rejected.total() + self.documents_failed
+        held = self.bytes_kept + self.rejected_bytes.total() + self.bytes_failed + self.bytes_trimmed
+        return self.documents_in == documents and self.bytes_in == held
+
+
+_SUMS = (
+    *("documents_in", "documents_kept", "documents_failed", "bytes_in", "bytes_kept", "bytes_failed"),
+    *("bytes_trimmed", "tokens"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A document or record to look at. `kind` is FILTER:REASON, a quarantine's reason, or `kept`."""
+
+    source: str
+    stage: str
+    kind: str
+    origin: str
+    title: str
+    excerpt: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """All that the report shows."""
+
+    stages: Sequence[StageFigures]
+    faults: Sequence[str]
+    rejected: Sequence[Example]
+    kept: Sequence[Example]
+    quarantined: Sequence[Example]
+    models: Mapping[str, Mapping[str, str]]
+    stream: Mapping[str, Any]
+    steps: Sequence[Mapping[str, float]]
+
+
+def read_figures(output: Folder, chains: Mapping[str, tuple[str, ...]]) -> Figures:
+    """The figures of an output folder; what is not there yet is empty."""
+    entries = [entry for entry in read_ledger(output) if entry.source != MODELS]
+    stages = sum_stages(entries, chains)
+    faults = [fault for entry in entries for fault in entry.faults()]
+    faults += chain_faults(entries, chains)
+    rejected: list[Example] = []
+    kept: list[Example] = []
+    quarantined: list[Example] = []
+    for figures in stages:
+        rejected += _examples(output, "rejected", figures, "doc_id", ("filter", "reason"))
+        quarantined += _examples(output, "quarantine", figures, "origin", ("reason",))
+        if figures.stage == _last_document_stage(stages, figures.source):
+            kept += _examples(output, "documents", figures, "doc_id", ())
+    return Figures(
+        stages=stages,
+        faults=faults[:MAX_FAULTS],
+        rejected=rejected,
+        kept=kept,
+        quarantined=quarantined,
+        models=_models(output),
+        stream=output.read_json("stream/stream.json") or {},
+        steps=_steps(output),
+    )
+
+
+def sum_stages(entries: Sequence[LedgerEntry], chains: Mapping[str, tuple[str, ...]]) -> list[StageFigures]:
+    """The entries summed by source and stage, in the order in which the pipeline goes through them."""
+    sums: dict[tuple[str, str], StageFigures] = {}
+    for entry in entries:
+        key = (entry.source, entry.stage)
+        sums.setdefault(key, StageFigures(source=entry.source, stage=entry.stage)).add(entry)
+    sources = list(chains)
+
+    def place(figures: StageFigures) -> tuple[int, str, int, str]:
+        chain = chains.get(figures.source, ())
+        source = sources.index(figures.source) if figures.source in sources else len(sources)
+        stage = chain.index(figures.stage) if figures.stage in chain else len(chain)
+        return source, figures.source, stage, figures.stage
+
+    return sorted(sums.values(), key=place)
+
+
+def _last_document_stage(stages: Sequence[StageFigures], source: str) -> str:
+    """The stage whose documents go into the tokens."""
+    return next((item.stage for item in reversed(stages) if item.source == source and item.stage != "tokenize"), "")
+
+
+def _examples(
+    output: Folder, what: str, figures: StageFigures, order: str, kinds: tuple[str, ...]
+) -> Iterator[Example]:
+    """The first few rows of each kind, by the column `order`; texts are read for these alone."""
+    folder = f"{what}/{figures.stage}/{figures.source}"
+    smallest: dict[str, list[tuple[str, str, int, int]]] = {}
+    for name, group, table in _row_groups(output, folder, (order, *kinds)):
+        for row, values in enumerate(table.to_pylist()):
+            kind = ":".join(str(values[column]) for column in kinds) or "kept"
+            if kind in smallest or len(smallest) < MAX_KINDS:
+                held = smallest.setdefault(kind, [])
+                held.append((str(values[order]), name, group, row))
+                if len(held) > 64 * EXAMPLES:
+                    smallest[kind] = heapq.nsmallest(EXAMPLES, held)
+    for kind in sorted(smallest):
+        for _, name, group, row in heapq.nsmallest(EXAMPLES, smallest[kind]):
+            yield _example(figures, kind, _read_row(output, name, group, row))
+
+
+def _row_groups(output: Folder, folder: str, columns: tuple[str, ...]) -> Iterator[tuple[str, int, Any]]:
+    left = EXAMINED_ROW_GROUPS
+    for base in output.list(folder):
+        name = f"{folder}/{base}"
+        if not base.endswith(".parquet") or left <= 0:
+            continue
+        with output.open(name) as stream, pq.ParquetFile(stream) as file:
+            for group in range(min(left, file.num_row_groups)):
+                yield name, group, file.read_row_group(group, columns=list(columns))
+            left -= file.num_row_groups
+
+
+def _read_row(output: Folder, name: str, group: int, row: int) -> dict[str, Any]:
+    with output.open(name) as stream, pq.ParquetFile(stream) as file:
+        return dict(file.read_row_group(group).slice(row, 1).to_pylist()[0])
+
+
+def _example(figures: StageFigures, kind: str, row: Mapping[str, Any]) -> Example:
+    raw = row.get("raw")
+    text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(row.get("text") or "")
+    size = row.get("size")
+    return Example(
+        source=figures.source,
+        stage=figures.stage,
+        kind=kind,
+        origin=str(row.get("origin") or "")[:EXCERPT_CHARS],
+        title=str(row.get("title") or row.get("detail") or "")[:EXCERPT_CHARS],
+        excerpt=text[:EXCERPT_CHARS],
+        size=int(size) if size is not None else len(text.encode("utf-8", "replace")),
+    )
+
+
+def _models(output: Folder) -> dict[str, dict[str, str]]:
+    """The figures that each model's report gives, flattened."""
+    reports = ((name, output.read_json(f"models/{name}/report.json")) for name in output.list("models"))
+    return {name: dict(list(_flat("", report))[:MAX_MODEL_FIGURES]) for name, report in reports if report is not None}
+
+
+def _flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key in sorted(value):
+            yield from _flat(f"{prefix} · {key}" if prefix else str(key), value[key])
+    else:
+        text = f"{value:.6g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
+        yield prefix[:EXCERPT_CHARS], text.strip('"')[:EXCERPT_CHARS]
+
+
+def _steps(output: Folder) -> list[dict[str, float]]:
+    """Training steps with a finite loss, thinned evenly; the first and the last stay."""
+    try:
+        with output.open("training/metrics.jsonl") as stream:
+            steps = [step for line in stream if (step := _step(line)) is not None]
+    except FileNotFoundError:
+        return []
+    stride = max(1, -(-len(steps) // MAX_LOSS_POINTS))
+    return [*steps[:-1:stride], steps[-1]] if steps else []
+
+
+def _step(line: bytes) -> dict[str, float] | None:
+    try:
+        value = json.loads(line)
+    except ValueError:  # A run that was killed leaves half a line at the end.
+        return None
+    if not isinstance(value, dict):
+        return None
+    figures = {str(key): float(item) for key, item in value.items() if isinstance(item, int | float)}
+    return figures if {"step", "loss"} <= figures.keys() and math.isfinite(figures["loss"]) else None

@@ -1,0 +1,43 @@
+import pytest
+from lxml import etree
+
+from pipeline.report_charts import HEIGHT, WIDTH, bar_chart, line_chart
+
+
+def parsed(chart):
+    return etree.fromstring(chart)
+
+
+def test_a_curve_runs_from_top_left_to_bottom_right_when_the_loss_falls():
+    chart = parsed(line_chart([(0, 8.0), (50, 5.0), (100, 2.0)], label="Loss", x_name="step", y_name="nats"))
+    points = [tuple(map(float, point.split(","))) for point in chart.find("polyline").get("points").split()]
+    assert points == [(56.0, 266.0 - 252.0), (382.0, 140.0), (WIDTH - 12.0, HEIGHT - 34.0)]
+
+
+def test_the_scale_names_the_smallest_and_the_largest_value():
+    chart = parsed(line_chart([(1, 8.0), (100, 2.0)], label="Loss", x_name="step", y_name="nats"))
+    assert chart.xpath("//text/text()") == ["2.00", "4.00", "6.00", "8.00", "step 1", "step 100", "nats"]
+
+
+@pytest.mark.parametrize("points", [[(1, 3.0)], [(1, 3.0), (2, 3.0)]])
+def test_a_flat_curve_or_a_single_step_can_be_drawn(points):
+    drawn = parsed(line_chart(points, label="Loss", x_name="step", y_name="nats")).find("polyline").get("points")
+    assert "nan" not in drawn
+    assert len(drawn.split()) == len(points)
+
+
+def test_a_bar_shows_what_is_kept_of_what_came_in():
+    chart = parsed(bar_chart([("web", 50, 200), ("<books>", 100, 100)], label="Bytes"))
+    assert [float(bar.get("width")) for bar in chart.iter("rect")] == [530.0, 132.5, 265.0, 265.0]
+    assert chart.xpath("//text/text()") == ["web", "25%", "<books>", "100%"]
+
+
+def test_bars_of_nothing_can_be_drawn():
+    chart = parsed(bar_chart([("web", 0, 0)], label="Bytes"))
+    assert chart.xpath("//text/text()") == ["web", "0%"]
+    assert [bar.get("width") for bar in chart.iter("rect")] == ["0.0", "0.0"]
+
+
+def test_a_chart_says_what_it_shows_to_those_who_do_not_see_it():
+    chart = parsed(bar_chart([], label='Bytes "kept"'))
+    assert (chart.get("role"), chart.get("aria-label")) == ("img", 'Bytes "kept"')

@@ -1,0 +1,60 @@
+import pytest
+from lxml import html as lxml_html
+
+from pipeline.report_html import Html, document, element, joined, table, visible
+
+
+@pytest.mark.parametrize(
+    "text, shown",
+    [
+        ("plain text\nof two lines\t!", "plain text\nof two lines\t!"),
+        ("nul \x00 here", "nul ⟨U+0000⟩ here"),
+        ("turned \u202egnp.exe", "turned ⟨U+202E⟩gnp.exe"),
+        ("isolated \u2066x\u2069", "isolated ⟨U+2066⟩x⟨U+2069⟩"),
+        ("half \ud800", "half ⟨U+D800⟩"),
+        ("no character \ufdd0 \U000fffff", "no character ⟨U+FDD0⟩ ⟨U+FFFFF⟩"),
+        ("line \u2028 separator", "line ⟨U+2028⟩ separator"),
+        ("می‌خواهم Ärger 日本", "می‌خواهم Ärger 日本"),
+        ("", ""),
+    ],
+)
+def test_what_cannot_be_seen_is_shown_by_its_code_point(text, shown):
+    assert visible(text) == shown
+
+
+def test_text_is_escaped_and_markup_is_not():
+    assert element("p", '<b> & "x"', element("b", "y")) == "<p>&lt;b&gt; &amp; &quot;x&quot;<b>y</b></p>"
+
+
+def test_attributes_are_escaped_and_python_names_become_html_names():
+    made = element("a", "x", href='"><script>', class_="soft", aria_label="y", tabindex=0)
+    assert made == '<a href="&quot;&gt;&lt;script&gt;" class="soft" aria-label="y" tabindex="0">x</a>'
+
+
+def test_joining_elements_gives_markup_that_is_not_escaped_again():
+    both = joined([element("i", "1"), element("i", "2")])
+    assert isinstance(both, Html)
+    assert element("p", both) == "<p><i>1</i>\n<i>2</i></p>"
+
+
+def test_a_table_heads_its_columns_and_its_rows():
+    tree = lxml_html.fromstring(table("A table", ("name", "count", "why"), [("<x>", "1", "so")], numbers=1))
+    assert tree.xpath("//caption/text()") == ["A table"]
+    assert tree.xpath("//thead//th[@scope='col']/text()") == ["name", "count", "why"]
+    assert tree.xpath("//tbody//th[@scope='row']/text()") == ["<x>"]
+    assert tree.xpath("//td[@class='number']/text()") == ["1"]
+    assert tree.xpath("//td[@class='text']/text()") == ["so"]
+
+
+def test_a_row_that_does_not_fit_its_headings_is_a_bug():
+    with pytest.raises(ValueError):
+        table("A table", ("name", "count"), [("a", "1", "2")])
+
+
+def test_a_page_may_fetch_and_run_nothing():
+    page = document("<title>", "p { color: red }", element("p", "text"))
+    tree = lxml_html.document_fromstring(page)
+    assert tree.xpath("//title/text()") == ["<title>"]
+    assert tree.xpath("//meta[@http-equiv]/@content") == ["default-src 'none'; style-src 'unsafe-inline'"]
+    assert tree.get("lang") == "en"
+    assert page.startswith("<!doctype html>")
