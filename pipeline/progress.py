@@ -40,7 +40,7 @@ class _Watcher(threading.Thread):
         super().__init__(daemon=True, name="progress")
         self._console, self._label, self._total, self._done = console, label, total, done
         self._stopped = threading.Event()
-        self._started = time.monotonic()
+        self._since = time.monotonic()
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -85,7 +85,7 @@ class _Watcher(threading.Thread):
             )
 
     def _elapsed(self) -> float:
-        return max(time.monotonic() - self._started, 1e-3)
+        return max(time.monotonic() - self._since, 1e-3)
 
     def _rate(self, done: int) -> str:
         return f"{_size(int(done / self._elapsed()))}/s"

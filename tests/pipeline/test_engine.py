@@ -1,0 +1,103 @@
+"""The Beam shell: all pieces are done once, whoever does them; a worker's error reaches the user as one line."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline.engine import Engine, check_flags, deal, worker_message
+from pipeline.errors import FatalError, SettingError
+from pipeline.exchange import FileCarrier, ShuffleCarrier
+from pipeline.storage import Folder
+
+
+@pytest.fixture
+def letters(monkeypatch):
+    """The work module, importable by worker processes too."""
+    here = str(Path(__file__).parent)
+    monkeypatch.syspath_prepend(here)
+    monkeypatch.setenv("PYTHONPATH", here)
+    import work_of_letters
+
+    return work_of_letters
+
+
+@pytest.fixture
+def engine(tmp_path):
+    return Engine(workers=2, log=tmp_path / "log")
+
+
+def test_worker_processes_share_the_pieces(letters, engine, tmp_path):
+    engine.run(letters.Letters(str(tmp_path), 6))
+    workers = {Path(tmp_path, str(index)).read_text() for index in range(6)}
+    assert len(workers) == 2
+    assert str(os.getpid()) not in workers
+
+
+def test_a_workers_error_is_one_line(letters, engine, tmp_path):
+    with pytest.raises(FatalError) as error:
+        engine.run(letters.Letters(str(tmp_path), 3, failing=1))
+    assert str(error.value) == "piece 1 cannot be done"
+
+
+def test_blocks_go_through_all_rounds_to_every_piece(letters, engine, tmp_path):
+    works = [letters.Grouped(str(tmp_path)), letters.Grouped(str(tmp_path), "other")]
+    engine.run_groups(works, Folder(str(tmp_path / "scratch")))
+    for label in ("grouped", "other"):
+        assert Path(tmp_path, f"{label}-0").read_bytes() == b"\0\1\2\0\1\2"
+        assert [Path(tmp_path, f"{label}-{index}").read_bytes() for index in (1, 2, 3)] == [b"", b"", b""]
+
+
+def test_the_embedded_engine_sends_addresses_and_others_send_blocks(tmp_path):
+    folder = Folder(str(tmp_path))
+    assert isinstance(Engine().carrier(folder), FileCarrier)
+    assert isinstance(Engine(("--runner=FnApiRunner",)).carrier(folder), FileCarrier)
+    assert isinstance(Engine(("--runner=SparkRunner",)).carrier(folder), ShuffleCarrier)
+
+
+def test_a_users_flag_wins_over_ours():
+    options = Engine(("--runner=SparkRunner", "--sdk_worker_parallelism=7"), workers=2).options().get_all_options()
+    assert options["sdk_worker_parallelism"] == "7"
+
+
+@pytest.mark.parametrize(
+    "flags, said",
+    [
+        (["--runer=Spark"], "unknown Beam flag --runer=Spark; did you mean --runner?"),
+        (["--runner=SparkRunner", "--spark_master_ur=x"], "did you mean --spark_master_url?"),
+        (["Spark"], "Spark is no Beam flag"),
+        (["--runner", "FnApiRunner", "--nonsense_of_mine"], "unknown Beam flag --nonsense_of_mine"),
+    ],
+)
+def test_a_misspelt_flag_is_refused(flags, said):
+    with pytest.raises(SettingError, match=r".") as error:
+        check_flags(flags)
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "flags", [[], ["--runner=SparkRunner", "--spark_master_url=local[2]"], ["--runner", "FnApiRunner"]]
+)
+def test_beams_own_flags_are_taken(flags):
+    check_flags(flags)
+
+
+def test_the_largest_piece_goes_first_and_hands_are_even():
+    dealt = list(deal([(0, 1), (1, 5), (2, 3), (3, 3)], 2))
+    assert dealt == [(0, 1), (1, 2), (1, 3), (0, 0)]
+
+
+def test_without_hands_each_piece_stands_alone():
+    assert list(deal([(4, 1), (7, 9)], 0)) == [(4, 4), (7, 7)]
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("Traceback\npipeline.errors.FatalError: no model [while running 'x']\nmore", "no model"),
+        ("Traceback\nKeyError: 'x' [while running 'y']", "a worker failed: KeyError: 'x' (logs/run.log has the trace)"),
+        ("", "a worker failed: no message (logs/run.log has the trace)"),
+    ],
+)
+def test_the_last_word_of_our_own_code_is_what_a_user_reads(text, said):
+    assert worker_message(text) == said

@@ -1,0 +1,66 @@
+"""Progress says how far, how fast and how long, in plain lines where nobody watches."""
+
+import time
+
+import pytest
+
+from pipeline import progress
+from pipeline.progress import Reporter
+
+
+@pytest.fixture
+def fast(monkeypatch):
+    monkeypatch.setattr(progress, "_LINE_SECONDS", 0.02)
+    monkeypatch.setattr(progress, "_POLL_SECONDS", 0.02)
+
+
+def test_piped_progress_is_plain_lines_with_rate_and_time_left(fast, capsys):
+    with Reporter().watch("clean", 2_000_000, lambda: 1_000_000):
+        time.sleep(0.15)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "clean: 1.0 MB of 2.0 MB, " in said.err
+    assert "/s, 0:00 left" in said.err
+    assert said.err.splitlines()[-1].startswith("clean: 2.0 MB in 0:00")
+    assert "\x1b" not in said.err
+
+
+def test_before_the_first_byte_no_time_left_is_promised(fast, capsys):
+    with Reporter().watch("clean", 10, lambda: 0):
+        time.sleep(0.1)
+    assert "left" not in capsys.readouterr().err
+
+
+def test_a_terminal_gets_a_bar(fast, capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    with Reporter().watch("clean", 100, lambda: 50):
+        time.sleep(0.15)
+    assert "50%" in capsys.readouterr().err
+
+
+def test_an_error_ends_the_watching(fast):
+    with pytest.raises(ValueError), Reporter().watch("x", 1, lambda: 0):
+        raise ValueError
+
+
+def test_what_is_said_is_never_markup(capsys):
+    Reporter().say("[bold]x[/bold]")
+    assert capsys.readouterr().err == "[bold]x[/bold]\n"
+
+
+def test_a_quiet_reporter_says_nothing(capsys):
+    Reporter(quiet=True).say("x")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "count, said", [(999, "999 B"), (1000, "1.0 kB"), (1_500_000, "1.5 MB"), (2 * 10**9, "2.0 GB")]
+)
+def test_sizes_are_readable(count, said):
+    assert progress._size(count) == said
+
+
+@pytest.mark.parametrize("seconds, said", [(0, "0:00"), (61, "1:01"), (3600, "1:00:00"), (3599.6, "1:00:00")])
+def test_durations_are_readable(seconds, said):
+    assert progress._duration(seconds) == said

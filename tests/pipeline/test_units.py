@@ -1,0 +1,136 @@
+"""How a unit runs: every document is kept, rejected or quarantined, and counted once."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pytest
+
+from filters.batch import FilterResult, reasons, texts, with_column
+from pipeline.corpora.corpus import BadRecord, RawDocument
+from pipeline.ledger import Tally
+from pipeline.storage import Folder, read_batches
+from pipeline.units import UnitOutputs, process_batches, readable, unit_name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shorten:
+    """Rejects texts with an x, cuts the others to two characters."""
+
+    name: ClassVar[str] = "shorten"
+    reasons: ClassVar[tuple[str, ...]] = ("has_x",)
+
+    def apply(self, batch):
+        found = texts(batch)
+        why = reasons("has_x" if "x" in text else None for text in found)
+        return FilterResult(with_column(batch, "text", [text[:2] for text in found]), why, {"seen": len(found)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undeclared(Shorten):
+    """Gives a reason that it does not declare."""
+
+    reasons: ClassVar[tuple[str, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lossy(Shorten):
+    """Drops a row."""
+
+    def apply(self, batch):
+        return FilterResult(batch.slice(1), reasons([None] * (batch.num_rows - 1)), {})
+
+
+def run(tmp_path, batches, *filters, keep_rejected=True, bad=()):
+    tally = Tally()
+    output = Folder(str(tmp_path))
+    with UnitOutputs(output, "clean", "c4", "u", keep_rejected=keep_rejected) as outputs:
+        list(readable(bad, outputs, tally, "file"))
+        process_batches(batches, filters, outputs, tally)
+    return tally.entry("clean", "c4", "u", "k", {}, outputs.written)
+
+
+def rows(tmp_path, what):
+    found = read_batches(
+        Folder(str(tmp_path)), f"{what}/clean/c4/u.parquet" if what != "quarantine" else "quarantine/clean/c4/u.parquet"
+    )
+    return [row for batch in found for row in batch.to_pylist()]
+
+
+def test_every_document_is_kept_or_rejected(tmp_path, documents):
+    entry = run(tmp_path, [documents("abc", "xyz"), documents("d")], Shorten())
+    assert (entry.documents_in, entry.documents_kept) == (3, 2)
+    assert entry.rejected == {"shorten:has_x": {"documents": 1, "bytes": 3}}
+    assert (entry.bytes_in, entry.bytes_kept, entry.bytes_trimmed) == (7, 3, 1)
+    assert entry.counts == {"shorten.seen": 3}
+    assert list(entry.faults()) == []
+
+
+def test_kept_and_rejected_documents_are_written(tmp_path, documents):
+    run(tmp_path, [documents("abc", "xyz")], Shorten())
+    assert [row["text"] for row in rows(tmp_path, "documents")] == ["ab"]
+    rejected = rows(tmp_path, "rejected")
+    assert [(row["text"], row["filter"], row["reason"]) for row in rejected] == [("xyz", "shorten", "has_x")]
+
+
+def test_a_rejected_document_reaches_no_later_filter(tmp_path, documents):
+    entry = run(tmp_path, [documents("xa", "b")], Shorten(), Shorten())
+    assert entry.counts == {"shorten.seen": 3}
+
+
+def test_rejected_documents_are_counted_even_where_they_are_not_kept(tmp_path, documents):
+    entry = run(tmp_path, [documents("x")], Shorten(), keep_rejected=False)
+    assert entry.rejected == {"shorten:has_x": {"documents": 1, "bytes": 1}}
+    assert not (tmp_path / "rejected").exists()
+
+
+def test_a_unit_without_documents_still_has_its_file(tmp_path):
+    run(tmp_path, [])
+    assert rows(tmp_path, "documents") == []
+
+
+def test_a_bad_record_is_quarantined_and_counted(tmp_path):
+    bad = BadRecord(key="7", reason="bad_json", detail="d", raw=b"x" * 9999, size=9999)
+    entry = run(tmp_path, [], bad=[bad, RawDocument(key="8", text="good")])
+    assert (entry.documents_in, entry.documents_failed, entry.failed) == (1, 1, {"bad_json": 1})
+    (row,) = rows(tmp_path, "quarantine")
+    assert (row["origin"], row["reason"], row["size"], len(row["raw"])) == ("file#7", "bad_json", 9999, 4096)
+
+
+def test_the_files_of_an_earlier_run_go_when_they_would_be_empty(tmp_path, documents):
+    run(tmp_path, [documents("x")], Shorten(), bad=[BadRecord(key="1", reason="r")])
+    run(tmp_path, [documents("a")], Shorten())
+    assert not (tmp_path / "rejected/clean/c4/u.parquet").exists()
+    assert not (tmp_path / "quarantine/clean/c4/u.parquet").exists()
+
+
+def test_a_unit_that_fails_leaves_what_was_there(tmp_path, documents):
+    run(tmp_path, [documents("a")], Shorten())
+    with pytest.raises(ValueError, match="undeclared reason has_x"):
+        run(tmp_path, [documents("b", "x")], Undeclared())
+    assert [row["text"] for row in rows(tmp_path, "documents")] == ["a"]
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_filter_that_loses_a_row_is_a_bug(tmp_path, documents):
+    with pytest.raises(ValueError, match="returned 1 rows for 2"):
+        run(tmp_path, [documents("a", "b")], Lossy())
+
+
+def test_a_run_gives_the_same_bytes_twice(tmp_path, documents):
+    first = run(tmp_path / "1", [documents("abc", "x")], Shorten())
+    second = run(tmp_path / "2", [documents("abc", "x")], Shorten())
+    assert first == second
+    assert len(first.outputs) == 2
+
+
+@pytest.mark.parametrize(
+    "path, name",
+    [("c4/a.json.gz", "a.json.gz"), ("other/a.gz", "other-a.gz-"), ("c4/ü b.gz", "--b.gz-"), ("c4/../x", "x-")],
+)
+def test_a_unit_is_named_after_its_path(path, name):
+    assert unit_name("c4", path).startswith(name.lstrip("-."))
+
+
+def test_distinct_paths_have_distinct_names():
+    paths = ["c4/a/b.gz", "c4/a-b.gz", "c4/a b.gz", "a/b.gz"]
+    assert len({unit_name("c4", path) for path in paths}) == len(paths)
