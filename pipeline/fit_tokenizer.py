@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from filters.batch import text_bytes
-from pipeline.errors import SettingError
+from pipeline.errors import FatalError, SettingError
 from pipeline.recipe import Recipe
 from tokenizer.train import train_tokenizer
 from tokenizer.vocabulary import Vocabulary
@@ -47,7 +47,7 @@ def fit_tokenizer(
 
     `read(source)` gives the source's documents anew each time; `source_bytes` are its bytes of text where the ledger
     knows them, so that they need not be counted. A given `tokenizer.model` is copied and checked instead.
-    Raises SettingError where the sample cannot give the vocabulary asked for.
+    Raises SettingError where the given model cannot serve, FatalError where the sample cannot give the vocabulary.
     """
     folder.mkdir(parents=True, exist_ok=True)
     sizes = dict(source_bytes or {source: sum(map(text_bytes, read(source))) for source in recipe.sources})
@@ -127,7 +127,7 @@ def _train(texts: Iterator[str], recipe: Recipe, folder: Path) -> dict[str, Any]
             seed=recipe.seed,
         )
     except ValueError as error:
-        raise SettingError(f"tokenizer: {error}") from error
+        raise FatalError(f"tokenizer: {error}") from error
     return asdict(report)
 
 

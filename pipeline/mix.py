@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mixtures.mixture import Component, Mixture
 from mixtures.order import Order
 from mixtures.stream import VERSION, order_of, shard_name, stream_digest, token_dtype
-from pipeline.errors import SettingError
+from pipeline.errors import FatalError
 from pipeline.recipe import Recipe
 
 CHUNK_BYTES = 32 << 20
@@ -77,7 +77,7 @@ class MixPlan:
 def plan_mix(
     shards: Mapping[str, Sequence[tuple[str, int]]], recipe: Recipe, *, vocabulary_size: int, tokenizer_digest: str
 ) -> MixPlan:
-    """The plan for token shards (name, tokens) by source. Raises SettingError where a source has not one sequence."""
+    """The plan for token shards (name, tokens) by source. Raises FatalError where a source has not one sequence."""
     width = recipe.mixture.sequence_tokens
     ordered = {source: sorted(shards.get(source, ())) for source in recipe.sources}
     available = {source: sum(tokens for _, tokens in found) for source, found in ordered.items()}
@@ -93,7 +93,7 @@ def plan_mix(
         shares = mixture.shares()
         Order(shares, recipe.seed)
     except ValueError as error:
-        raise SettingError(f"mixture: {error}") from error
+        raise FatalError(f"mixture: {error}") from error
     sources = {
         share.name: {
             "weight": recipe.mixture.weights[share.name],

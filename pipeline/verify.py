@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mixtures.shards import TokenFormat
 from mixtures.stream import RECORD_NAME, shard_name, stream_digest
-from pipeline.errors import SettingError
+from pipeline.errors import FatalError
 from pipeline.mix import CHUNK_BYTES, MixPlan, plan_mix, read_window, read_windows
 from pipeline.recipe import Recipe
 from pipeline.storage import Folder
@@ -46,7 +46,7 @@ def verify(tokens: Folder, stream: Folder, recipe: Recipe, tokenizer: Path) -> l
             faults.extend(shard_faults(tokens, source, name, form))
     try:
         plan = plan_mix(shards, recipe, vocabulary_size=vocabulary.size, tokenizer_digest=vocabulary.digest)
-    except SettingError as error:
+    except FatalError as error:
         return [*faults, Fault(name="plan_impossible", where="tokens", detail=str(error))]
     return faults + list(_stream_faults(tokens, stream, plan, form))
 

@@ -84,7 +84,7 @@ def train_tokenizer(
 
 
 def sentences_of(text: str, max_bytes: int) -> Iterator[str]:
-    """The text's lines, without LF and TAB; one longer than `max_bytes` of UTF-8 is cut at blanks, or where it must be."""
+    """The text's lines, without LF and TAB; one longer than `max_bytes` is cut at blanks, or where it must be."""
     for line in _LINE_ENDS.split(text):
         if line:
             yield from _cut(line, max_bytes)
