@@ -25,7 +25,7 @@ _START = re.compile(
 _SMALL_PRINT_END = re.compile(r"\*+[ ]?(?:END[ *]{0,3}(?:OF )?(?:THE )?SMALL PRINT|SMALL PRINT!.{0,80}\*END\*)", re.I)
 _END = re.compile(rf"[ ]?\*{{2,}}[ ]?(?:END|ENDE|FIN)[ ](?:OF|DIESES|DES|DU|DE).{{0,60}}(?:{_GUTENBERG})", re.I)
 _END_LINE = re.compile(
-    rf"[ *]{{0,8}}(?:(?:this is )?(?:the )?end of|ende (?:dieses|des|von)|fin d[eu]|fine (?:di|del)|fim d[oe]|einde van)"
+    rf"[ *]{{0,8}}(?:(?:this is )?(?:the )?end of|ende (?:dieses|des|von)|fin d[eu]|fine (?:di|del)|fim do|einde van)"
     rf"[ ].{{0,60}}(?:{_GUTENBERG})",
     re.I,
 )

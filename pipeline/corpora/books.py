@@ -33,11 +33,13 @@ _LANGUAGES = dict(
     for pair in (
         "bulgarian=bg catalan=ca czech=cs danish=da german=de english=en spanish=es french=fr croatian=hr hungarian=hu "
         "italian=it dutch=nl polish=pl portuguese=pt romanian=ro russian=ru slovenian=sl serbian=sr swedish=sv "
-        "ukrainian=uk finnish=fi greek=el latin=la esperanto=eo chinese=zh japanese=ja tagalog=tl norwegian=no welsh=cy hebrew=he "
-        "arabic=ar icelandic=is irish=ga"
+        "ukrainian=uk finnish=fi greek=el latin=la esperanto=eo chinese=zh japanese=ja tagalog=tl "
+        "norwegian=no welsh=cy hebrew=he arabic=ar icelandic=is irish=ga"
     ).split()
 )
-_SINGLE_BYTE = ("cp1252", "cp1250", "cp1251", "koi8_r", "cp437", "mac_roman")
+_CANDIDATES = "cp1251 koi8_r cp866 mac_cyrillic iso8859_5 iso8859_7 cp1253 cp1255 gb18030 big5".split()
+_HIGH_RUN = re.compile(rb"[\x80-\xff]++")
+_AMONG_ASCII = re.compile(rb"(?:(?<=[A-Za-z])[\x80-\xff]|[\x80-\xff](?=[A-Za-z]))[\x80-\xff]*+")
 
 BAD_REASONS = ("binary", "undecodable", "book_too_large", "damaged_zip", "zip_bomb")
 
@@ -115,10 +117,13 @@ def _encodings(declared: str) -> tuple[str, ...]:
 
 
 def _detected(raw: bytes) -> tuple[str, ...]:
+    """Latin letters stand among ASCII ones; other alphabets are told apart by charset-normalizer."""
+    if len(_AMONG_ASCII.findall(raw)) * 2 >= len(_HIGH_RUN.findall(raw)):
+        return ("cp1252", "latin-1")
     from charset_normalizer import from_bytes
 
     lines = [line for line in raw[: 1 << 20].split(b"\n") if not line.isascii()]
-    found = from_bytes(b"\n".join(lines[:400]), cp_isolation=list(_SINGLE_BYTE)).best()
+    found = from_bytes(b"\n".join(lines[:400]), cp_isolation=_CANDIDATES).best()
     return (found.encoding,) if found else ()
 
 
