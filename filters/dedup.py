@@ -87,9 +87,14 @@ class DropDuplicateDocuments:
 
     def apply(self, batch: pa.RecordBatch) -> FilterResult:
         """Same rows in the same order; `reason` is null where the document is kept."""
-        stays = {(int(high), int(low)): int(who) for high, low, who in self.winners.tolist()}
-        rows = zip(document_keys(batch.column("text")).tolist(), identities(batch).tolist(), strict=True)
-        verdict = [None if stays.get((high, low), who) == who else "duplicate_document" for (high, low), who in rows]
+        keys, who = document_keys(batch.column("text")), identities(batch)
+        first = np.searchsorted(self.winners[:, 0], keys[:, 0], "left")
+        last = np.searchsorted(self.winners[:, 0], keys[:, 0], "right")
+        lost = np.zeros(batch.num_rows, np.bool_)
+        for row in np.flatnonzero(first < last):
+            near = self.winners[first[row] : last[row]]
+            lost[row] = bool(np.any((near[:, 1] == keys[row, 1]) & (near[:, 2] != who[row])))
+        verdict = ["duplicate_document" if is_lost else None for is_lost in lost]
         return FilterResult(batch, reasons(verdict), {})
 
 

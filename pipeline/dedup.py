@@ -158,8 +158,11 @@ class ExactRounds:
         first[1:] = ~_same_text(items[1:], items[:-1])
         winner = np.flatnonzero(first)[np.cumsum(first) - 1]
         verdicts = np.column_stack([items[:, :2], items[winner, 3]])
-        for unit in np.unique(units[~first]).tolist():
-            yield unit, _pack(unit, np.unique(verdicts[~first & (units == unit)], axis=0))
+        verdicts, units = verdicts[~first], units[~first]
+        order = np.argsort(units, kind="stable")
+        told, starts = np.unique(units[order], return_index=True)
+        for unit, rows in zip(told.tolist(), np.split(order, starts[1:]), strict=True):
+            yield unit, _pack(unit, np.unique(verdicts[rows], axis=0))
 
     def filters(self, blocks: Iterable[bytes]) -> tuple[Filter, ...]:
         """Drop the documents whose text another one keeps."""

@@ -129,6 +129,7 @@ class C4(Section):
     """C4 as published (Raffel et al. 2020)."""
 
     variant: str = "en"
+    max_line_bytes: Positive = 16 << 20
 
 
 class GitHub(Section):
@@ -168,6 +169,7 @@ class ArXiv(Section):
     max_paper_bytes: Positive = 64 << 20
     max_expansion: Positive = 10
     file_order: Literal["input", "archive"] = "input"
+    max_chars: Count = 0
 
 
 class StackExchange(Section):
