@@ -20,14 +20,14 @@ _LISTS = frozenset({"ul", "ol"})
 _CELLS = frozenset({"td", "th"})
 
 
-class NestedTooDeeply(ValueError):
+class NestedTooDeeplyError(ValueError):
     """More than MAX_DEPTH elements are open at once."""
 
 
 def html_to_text(html: str) -> str:
-    """The text of an HTML fragment: paragraphs parted by a blank line, `* ` and `1. ` lists, `> ` quotes, code as it is.
+    """The text of an HTML fragment: paragraphs parted by a blank line, `* ` and `1. ` lists, `> ` quotes, code kept.
 
-    Raises NestedTooDeeply; any other markup, however broken, gives some text.
+    Raises NestedTooDeeplyError; any other markup, however broken, gives some text.
     """
     layout = _Layout()
     parser = etree.HTMLParser(target=layout, remove_comments=True)
@@ -70,7 +70,7 @@ class _Layout:
         """An element opens."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise NestedTooDeeply
+            raise NestedTooDeeplyError
         if tag in _SKIPPED:
             self.skipping += 1
         elif tag in _PARAGRAPHS:

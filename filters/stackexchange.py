@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import pyarrow as pa
 
 from filters.batch import FilterResult, reasons, texts, with_column
-from filters.html_text import NestedTooDeeply, html_to_text
+from filters.html_text import NestedTooDeeplyError, html_to_text
 
 Kind = Literal["question", "answer", "other"]
 
@@ -106,7 +106,7 @@ class ThreadToText:
     def _text(self, posts: list[Post], counts: dict[str, int]) -> tuple[str, str | None]:
         try:
             question, *answers = [_post_text(post) for post in posts]
-        except NestedTooDeeply:
+        except NestedTooDeeplyError:
             return "", "nested_too_deeply"
         told = [self.answer_prefix + answer for answer in answers if answer]
         reason = "empty_text" if not question else "unanswered" if not told and not self.keep_unanswered else None

@@ -45,7 +45,7 @@ _PARSER_ERRORS = (
 )
 
 
-class ArchiveFault(Exception):
+class ArchiveFaultError(Exception):
     """Why an archive, or the rest of it, cannot be read."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
@@ -57,7 +57,7 @@ class ArchiveFault(Exception):
 def feed_member(file: RawFile, name: str, feed: Callable[[bytes], None], *, max_bytes: int) -> None:
     """Call `feed` with the bytes of the first member called `name`, in whatever folder, as they are unpacked.
 
-    Raises ArchiveFault, also after some bytes were fed; whatever `feed` raises passes through.
+    Raises ArchiveFaultError, also after some bytes were fed; whatever `feed` raises passes through.
     """
     limit = min(max_bytes, max(FREE_BYTES, file.size * MAX_EXPANSION))
     member = _Member(feed, limit)
@@ -67,35 +67,35 @@ def feed_member(file: RawFile, name: str, feed: Callable[[bytes], None], *, max_
             with py7zr.SevenZipFile(stream) as archive:
                 archive.extract(targets=[_target(archive, name, limit)], factory=_Factory(member))
     except PasswordRequired as error:
-        raise ArchiveFault("encrypted_archive") from error
+        raise ArchiveFaultError("encrypted_archive") from error
     except _PARSER_ERRORS as error:
         if member.feeding:
             raise
-        raise ArchiveFault("broken_archive", f"{type(error).__name__}: {error}") from error
+        raise ArchiveFaultError("broken_archive", f"{type(error).__name__}: {error}") from error
 
 
 def _check_header(stream: BinaryIO) -> None:
     """Refuse a header that would fill the memory; py7zr reads it whole."""
     start = stream.read(_SIGNATURE.size)
     if len(start) < _SIGNATURE.size or not start.startswith(b"7z\xbc\xaf\x27\x1c"):
-        raise ArchiveFault("broken_archive", "not a 7z file")
+        raise ArchiveFaultError("broken_archive", "not a 7z file")
     header_bytes = int(_SIGNATURE.unpack(start)[1])
     if header_bytes > MAX_HEADER_BYTES:
-        raise ArchiveFault("archive_too_large", f"a header of {header_bytes} bytes, above {MAX_HEADER_BYTES}")
+        raise ArchiveFaultError("archive_too_large", f"a header of {header_bytes} bytes, above {MAX_HEADER_BYTES}")
     stream.seek(0)
 
 
 def _target(archive: py7zr.SevenZipFile, name: str, limit: int) -> str:
     """The member's full name, after a look at what the archive says of its sizes."""
     if archive.needs_password():
-        raise ArchiveFault("encrypted_archive")
+        raise ArchiveFaultError("encrypted_archive")
     members = archive.list()
     total = sum(member.uncompressed or 0 for member in members)
     if total > limit:
-        raise ArchiveFault("archive_too_large", f"{total} bytes unpacked, above {limit}")
+        raise ArchiveFaultError("archive_too_large", f"{total} bytes unpacked, above {limit}")
     found = [m.filename for m in members if m.is_file and m.filename.rsplit("/", 1)[-1] == name]
     if not found:
-        raise ArchiveFault("no_posts_table", f"no {name} among {len(members)} members")
+        raise ArchiveFaultError("no_posts_table", f"no {name} among {len(members)} members")
     return str(min(found, key=len))
 
 
@@ -111,7 +111,7 @@ class _Member(Py7zIO):  # type: ignore[misc]  # py7zr carries no types
     def write(self, data: bytes | bytearray) -> int:
         self._size += len(data)
         if self._size > self._limit:
-            raise ArchiveFault("archive_too_large", f"more than {self._limit} bytes unpacked")
+            raise ArchiveFaultError("archive_too_large", f"more than {self._limit} bytes unpacked")
         self.feeding = True
         self._feed(bytes(data))
         self.feeding = False

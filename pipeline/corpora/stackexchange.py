@@ -10,7 +10,7 @@ from filters.batch import Filter
 from filters.stackexchange import Kind, Post, ThreadToText, thread_html
 from pipeline.corpora.corpus import BadRecord, Corpus, RawDocument, RawFile, Record
 from pipeline.corpora.posts import ANSWER, QUESTION, PostStore, Row, RowSplitter
-from pipeline.corpora.seven_zip import BAD_ARCHIVE_REASONS, ArchiveFault, feed_member
+from pipeline.corpora.seven_zip import BAD_ARCHIVE_REASONS, ArchiveFaultError, feed_member
 from pipeline.recipe import StackExchange
 
 POSTS = "Posts.xml"
@@ -62,7 +62,7 @@ def count_posts(file: RawFile) -> int:
         return 0
     try:
         _stream(file, feed, 1 << 62)
-    except ArchiveFault:
+    except ArchiveFaultError:
         return 0
     return count + sum(1 for _ in splitter.close())
 
@@ -100,7 +100,7 @@ def _load(file: RawFile, store: PostStore, max_archive_bytes: int) -> BadRecord 
     fault = None
     try:
         _stream(file, store.feed, max_archive_bytes)
-    except ArchiveFault as error:
+    except ArchiveFaultError as error:
         fault = BadRecord(key="archive", reason=error.reason, detail=error.detail, size=file.size)
     store.finish()
     if fault is not None:
@@ -121,7 +121,7 @@ def _stream(file: RawFile, feed: Callable[[bytes], None], max_bytes: int) -> Non
             while data := stream.read(_READ_BYTES):
                 feed(data)
     except OSError as error:
-        raise ArchiveFault("unreadable_file", str(error)) from error
+        raise ArchiveFaultError("unreadable_file", str(error)) from error
 
 
 def _document(site: str, thread: list[Row]) -> RawDocument:

@@ -1,0 +1,206 @@
+"""GitHub: permitted licences, files that are code, and no data in code's clothing."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pyarrow as pa
+
+from filters.batch import FilterResult, reasons, texts, with_column
+from filters.license_headers import strip_license_header
+from filters.licenses import is_permitted, license_of_notice, spdx_expression
+
+_NEWLINE = re.compile(r"\r\n|\r|\n")
+_REPLACEMENT = "\ufffd"
+MAX_REPLACED_FRACTION = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LicenseIs:
+    """Keeps files under the permitted licences: what the file says of itself, else what its repository says.
+
+    Source: Touvron et al. 2023 (LLaMA), section 2.1: Apache, BSD and MIT projects.
+    Differs: RedPajama v1 asks BigQuery's key of the repository alone; a file's own `SPDX-License-Identifier` or GNU
+        notice goes before it here.
+    Reads license, text. Rewrites license. Rejects: license_unknown, license_not_permitted. Counts: file_licenses.
+    """
+
+    name: ClassVar[str] = "github_license"
+    reasons: ClassVar[tuple[str, ...]] = ("license_unknown", "license_not_permitted")
+    licenses: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.licenses:
+            raise ValueError("licenses must name at least one licence, got none")
+        for name in self.licenses:
+            if spdx_expression(name) != name:
+                raise ValueError(f"licenses must be identifiers of SPDX such as MIT, got {name}")
+
+    def apply(self, batch: pa.RecordBatch) -> FilterResult:
+        """Same rows in the same order; `reason` is null where the document is kept."""
+        notices = [license_of_notice(text) for text in texts(batch)]
+        kept = batch.column("license").to_pylist()
+        found = [notice or license for notice, license in zip(notices, kept, strict=True)]
+        counts = {"file_licenses": sum(notice is not None for notice in notices)}
+        return FilterResult(with_column(batch, "license", found), reasons(map(self._fault, found)), counts)
+
+    def _fault(self, license: str | None) -> str | None:
+        if license is None or "LicenseRef-Unknown" in license:
+            return "license_unknown"
+        return None if is_permitted(license, self.licenses) else "license_not_permitted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathIsCode:
+    """Keeps files whose name ends like code: `.py`, `.md`, `Makefile`.
+
+    Source: RedPajama v1, data_prep/github: a list of suffixes, case-sensitive.
+    Differs: an extension must follow a dot and a name a slash, a dot or the start, so `Scratchmakefile` is none.
+    Reads path. Rewrites nothing. Rejects: extension_not_kept. Counts: nothing.
+    """
+
+    name: ClassVar[str] = "github_path"
+    reasons: ClassVar[tuple[str, ...]] = ("extension_not_kept",)
+    extensions: tuple[str, ...]
+    file_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.extensions and not self.file_names:
+            raise ValueError("extensions and file_names must name at least one file between them, got none")
+
+    def apply(self, batch: pa.RecordBatch) -> FilterResult:
+        """Same rows in the same order; `reason` is null where the document is kept."""
+        extensions, names = frozenset(self.extensions), frozenset(self.file_names)
+
+        def fault(path: str | None) -> str | None:
+            file_name = (path or "").rpartition("/")[2]
+            _, dot, suffix = file_name.rpartition(".")
+            is_code = file_name in names or (dot and (suffix in extensions or suffix in names))
+            return None if is_code else "extension_not_kept"
+
+        return FilterResult(batch, reasons(map(fault, batch.column("path").to_pylist())), {})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadableText:
+    """Keeps text: files that are not empty, not binary and not too large.
+
+    Source: BigQuery's `contents` table, which leaves out the content of binary files and of those above 1 MiB.
+    Differs: says which of the two it was where the raw dump tells. The reader gives `max_file_bytes` and one byte
+        more of a file too large, and a NUL for content left out; more than one character in a hundred that could not
+        be decoded is binary too.
+    Reads text. Rewrites nothing. Rejects: empty_text, file_too_large, binary. Counts: nothing.
+    """
+
+    name: ClassVar[str] = "github_text"
+    reasons: ClassVar[tuple[str, ...]] = ("empty_text", "file_too_large", "binary")
+    max_file_bytes: int
+
+    def __post_init__(self) -> None:
+        if self.max_file_bytes < 1:
+            raise ValueError(f"max_file_bytes must be at least 1, got {self.max_file_bytes}")
+
+    def apply(self, batch: pa.RecordBatch) -> FilterResult:
+        """Same rows in the same order; `reason` is null where the document is kept."""
+        return FilterResult(batch, reasons(map(self._fault, texts(batch))), {})
+
+    def _fault(self, text: str) -> str | None:
+        if "\0" in text or text.count(_REPLACEMENT) > MAX_REPLACED_FRACTION * len(text):
+            return "binary"
+        if len(text) > self.max_file_bytes or len(text.encode()) > self.max_file_bytes:
+            return "file_too_large"
+        return None if text.strip() else "empty_text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StripLicenseHeader:
+    """Takes licence and copyright comments off the top of a file; rejects files that were nothing else.
+
+    Source: Touvron et al. 2023 (LLaMA), section 2.1: boilerplate such as headers removed by regular expressions;
+        RedPajama v1, data_prep/github: the first block comment if it says "copyright", else all leading comments.
+    Differs: knows the language by the path; only paragraphs that speak of rights go, so shebangs, encoding lines,
+        `#include`, Markdown titles, directives of tools and descriptions stay; a later block comment hides nothing.
+    Reads text, path. Rewrites text. Rejects: only_a_header. Counts: headers_removed.
+    """
+
+    name: ClassVar[str] = "github_header"
+    reasons: ClassVar[tuple[str, ...]] = ("only_a_header",)
+
+    def apply(self, batch: pa.RecordBatch) -> FilterResult:
+        """Same rows in the same order; `reason` is null where the document is kept."""
+        before = texts(batch)
+        paths = batch.column("path").to_pylist()
+        after = [strip_license_header(text, path or "") for text, path in zip(before, paths, strict=True)]
+        emptied = [
+            "only_a_header" if old.strip() and not new.strip() else None for old, new in zip(before, after, strict=True)
+        ]
+        counts = {"headers_removed": sum(len(new) < len(old) for old, new in zip(before, after, strict=True))}
+        kept = [old if reason else new for old, new, reason in zip(before, after, emptied, strict=True)]
+        return FilterResult(with_column(batch, "text", kept), reasons(emptied), counts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineLengths:
+    """Rejects files with very long lines: data and minified code.
+
+    Source: RedPajama v1, data_prep/github (longest line above 1000, mean above 100), after The Stack; LLaMA names
+        only "line length".
+    Differs: the mean leaves the terminators out, so Windows and Unix files are judged alike.
+    Reads text. Rewrites nothing. Rejects: line_too_long, mean_line_too_long. Counts: nothing.
+    """
+
+    name: ClassVar[str] = "github_lines"
+    reasons: ClassVar[tuple[str, ...]] = ("line_too_long", "mean_line_too_long")
+    max_line_chars: int = 1000
+    max_mean_line_chars: int = 100
+
+    def __post_init__(self) -> None:
+        for name in ("max_line_chars", "max_mean_line_chars"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+
+    def apply(self, batch: pa.RecordBatch) -> FilterResult:
+        """Same rows in the same order; `reason` is null where the document is kept."""
+        return FilterResult(batch, reasons(map(self._fault, texts(batch))), {})
+
+    def _fault(self, text: str) -> str | None:
+        lengths = line_lengths(text)
+        if max(lengths, default=0) > self.max_line_chars:
+            return "line_too_long"
+        return "mean_line_too_long" if sum(lengths) > self.max_mean_line_chars * len(lengths) else None
+
+
+def line_lengths(text: str) -> list[int]:
+    """Characters of each line, terminators left out."""
+    lines = _NEWLINE.split(text)
+    return [len(line) for line in (lines if lines[-1] else lines[:-1])]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlphanumericFraction:
+    """Rejects files with few letters and digits: tables, drawings, encoded data.
+
+    Source: RedPajama v1, data_prep/github (below 0.25), after The Stack; LLaMA names only "share of alphanumeric".
+    Differs: RedPajama's second test, alphabetic characters for each token of a tokenizer, is left out.
+    Reads text. Rewrites nothing. Rejects: too_few_alphanumeric. Counts: nothing.
+    """
+
+    name: ClassVar[str] = "github_alphanumeric"
+    reasons: ClassVar[tuple[str, ...]] = ("too_few_alphanumeric",)
+    min_alphanumeric_fraction: float = 0.25
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_alphanumeric_fraction <= 1:
+            raise ValueError(f"min_alphanumeric_fraction must be from 0 to 1, got {self.min_alphanumeric_fraction}")
+
+    def apply(self, batch: pa.RecordBatch) -> FilterResult:
+        """Same rows in the same order; `reason` is null where the document is kept."""
+        return FilterResult(batch, reasons(map(self._fault, texts(batch))), {})
+
+    def _fault(self, text: str) -> str | None:
+        return "too_few_alphanumeric" if _alphanumeric(text) < self.min_alphanumeric_fraction * len(text) else None
+
+
+def _alphanumeric(text: Iterable[str]) -> int:
+    return sum(map(str.isalnum, text))

@@ -1,0 +1,182 @@
+"""Source archives (tar, tar.gz, tar.bz2, zip) as a stream of members: bounded, and never written to disk."""
+
+import bz2
+import gzip
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import IO, BinaryIO, Self, cast
+
+from pipeline.corpora.corpus import BadRecord, RawFile
+
+MAX_EXPANSION = 200
+"""Bytes out for a byte in; source code compresses to a tenth, a bomb to a thousandth."""
+
+FREE_BYTES = 64 << 20
+"""Up to here any expansion is fine: generated tables compress well."""
+
+MAX_NAME_BYTES = 1 << 20
+"""A long name or an extended header lies in memory whole."""
+
+SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".zip")
+BAD_MEMBER_REASONS = ("broken_archive", "archive_too_large", "unsafe_name", "link_member", "special_member")
+
+_NAME_HEADERS = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+_READ_ERRORS = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    OSError,
+    EOFError,
+    ValueError,
+    OverflowError,
+    RuntimeError,
+    NotImplementedError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file of an archive: its name in it, and its first bytes."""
+
+    name: str
+    content: bytes
+
+
+class ExpansionError(OSError):
+    """The archive unpacks to more than its size allows."""
+
+
+class BoundedStream:
+    """Reads a stream and raises ExpansionError once more than `limit` bytes have come out of it."""
+
+    def __init__(self, stream: IO[bytes], limit: int) -> None:
+        self._stream = stream
+        self._left = self._limit = limit
+
+    def read(self, size: int = 1 << 16) -> bytes:
+        """At most `size` bytes, and never all that is left."""
+        data = self._stream.read(max(0, min(size, 1 << 24)))
+        self._left -= len(data)
+        if self._left < 0:
+            raise ExpansionError(f"more than {self._limit} bytes unpacked")
+        return data
+
+
+def expansion_limit(file: RawFile) -> int:
+    """How many bytes a compressed file may unpack to."""
+    return max(FREE_BYTES, file.size * MAX_EXPANSION)
+
+
+def members(file: RawFile, max_bytes: int, wanted: Callable[[str], bool]) -> Iterator[Member | BadRecord]:
+    """The archive's files whose name is wanted, with at most `max_bytes` of each, in the archive's order.
+
+    What is no plain file, or is named so that it would escape from a folder, is a bad record; so is the rest of an
+    archive that is damaged or that unpacks to too much.
+    """
+    reader = _zip_members if file.name.lower().endswith(".zip") else _tar_members
+    try:
+        yield from reader(file, max_bytes, wanted)
+    except ExpansionError as error:
+        yield BadRecord(key="archive", reason="archive_too_large", detail=str(error), size=file.size)
+    except _READ_ERRORS as error:
+        detail = f"{type(error).__name__}: {error}"[:200]
+        yield BadRecord(key="archive", reason="broken_archive", detail=detail, size=file.size)
+
+
+def _tar_members(file: RawFile, max_bytes: int, wanted: Callable[[str], bool]) -> Iterator[Member | BadRecord]:
+    with file.open() as raw, _unpacked(raw) as stream:
+        bounded = BoundedStream(stream, expansion_limit(file))
+        # tarfile reads nothing but `read` of a stream.
+        with tarfile.open(
+            fileobj=cast("IO[bytes]", bounded), mode="r|", tarinfo=_StrictTarInfo, errors="surrogateescape"
+        ) as archive:
+            while (member := archive.next()) is not None:
+                archive.members.clear()  # type: ignore[attr-defined]  # or memory grows with their number
+                name = _readable(member.name)
+                if member.isdir():
+                    continue
+                fault = _name_fault(name) or _kind_fault(member)
+                if fault is not None:
+                    yield BadRecord(key=name, reason=fault, detail=_readable(member.linkname)[:200])
+                elif wanted(name):
+                    content = archive.extractfile(member)
+                    yield Member(name, content.read(max_bytes) if content else b"")
+        while bounded.read():  # to the end, where gzip's and bzip2's checksums stand
+            pass
+
+
+def _zip_members(file: RawFile, max_bytes: int, wanted: Callable[[str], bool]) -> Iterator[Member | BadRecord]:
+    left = expansion_limit(file)
+    with file.open() as raw, zipfile.ZipFile(raw) as archive:
+        for member in archive.infolist():
+            mode = member.external_attr >> 28
+            if member.is_dir():
+                continue
+            fault = _name_fault(member.filename) or ("link_member" if mode == 0o12 else None)
+            if fault is not None:
+                yield BadRecord(key=member.filename, reason=fault)
+            elif wanted(member.filename):
+                with archive.open(member) as stream:
+                    content = stream.read(max_bytes)
+                left -= len(content)
+                if left < 0:
+                    raise ExpansionError("the members unpack to too much")
+                yield Member(_readable(member.filename), content)
+
+
+def _unpacked(raw: BinaryIO) -> "closing[IO[bytes]]":
+    """The tar itself, by the first bytes and not by the name."""
+    start = raw.read(3)
+    raw.seek(0)
+    if start.startswith(b"\x1f\x8b"):
+        return closing(cast("IO[bytes]", gzip.GzipFile(fileobj=raw)))
+    if start == b"BZh":
+        return closing(cast("IO[bytes]", bz2.BZ2File(raw)))
+    return closing(raw)
+
+
+class _StrictTarInfo(tarfile.TarInfo):
+    """Raises where `tarfile` would end the archive silently: at a wrong checksum, and where the end mark is missing."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        if len(buf) != tarfile.BLOCKSIZE:
+            raise tarfile.ReadError("the archive ends without its end mark")
+        if not any(buf):
+            return super().frombuf(buf, encoding, errors)  # the end mark, which tarfile knows how to take
+        try:
+            member = super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(f"a member's header is damaged: {error}") from error
+        if member.size < 0:
+            raise tarfile.ReadError("a member has a negative size")
+        if member.type in _NAME_HEADERS and member.size > MAX_NAME_BYTES:
+            raise tarfile.ReadError(f"a member's name takes {member.size} bytes, above {MAX_NAME_BYTES}")
+        return member
+
+
+def _kind_fault(member: tarfile.TarInfo) -> str | None:
+    if member.issym() or member.islnk():
+        return "link_member"
+    return None if member.isfile() else "special_member"
+
+
+def _name_fault(name: str) -> str | None:
+    path = PurePosixPath(name.replace("\\", "/"))
+    unsafe = not name or path.is_absolute() or ".." in path.parts or "\0" in name or name[1:3] in (":/", ":\\")
+    return "unsafe_name" if unsafe else None
+
+
+def _readable(name: str) -> str:
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
