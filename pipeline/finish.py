@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from mixtures.stream import RECORD_NAME
 from pipeline.context import VERSION, Run
+from pipeline.corpora.registry import chains
 from pipeline.doctor import ROOMS
 from pipeline.errors import FatalError, SettingError
 from pipeline.ledger import MODELS, Tally, read_ledger
@@ -106,7 +107,7 @@ def _report(run: Run, reporter: Reporter) -> bool:
     if run.current("report", MODELS, "report", key):
         return False
     with run.output.create(REPORT) as pending:
-        pending.path.write_text(write_report(run.output, run.recipe), "utf-8")
+        pending.path.write_text(write_report(run.output, run.recipe, chains()), "utf-8")
     assert pending.output is not None  # published: `create` would have raised
     run.record(Tally().entry("report", MODELS, "report", key, inputs, {REPORT: pending.output}))
     reporter.say(f"  report: {run.output.address(REPORT)}")

@@ -16,6 +16,7 @@ from pipeline.context import Run
 from pipeline.corpora.corpus import BadRecord, RawFile, document_batches
 from pipeline.corpora.registry import CORPORA
 from pipeline.errors import ShardError
+from pipeline.fits import read_cutoffs
 from pipeline.ledger import LedgerEntry, Tally, read_entry
 from pipeline.models import CUTOFFS, LANGUAGE, LANGUAGE_MODEL, REFERENCE, TOKENIZER, Model
 from pipeline.recipe import Section
@@ -176,10 +177,10 @@ def _counted(batches: Any, tally: Tally) -> Any:
 
 def _select(run: Run) -> tuple[Filter, ...]:
     recipe = run.recipe
-    cut = run.output.read_json("models/perplexity/cutoffs.json") or {}
+    head, middle = read_cutoffs(Path(CUTOFFS.path(run, "cutoffs.json")))
     return (
         LanguageIs(keep=recipe.language.keep, min_score=recipe.language.min_score),
-        PerplexityBucketIs(keep=recipe.perplexity.keep, head=cut["head"], middle=cut["middle"]),
+        PerplexityBucketIs(keep=recipe.perplexity.keep, head=head, middle=middle),
         ReferenceScoreAtLeast(min_score=recipe.reference.min_score),
     )
 

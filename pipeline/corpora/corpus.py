@@ -20,7 +20,6 @@ class RawFile:
     name: str
     size: int
     opener: Callable[[], BinaryIO]
-    companions: Callable[[str], BinaryIO | None] = lambda _: None
 
     def open(self) -> BinaryIO:
         """A new binary stream from the start of the file; the caller closes it."""

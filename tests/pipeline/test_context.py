@@ -1,0 +1,110 @@
+"""A run knows its units, and what each follows from."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from pipeline.context import Run, external_digest, on_this_machine
+from pipeline.errors import SettingError
+from pipeline.ledger import LedgerEntry
+from pipeline.recipe import Recipe, load_recipe
+from pipeline.storage import Folder
+
+
+@pytest.fixture
+def run(tmp_path):
+    recipe = load_recipe("llama1", [f'inputs.root="{tmp_path / "dumps"}"'])
+    return Run(recipe, Folder(str(tmp_path / "out")))
+
+
+def dump(tmp_path, name, content=b"x"):
+    path = tmp_path / "dumps" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def test_units_are_the_files_that_match_in_order(run, tmp_path):
+    for name in ("c4/b.json.gz", "c4/a/x.json.gz", "c4/readme.txt"):
+        dump(tmp_path, name)
+    units = run.units("c4")
+    assert [(unit.input, unit.size) for unit in units] == [("c4/a/x.json.gz", 1), ("c4/b.json.gz", 1)]
+    assert len({unit.name for unit in units}) == 2
+
+
+def test_a_source_without_files_is_a_wrong_setting(run):
+    with pytest.raises(SettingError, match=r"inputs.c4: no file below .* matches c4/\*\*/\*.json.gz"):
+        run.units("c4")
+
+
+def test_a_key_changes_with_settings_and_inputs(run):
+    keys = {
+        run.key("clean", "c4", "u", settings, inputs) for settings in (1, 2) for inputs in ({}, {"a": "1"}, {"a": "2"})
+    }
+    assert len(keys) == 6
+    assert run.key("clean", "c4", "u", 1, {}) == run.key("clean", "c4", "u", 1, {})
+
+
+def record(run, key="k", size=3):
+    run.output.local_path("d").parent.mkdir(parents=True, exist_ok=True)
+    run.output.local_path("d").write_bytes(b"abc")
+    outputs = {"d": {"bytes": size, "digest": "x"}}
+    return run.record(LedgerEntry(stage="clean", source="c4", unit="u", key=key, outputs=outputs))
+
+
+def test_a_unit_is_current_when_key_and_outputs_are(run):
+    entry = record(run)
+    assert run.current("clean", "c4", "u", "k") == entry
+
+
+@pytest.mark.parametrize("key, size", [("other", 3), ("k", 4)])
+def test_a_unit_with_another_key_or_a_cut_output_is_not_current(run, key, size):
+    record(run, key, size)
+    assert run.current("clean", "c4", "u", "k") is None
+
+
+def test_a_unit_whose_output_is_gone_is_not_current(run):
+    record(run)
+    run.output.delete("d")
+    assert run.current("clean", "c4", "u", "k") is None
+
+
+def test_an_inputs_digest_is_remembered_until_the_file_changes(run, tmp_path, monkeypatch):
+    dump(tmp_path, "c4/a.json.gz", b"1")
+    (unit,) = run.units("c4")
+    first = run.input_digest(unit)
+    monkeypatch.setattr(Folder, "digest", lambda *_: "read again")
+    assert run.input_digest(unit) == first
+    dump(tmp_path, "c4/a.json.gz", b"22")
+    assert run.input_digest(unit) == "read again"
+
+
+def test_a_run_travels_to_workers(run):
+    assert pickle.loads(pickle.dumps(run)) == run
+
+
+def test_an_external_digest_is_of_the_content(tmp_path):
+    (tmp_path / "a").write_bytes(b"1")
+    (tmp_path / "b").write_bytes(b"1")
+    assert external_digest(str(tmp_path / "a")) == external_digest(str(tmp_path / "b"))
+
+
+def test_a_remote_model_is_fetched_once(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    folder = Folder("memory://models")
+    with folder.create("m.bin") as pending:
+        pending.path.write_bytes(b"model")
+    path = on_this_machine(folder, "m.bin")
+    assert path.endswith("m.bin")
+    with Path(path).open("rb") as stream:
+        assert stream.read() == b"model"
+    assert on_this_machine(folder, "m.bin") == path
+
+
+def test_a_local_model_stays_where_it_is(tmp_path):
+    assert on_this_machine(Folder(str(tmp_path)), "m") == str(tmp_path / "m")
+
+
+def test_only_the_mixtures_sources_are_run():
+    assert Recipe(name="x").sources[0] == "commoncrawl"
+    assert load_recipe("llama1", ["mixture.weights={books=1.0}"]).sources == ("books",)
