@@ -114,14 +114,16 @@ def _funnel(figures: Figures) -> Html:
     caption = element("figcaption", f"{label}; the lighter part was rejected, failed or trimmed away.")
     parts = [element("figure", bar_chart(bars, label=label), caption)]
     for source, items in groupby(figures.stages, key=lambda item: item.source):
-        rows = [row for item in items for row in _losses(item)]
+        rows = [row for place, item in enumerate(items) for row in _losses(item, first=place == 0)]
         headings = ("stage", "documents", "of those in", "bytes", "what happened")
         parts += [element("h3", source), table(f"What each stage did to {source}", headings, rows, numbers=3)]
     return joined(parts)
 
 
-def _losses(item: StageFigures) -> Iterable[tuple[str, ...]]:
-    yield item.stage, f"{item.documents_in:,}", "", _bytes(item.bytes_in), "came in"
+def _losses(item: StageFigures, *, first: bool) -> Iterable[tuple[str, ...]]:
+    """What came in, where it is the source's first stage; what was taken; what is kept and so goes into the next."""
+    if first:
+        yield item.stage, f"{item.documents_in:,}", "", _bytes(item.bytes_in), "came in"
     for kind, documents in sorted(item.rejected.items()):
         share, size = _share(documents, item.documents_in), _bytes(item.rejected_bytes[kind])
         yield item.stage, f"{documents:,}", share, size, f"rejected by {kind}"

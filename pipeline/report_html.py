@@ -40,8 +40,9 @@ def joined(parts: Iterable[Html]) -> Html:
 
 def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: int = 0) -> Html:
     """A table whose first column heads its rows; the columns from the second on are numbers, `numbers` of them."""
-    head = element("tr", *(element("th", heading, scope="col") for heading in headings))
     kinds = ["number"] * numbers + ["text"] * (len(headings) - 1 - numbers)
+    named = zip(headings, ["text", *kinds], strict=True)
+    head = element("tr", *(element("th", heading, scope="col", class_=kind) for heading, kind in named))
     body = []
     for first, *others in rows:
         cells = (element("td", cell, class_=kind) for cell, kind in zip(others, kinds, strict=True))

@@ -19,11 +19,13 @@ PACKAGES = (
 
 PASSAGE_CHARS = 2400
 MIN_PASSAGE_CHARS = 800
+MIN_PARAGRAPH_CHARS = 80
 MAX_PARAGRAPH_CHARS = 1500
 MAX_FILE_BYTES = 1 << 20
 
 _STRING = re.compile(r'("""|\'\'\')(.*?)\1', re.DOTALL)
-_HASH_COMMENT = re.compile(r"(?:^[ \t]*#[^\n]*\n)+", re.MULTILINE)
+# Begins with a newline, not with `^`, so that the search can skip from line to line.
+_HASH_COMMENT = re.compile(r"\n[ \t]*#[^\n]*(?:\n[ \t]*#[^\n]*)*")
 _C_COMMENT = re.compile(r"/\*(.*?)\*/|((?:^[ \t]*//[^\n]*\n)+)", re.DOTALL | re.MULTILINE)
 _COMMENT_MARK = re.compile(r"^[ \t]*(?:#+|/{2,}|\*+)", re.MULTILINE)
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
@@ -104,12 +106,15 @@ def paragraphs(source: str, suffix: str) -> Iterator[str]:
 
 def prose(candidate: str) -> str | None:
     """The paragraph on one line where it reads like sentences, else nothing."""
-    text = " ".join(candidate.replace("`", "").replace("**", "").split())
-    if not 80 <= len(text) <= MAX_PARAGRAPH_CHARS or not text[0].isupper() or text[-1] not in ".!?":
+    stripped = candidate.strip()
+    if len(stripped) < MIN_PARAGRAPH_CHARS or not stripped[0].isupper() or stripped[-1] not in ".!?":
+        return None
+    text = " ".join(stripped.replace("`", "").replace("**", "").split())
+    if not MIN_PARAGRAPH_CHARS <= len(text) <= MAX_PARAGRAPH_CHARS:
         return None
     if _NOT_PROSE.search(text) or "javascript" in text.lower() or "opyright" in text:
         return None
-    letters = sum(character.isalpha() or character == " " for character in text)
+    letters = sum(map(str.isalpha, text)) + text.count(" ")
     return text if letters >= 0.88 * len(text) and text.count(" ") >= 0.12 * len(text) else None
 
 

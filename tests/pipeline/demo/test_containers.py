@@ -1,0 +1,50 @@
+import bz2
+import gzip
+import io
+import tarfile
+
+import py7zr
+
+from pipeline.demo.containers import bzip2_streams, gzip_member, seven_zip, tar_archive, write_file
+
+
+def test_a_file_replaces_the_one_before_and_leaves_nothing_beside_it(tmp_path):
+    path = tmp_path / "deep" / "file.txt"
+    write_file(path, b"one")
+    write_file(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert [item.name for item in path.parent.iterdir()] == ["file.txt"]
+
+
+def test_a_gzip_member_carries_no_time():
+    assert gzip.decompress(gzip_member(b"text")) == b"text"
+    assert gzip_member(b"text")[4:8] == b"\0\0\0\0"
+
+
+def test_each_part_is_a_bzip2_stream_that_begins_at_its_offset():
+    content, offsets = bzip2_streams(["first", "zweite ä", "third"])
+    assert bz2.decompress(content) == "firstzweite äthird".encode()
+    assert bz2.BZ2Decompressor().decompress(content[offsets[1] :]) == "zweite ä".encode()
+
+
+def test_a_tar_holds_its_members_in_order_and_nothing_of_this_machine():
+    with tarfile.open(fileobj=io.BytesIO(tar_archive([("b", b"2"), ("a/c", b"1")]))) as archive:
+        members = archive.getmembers()
+        assert [(item.name, item.size, item.mtime, item.uid, item.uname) for item in members] == [
+            ("b", 1, 1656676800, 0, ""),
+            ("a/c", 1, 1656676800, 0, ""),
+        ]
+
+
+def test_a_7z_archive_holds_its_members():
+    with py7zr.SevenZipFile(io.BytesIO(seven_zip([("Posts.xml", b"<posts />"), ("Users.xml", b"")]))) as archive:
+        assert archive.getnames() == ["Posts.xml", "Users.xml"]
+        assert {item.creationtime.isoformat() for item in archive.list()} == {"2022-07-01T12:00:00+00:00"}
+
+
+def test_a_7z_archive_has_the_same_bytes_at_any_time(monkeypatch):
+    from py7zr import py7zr as writer
+
+    first = seven_zip([("Posts.xml", b"<posts />")])
+    monkeypatch.setattr(writer.ArchiveTimestamp, "from_now", lambda: writer.ArchiveTimestamp.from_datetime(1e9))
+    assert seven_zip([("Posts.xml", b"<posts />")]) == first
