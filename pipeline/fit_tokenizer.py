@@ -85,9 +85,7 @@ def samples(recipe: Recipe, sizes: Mapping[str, int]) -> list[Sample]:
     for source in recipe.sources:
         part = total * recipe.mixture.weights[source]
         if not sizes.get(source):
-            raise SettingError(
-                f"mixture.weights.{source} must be removed: the source has no text, its weight is above 0"
-            )
+            raise FatalError(f"mixture.weights.{source} must be removed: the source has no text, its weight is above 0")
         plan.append(Sample(source=source, copies=part / sizes[source], max_bytes=int(part) + 1, seed=recipe.seed))
     return plan
 

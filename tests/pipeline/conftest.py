@@ -1,0 +1,99 @@
+"""A small finished run of tokens and stream, for the tests of what mixes and verifies them."""
+
+import random
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from filters.batch import document_batch
+from mixtures.stream import shard_name
+from pipeline.mix import MixPlan, MixRounds, plan_mix, stream_record
+from pipeline.recipe import Recipe
+from pipeline.storage import Folder, Output
+from pipeline.token_shards import list_token_shards, write_token_shards
+from tokenizer.vocabulary import Vocabulary
+
+MIXTURE = {"weights": {"c4": 0.5, "books": 0.25, "wikipedia": 0.25}, "sequence_tokens": 16}
+SIZES = {"c4": (40, 3), "books": (30, 2), "wikipedia": (5, 1)}  # source: (documents of a unit, units)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenRun:
+    """Where the run lies, and what it follows from."""
+
+    root: Path
+    recipe: Recipe
+    tokenizer: Path
+    plan: MixPlan
+
+    @property
+    def tokens(self) -> Folder:
+        return Folder(str(self.root / "tokens"))
+
+    @property
+    def stream(self) -> Folder:
+        return Folder(str(self.root / "stream"))
+
+
+def source_documents(source: str, unit: int) -> pa.RecordBatch:
+    chance = random.Random(f"{source} {unit}")
+    texts = [
+        "".join(chance.choice("abcdefghij  ") for _ in range(chance.randint(0, 90))) for _ in range(SIZES[source][0])
+    ]
+    rows = [
+        {"doc_id": f"{source}{unit}-{i}", "source": source, "origin": f"f#{i}", "text": t} for i, t in enumerate(texts)
+    ]
+    return document_batch(rows)
+
+
+def sketch_all(plan: MixPlan, tokens: Folder) -> dict[int, list[bytes]]:
+    """The blocks of all units, by stream shard."""
+    blocks: dict[int, list[bytes]] = {}
+    for source, shards in plan.shards.items():
+        for unit in range(len(shards)):
+            for index, block in MixRounds(plan).sketch(source, unit, lambda s, n: tokens.open(f"{s}/{n}.bin")):
+                blocks.setdefault(index, []).append(block)
+    return blocks
+
+
+def build(root: Path, vocabulary_path: Path) -> TokenRun:
+    vocabulary = Vocabulary(vocabulary_path)
+    tokens = Folder(str(root / "tokens"))
+    for source, (_, units) in SIZES.items():
+        for unit in range(units):
+            batches = iter([source_documents(source, unit)])
+            write_token_shards(batches, vocabulary, root / "tokens" / source, f"unit{unit}", 1500)
+    recipe = Recipe.model_validate({"name": "t", "mixture": MIXTURE | {"total_tokens": 4000, "shard_sequences": 100}})
+    shards = {source: list_token_shards(tokens, source, 2) for source in recipe.sources}
+    plan = plan_mix(shards, recipe, vocabulary_size=vocabulary.size, tokenizer_digest=vocabulary.digest)
+    run = TokenRun(root=root, recipe=recipe, tokenizer=vocabulary_path, plan=plan)
+    written: list[Output] = []
+    for index, blocks in sorted(sketch_all(plan, tokens).items()):
+        with run.stream.create(shard_name(index)) as pending, pending.path.open("w+b") as sink:
+            MixRounds(plan).write_shard(index, blocks, sink)
+        assert pending.output is not None
+        written.append(pending.output)
+    record = stream_record(plan, [{"bytes": output.bytes, "digest": output.digest} for output in written])
+    run.stream.write_json("stream.json", record)
+    return run
+
+
+@pytest.fixture(scope="session")
+def finished_token_run(tmp_path_factory: pytest.TempPathFactory, vocabulary_path: Path) -> TokenRun:
+    """Not to be written to."""
+    return build(tmp_path_factory.mktemp("run"), vocabulary_path)
+
+
+@pytest.fixture
+def token_run(finished_token_run: TokenRun, tmp_path: Path) -> TokenRun:
+    """A copy of it to spoil."""
+    shutil.copytree(finished_token_run.root, tmp_path / "run")
+    return TokenRun(
+        root=tmp_path / "run",
+        recipe=finished_token_run.recipe,
+        tokenizer=finished_token_run.tokenizer,
+        plan=finished_token_run.plan,
+    )

@@ -1,0 +1,177 @@
+"""The stream holds what the plan says, whatever the units, the shards and the order of blocks."""
+
+import io
+
+import numpy as np
+import pytest
+
+from mixtures.stream import Stream, TokenFiles, VirtualStream
+from pipeline import mix
+from pipeline.errors import FatalError
+from pipeline.mix import MixPlan, MixRounds, plan_mix, read_window, read_windows, stream_record
+from pipeline.recipe import Recipe
+
+WIDTH = 8
+
+
+def recipe(weights, total_tokens=80):
+    mixture = {"weights": weights, "total_tokens": total_tokens, "sequence_tokens": WIDTH, "shard_sequences": 5}
+    return Recipe.model_validate({"name": "t", "mixture": mixture})
+
+
+def plan_of(sizes, total_tokens=160, weights=None):
+    shards = {source: [(f"s{i}", size) for i, size in enumerate(tokens)] for source, tokens in sizes.items()}
+    weights = weights or dict.fromkeys(sizes, 1 / len(sizes))
+    made = recipe(weights, total_tokens)
+    return plan_mix(shards, made, vocabulary_size=70_000, tokenizer_digest="t")
+
+
+def opener(plan):
+    """Token shards whose ids count up through each source, from 0."""
+
+    def open_shard(source, name):
+        sizes = dict(plan.shards[source])
+        before = sum(size for other, size in sizes.items() if other < name)
+        return io.BytesIO(np.arange(before, before + sizes[name], dtype="<u4").tobytes())
+
+    return open_shard
+
+
+def blocks_of(plan):
+    found = {}
+    for source, shards in plan.shards.items():
+        for unit in range(len(shards)):
+            for index, block in MixRounds(plan).sketch(source, unit, opener(plan)):
+                found.setdefault(index, []).append(block)
+    return found
+
+
+def written(plan, reverse=False):
+    """All sequences of the stream, as it is written shard by shard."""
+    parts = []
+    for index, blocks in sorted(blocks_of(plan).items()):
+        sink = io.BytesIO()
+        MixRounds(plan).write_shard(index, reversed(blocks) if reverse else blocks, sink)
+        parts.append(np.frombuffer(sink.getvalue(), "<u4").reshape(-1, WIDTH))
+    return np.concatenate(parts)
+
+
+def test_the_plan_counts_what_is_there_and_what_is_asked():
+    plan = plan_of({"c4": [30, 5], "books": [17]}, weights={"c4": 0.75, "books": 0.25})
+    assert plan.record["sources"]["c4"] == {
+        "weight": 0.75, "sequences": 15, "available_sequences": 4, "available_tokens": 35, "unused_tokens": 3,
+        "epochs": 3.75, "tokens": 120,
+    }  # fmt: skip
+    assert (plan.record["sequences"], plan.record["dtype"], plan.stream_shards) == (20, "uint32", 4)
+
+
+@pytest.mark.parametrize("sizes", [[35], [30, 5], [5, 30], [8, 8, 8, 11], [1] * 35, [0, 35], [16, 2, 2, 2, 13]])
+def test_windows_run_across_the_shards_of_a_source(sizes):
+    plan = plan_of({"c4": sizes})
+    found = [window for unit in range(len(sizes)) for window in read_windows(plan, "c4", unit, opener(plan))]
+    tokens = np.concatenate([rows.ravel() for _, rows in found])
+    assert tokens.tolist() == list(range(32))
+    assert [first for first, _ in found] == np.cumsum([0, *(len(rows) for _, rows in found)])[:-1].tolist()
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 32, 33, 1000])
+def test_the_size_of_a_chunk_does_not_show(monkeypatch, chunk_bytes):
+    plan = plan_of({"c4": [20, 50, 3], "books": [40]})
+    whole = written(plan)
+    monkeypatch.setattr(mix, "CHUNK_BYTES", chunk_bytes)
+    assert written(plan).tolist() == whole.tolist()
+
+
+def test_every_sequence_lies_where_the_order_says():
+    plan = plan_of({"c4": [50, 23], "books": [9, 9]})
+    places = plan.order.places(np.arange(20))
+    expected = places.sequence[:, None] * WIDTH + np.arange(WIDTH)
+    assert written(plan).tolist() == expected.tolist()
+
+
+def test_blocks_may_come_in_any_order():
+    plan = plan_of({"c4": [50, 23], "books": [9, 9]})
+    assert written(plan, reverse=True).tolist() == written(plan).tolist()
+
+
+def test_the_last_shard_holds_the_rest():
+    plan = plan_of({"c4": [80]}, total_tokens=7 * WIDTH)
+    assert [plan.sequences_of(i) for i in range(plan.stream_shards)] == [(0, 5), (5, 7)]
+    assert len(written(plan)) == 7
+
+
+@pytest.mark.parametrize("sequence, unit_sizes", [(0, [35]), (3, [30, 5]), (1, [1] * 35), (3, [0, 24, 0, 11])])
+def test_one_window_can_be_read_alone(sequence, unit_sizes):
+    plan = plan_of({"c4": unit_sizes})
+    assert read_window(plan, "c4", sequence, opener(plan)).tolist() == list(range(sequence * 8, sequence * 8 + 8))
+
+
+def test_a_shard_shorter_than_planned_is_an_error():
+    plan = plan_of({"c4": [40]})
+    with pytest.raises(ValueError, match="c4: token shards are shorter than the plan says"):
+        list(read_windows(plan, "c4", 0, lambda *_: io.BytesIO(bytes(100))))
+
+
+def test_a_missing_sequence_is_an_error():
+    plan = plan_of({"c4": [80]}, total_tokens=5 * WIDTH)
+    with pytest.raises(ValueError, match="stream shard 0 lacks 5 of 5 sequences"):
+        MixRounds(plan).write_shard(0, [], io.BytesIO())
+
+
+def test_a_sequence_sent_twice_is_an_error():
+    plan = plan_of({"c4": [80]}, total_tokens=5 * WIDTH)
+    (blocks,) = blocks_of(plan).values()
+    with pytest.raises(ValueError, match="stream shard 0 was sent a sequence twice"):
+        MixRounds(plan).write_shard(0, blocks * 2, io.BytesIO())
+
+
+@pytest.mark.parametrize("index, other", [(0, 1), (1, 0)])
+def test_a_sequence_of_another_shard_is_an_error(index, other):
+    plan = plan_of({"c4": [80]}, total_tokens=10 * WIDTH)
+    with pytest.raises(ValueError, match=f"stream shard {index} was sent a sequence of another shard"):
+        MixRounds(plan).write_shard(index, blocks_of(plan)[other], io.BytesIO())
+
+
+def test_a_source_without_one_whole_sequence_stops_the_run():
+    with pytest.raises(FatalError, match="mixture: books has a share of 10 sequences and not one to give"):
+        plan_of({"c4": [80], "books": [7]})
+
+
+def test_a_budget_below_one_sequence_stops_the_run():
+    with pytest.raises(FatalError, match="mixture: total_tokens must be at least one sequence of 8, got 7"):
+        plan_of({"c4": [80]}, total_tokens=7)
+
+
+def test_shards_are_laid_end_to_end_in_name_order():
+    plan = plan_mix({"c4": [("b", 9), ("a", 8)]}, recipe({"c4": 1.0}), vocabulary_size=600, tokenizer_digest="t")
+    assert plan.shards == {"c4": [("a", 8), ("b", 9)]}
+    assert [plan.windows_of("c4", unit) for unit in (0, 1)] == [(0, 1), (1, 2)]
+
+
+def test_a_plan_survives_json():
+    plan = plan_of({"c4": [50, 23], "books": [9, 9]})
+    again = MixPlan(
+        shards={k: [list(s) for s in v] for k, v in plan.shards.items()}, record=plan.record, shard_sequences=5
+    )
+    assert written(again).tolist() == written(plan).tolist()
+
+
+def test_the_record_lists_the_shards_that_were_written():
+    plan = plan_of({"c4": [80]}, total_tokens=7 * WIDTH)
+    record = stream_record(plan, [{"bytes": 160, "digest": "a"}, {"bytes": 64, "digest": "b"}])
+    assert record["shards"][1] == {"name": "stream-00001.bin", "sequences": 2, "bytes": 64, "digest": "b"}
+    assert (
+        record["digest"] != stream_record(plan, [{"bytes": 160, "digest": "a"}, {"bytes": 64, "digest": "c"}])["digest"]
+    )
+
+
+def test_the_stream_on_disk_is_the_virtual_stream(finished_token_run):
+    run = finished_token_run
+    stream = Stream.open(run.root / "stream")
+    files = {
+        source: TokenFiles(paths=[run.root / "tokens" / source / f"{n}.bin" for n, _ in shards], dtype=stream.dtype)
+        for source, shards in run.plan.shards.items()
+    }
+    virtual = VirtualStream(run.stream.read_json("stream.json"), files)
+    assert stream.sequences == 250
+    assert virtual.read(0, 250).tolist() == stream.read(0, 250).tolist()
