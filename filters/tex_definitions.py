@@ -63,7 +63,7 @@ class Definition:
 
 
 def read_definition(text: str, match: re.Match[str]) -> Definition | None:
-    """The definition that a match of DEFINITION begins; None where name or body is missing. Raises UnclosedGroupError."""
+    """The definition at a match of DEFINITION; None where name or body is missing. Raises UnclosedGroupError."""
     name = _NAME.match(text, match.end())
     if not name:
         return None

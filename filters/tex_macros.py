@@ -32,6 +32,7 @@ _TAKES_ONE_TOKEN = frozenset(f"\\{name}" for name in f"{_ACCENTS} {_FONTS} {_FRA
 """`\\sqrt\\x` must not become `\\sqrt a+b`: after these an expansion of several tokens gets braces."""
 _NO_BLANK_BEFORE = frozenset("{}~.!,:;?/')-\n \t")
 _CALL_FLOOR_CHARS = 20_000
+_MAX_REACHED = 50
 _DOCUMENT_FLOOR_CHARS = 200_000
 
 
@@ -197,7 +198,7 @@ class _Expander:
 
     def _expand_call(self, frame: _Frame, match: re.Match[str]) -> bool:
         macro = self.macros[match[0]]
-        if macro is None or self.left <= 0:
+        if macro is None or self.left <= 0 or self._reaches_machinery(macro):
             return False
         while len(self.frames) > 1 and macro.parameters and _BLANK_REST.match(frame.text, frame.position):
             self.frames.pop()  # The call ends its own expansion: `\def\x{\y}` where \y takes what follows \x.
@@ -218,6 +219,19 @@ class _Expander:
                 match[0], start, start, len(self.pieces), self.expanded, self.definitions, left + len(macro.body)
             )
         return self._push(frame, match[0], body, takes_blanks=not macro.parameters)
+
+    def _reaches_machinery(self, macro: Macro) -> bool:
+        """Whether a macro leads to one that cannot be expanded: what it would write is then no better than its name."""
+        reached, seen = [macro], 0
+        while reached and seen < _MAX_REACHED:
+            names = [name for name in _CONTROL.findall(reached.pop().body) if name in self.macros]
+            seen += len(names) + 1
+            for name in names:
+                following = self.macros[name]
+                if following is None:
+                    return True
+                reached.append(following)
+        return False
 
     def _push(self, frame: _Frame, name: str, body: str, *, takes_blanks: bool) -> bool:
         self._charge(len(body) + 20)
