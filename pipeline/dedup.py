@@ -161,8 +161,9 @@ class ExactRounds:
         verdicts, units = verdicts[~first], units[~first]
         order = np.argsort(units, kind="stable")
         told, starts = np.unique(units[order], return_index=True)
-        for unit, rows in zip(told.tolist(), np.split(order, starts[1:]), strict=True):
-            yield unit, _pack(unit, np.unique(verdicts[rows], axis=0))
+        ends = [*starts[1:].tolist(), len(order)]
+        for unit, start, end in zip(told.tolist(), starts.tolist(), ends, strict=False):
+            yield unit, _pack(unit, np.unique(verdicts[order[start:end]], axis=0))
 
     def filters(self, blocks: Iterable[bytes]) -> tuple[Filter, ...]:
         """Drop the documents whose text another one keeps."""

@@ -41,6 +41,8 @@ def _document(number: int, line: bytes) -> RawDocument | BadRecord:
         return bad("bad_json", str(error)[:200])
     if not isinstance(page, dict):
         return bad("bad_json", f"not an object but {type(page).__name__}")
+    if "timestamp" not in page and "date" in page:  # Copies of C4 elsewhere call it so.
+        page["timestamp"] = page["date"]
     if missing := [name for name in _FIELDS if not isinstance(page.get(name), str)]:
         return bad("missing_field", f"no text in {', '.join(missing)}")
     try:

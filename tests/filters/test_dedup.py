@@ -1,0 +1,148 @@
+"""Duplicate lines and documents go; nothing else does."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from filters.batch import document_batch
+from filters.dedup import DropDuplicateDocuments, DropDuplicateLines, identities, is_member, repeats
+from filters.fingerprint import document_keys, line_keys
+
+MENU = "Home | About"
+
+
+def keys_of(*lines):
+    return np.unique(line_keys(pa.array(lines, pa.large_string())).keys)
+
+
+def drop(*lines, **settings):
+    return DropDuplicateLines(duplicate_keys=keys_of(*lines), **settings)
+
+
+@pytest.mark.parametrize(
+    "text, left",
+    [
+        ("One.\nTwo.", "One.\nTwo."),
+        (f"{MENU}\nOne.\n{MENU}", "One."),
+        ("One.\n HOME | about\t\nTwo.", "One.\nTwo."),
+        ("One.\nTwo.\none.\nOne.", "One.\nTwo."),
+        ("One.\n\nTwo.\n\nThree.\n", "One.\n\nTwo.\n\nThree.\n"),
+        (f"One.\n\n{MENU}\n \n\nTwo.", "One.\n\nTwo."),
+        (f"\n{MENU}\n\nTwo.", "\nTwo."),
+        ("One.\n\nOne.\n\nTwo.", "One.\n\nTwo."),
+        ("Zwölf – Ärzte\nzwölf  Ärzte", "Zwölf – Ärzte"),
+    ],
+)
+def test_duplicate_and_repeated_lines_go_and_blank_ones_with_the_line_before(documents, text, left):
+    result = drop(MENU).apply(documents(text))
+    assert result.batch.column("text").to_pylist() == [left]
+    assert result.reason.to_pylist() == [None]
+
+
+@pytest.mark.parametrize("text", [MENU, f"{MENU}\n{MENU.lower()}\n", f"\n \n{MENU}", "", "\n\n"])
+def test_document_without_a_line_left_is_rejected(documents, text):
+    assert drop(MENU).apply(documents(text)).reason.to_pylist() == ["nothing_left"]
+
+
+@pytest.mark.parametrize(
+    "text, reason", [("ABCDE\n" + MENU, None), ("ABCD\n" + MENU, "too_few_chars"), ("zwölf", None)]
+)
+def test_document_with_too_few_characters_left_is_rejected(documents, text, reason):
+    assert drop(MENU, min_chars=5).apply(documents(text)).reason.to_pylist() == [reason]
+
+
+def test_every_line_is_counted(documents):
+    batch = documents(f"{MENU}\n\nOne.\none.\n\nTwo.", "", MENU)
+    assert drop(MENU).apply(batch).counts == {
+        "lines_in": 8,
+        "lines_duplicate": 2,
+        "lines_repeated": 1,
+        "lines_blank_dropped": 2,
+    }
+
+
+def test_a_repeat_in_another_document_is_no_repeat(documents):
+    result = DropDuplicateLines().apply(documents("One.", "One."))
+    assert result.batch.column("text").to_pylist() == ["One.", "One."]
+
+
+def test_the_blank_key_does_not_make_blank_lines_duplicates(documents):
+    result = drop("", "—").apply(documents("One.\n\nTwo.\n—\n…"))
+    assert result.batch.column("text").to_pylist() == ["One.\n\nTwo."]
+
+
+def test_no_input_is_changed_and_other_columns_stay(documents):
+    batch = documents(MENU, "One.", url="https://example.org")
+    before = batch.to_pylist()
+    after = drop(MENU).apply(batch).batch
+    assert batch.to_pylist() == before
+    assert after.drop_columns(["text"]).equals(batch.drop_columns(["text"]))
+
+
+def test_a_batch_without_rows_passes():
+    result = drop(MENU).apply(document_batch([]))
+    assert (result.batch.num_rows, len(result.reason)) == (0, 0)
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.sampled_from(["a", "A", "b", "", " ", "Σ", "—", "İ", "ab"]), max_size=6), max_size=4))
+def test_lines_left_are_those_of_plain_python(pages):
+    lost = {"b", "σ"}
+    batch = document_batch([{"doc_id": "0", "source": "c4", "origin": "", "text": "\n".join(page)} for page in pages])
+    result = drop("b", "Σ").apply(batch)
+    for page, text in zip(pages, result.batch.column("text").to_pylist(), strict=True):
+        forms = [line.strip().lower().replace("—", "") for line in page if line.strip()]
+        left = [line.strip().lower().replace("—", "") for line in text.split("\n") if line.strip()]
+        assert left == list(dict.fromkeys(form for form in forms if form not in lost))
+
+
+@pytest.mark.parametrize("setting", [{"min_chars": -1}, {"duplicate_keys": np.array([2, 1], np.uint64)}])
+def test_settings_that_cannot_be_meant_are_refused(setting):
+    with pytest.raises(ValueError, match=r"min_chars|duplicate_keys"):
+        DropDuplicateLines(**setting)
+
+
+def test_repeats_are_counted_among_candidates_alone():
+    lines = line_keys(pa.array(["a\na\na", "a"]))
+    assert repeats(lines, np.array([False, True, True, True])).tolist() == [False, False, True, False]
+
+
+@pytest.mark.parametrize(
+    "sorted_keys, found", [([], [0, 0, 0]), ([2], [0, 1, 0]), ([1, 3], [1, 0, 1]), ([9], [0, 0, 0])]
+)
+def test_membership_in_sorted_keys(sorted_keys, found):
+    keys = np.array([1, 2, 3], np.uint64)
+    assert is_member(keys, np.array(sorted_keys, np.uint64)).tolist() == [bool(flag) for flag in found]
+
+
+def winners(batch, row):
+    """The row that says: of this document's text, this document stays."""
+    return [*document_keys(batch.column("text"))[row].tolist(), int(identities(batch)[row])]
+
+
+def test_only_the_winner_of_a_text_stays(documents):
+    batch = documents("one", "two", "one", "One")
+    verdict = DropDuplicateDocuments(winners=np.array([winners(batch, 2)], np.uint64))
+    result = verdict.apply(batch)
+    assert result.reason.to_pylist() == ["duplicate_document", None, None, None]
+    assert (result.counts, result.batch) == ({}, batch)
+
+
+def test_two_texts_whose_keys_share_a_half_are_told_apart(documents):
+    batch = documents("one", "two")
+    high, low, _ = winners(batch, 0)
+    verdict = np.array([[high, low - 1, 7], [high, low, 8], [high, low + 1, 9]], np.uint64)
+    assert DropDuplicateDocuments(winners=verdict).apply(batch).reason.to_pylist() == ["duplicate_document", None]
+    assert DropDuplicateDocuments(winners=verdict[[0, 2]]).apply(batch).reason.to_pylist() == [None, None]
+
+
+def test_without_a_verdict_every_document_stays(documents):
+    assert DropDuplicateDocuments().apply(documents("", "")).reason.to_pylist() == [None, None]
+    assert len(DropDuplicateDocuments().apply(document_batch([])).reason) == 0
+
+
+def test_a_verdict_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match="3 columns"):
+        DropDuplicateDocuments(winners=np.zeros((1, 2), np.uint64))

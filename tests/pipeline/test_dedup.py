@@ -1,0 +1,201 @@
+"""Verdicts over many units: right, and the same in whatever order blocks arrive."""
+
+import collections
+import gzip
+import json
+import pickle
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from filters.batch import DOCUMENT_SCHEMA, document_batch
+from filters.normalize import normalize_for_dedup
+from pipeline import dedup
+from pipeline.corpora import commoncrawl
+from pipeline.corpora.corpus import RawFile, document_batches
+from pipeline.dedup import ExactRounds, ParagraphRounds
+from pipeline.recipe import CommonCrawl
+
+UNITS = st.lists(
+    st.lists(st.sampled_from(["a", "b", "a\nb", "A\na\nc", "d\n\nb", "", "Σ", "e"]), max_size=4), max_size=5
+)
+
+
+def batches_of(unit, texts, batch_documents=2):
+    rows = [{"doc_id": f"{unit}-{row}", "source": "c4", "origin": "", "text": text} for row, text in enumerate(texts)]
+    return [document_batch(rows[at : at + batch_documents]) for at in range(0, len(rows), batch_documents)]
+
+
+def decide(rounds, units, seed=0):
+    """Each unit's batches through the filters of its verdict, blocks shuffled wherever they are grouped."""
+    shuffle = random.Random(seed).shuffle
+    keyed = [item for unit, batches in enumerate(units) for item in rounds.sketch(unit, batches)]
+    for judge in rounds.judges:
+        keyed = [item for partition, blocks in grouped(keyed, shuffle) for item in judge(partition, iter(blocks))]
+    verdicts = dict(grouped(keyed, shuffle))
+    return [run(rounds.filters(iter(verdicts.get(unit, []))), batches) for unit, batches in enumerate(units)]
+
+
+def grouped(keyed, shuffle):
+    groups = collections.defaultdict(list)
+    for key, block in keyed:
+        groups[key].append(block)
+    for blocks in groups.values():
+        shuffle(blocks)
+    return sorted(groups.items())
+
+
+def run(filters, batches):
+    (rule,) = filters
+    results = [rule.apply(batch) for batch in batches]
+    texts = [text for result in results for text in result.batch.column("text").to_pylist()]
+    reasons = [reason for result in results for reason in result.reason.to_pylist()]
+    return [None if reason else text for text, reason in zip(texts, reasons, strict=True)]
+
+
+def paragraphs(units, seed=0, **settings):
+    rounds = ParagraphRounds(**({"block_files": 100, "partitions": 3} | settings))
+    return decide(rounds, [batches_of(unit, texts) for unit, texts in enumerate(units)], seed)
+
+
+def exact(units, seed=0):
+    return decide(ExactRounds(partitions=3), [batches_of(unit, texts) for unit, texts in enumerate(units)], seed)
+
+
+def test_every_copy_of_a_line_of_two_units_goes():
+    assert paragraphs([["menu\none"], ["two\nMenu"], ["three"]]) == [["one"], ["two"], ["three"]]
+
+
+@pytest.mark.parametrize("held", [1, 100])
+def test_every_copy_of_a_line_of_two_documents_of_one_unit_goes(monkeypatch, held):
+    monkeypatch.setattr(dedup, "SKETCH_ITEMS", held)
+    assert paragraphs([["menu\none", "two", "three\nmenu"]]) == [["one", "two", "three"]]
+
+
+def test_a_repeat_within_one_document_is_no_duplicate():
+    assert paragraphs([["one\none\ntwo"], ["three"]]) == [["one\ntwo"], ["three"]]
+
+
+def test_blank_lines_of_two_documents_are_no_duplicates():
+    assert paragraphs([["one\n\ntwo"], ["three\n \nfour"]]) == [["one\n\ntwo"], ["three\n \nfour"]]
+
+
+def test_nothing_is_looked_for_across_blocks():
+    units = [["menu\na"], ["menu\nb"], ["menu\nc"]]
+    assert paragraphs(units, block_files=2) == [["a"], ["b"], ["menu\nc"]]
+    assert paragraphs(units, block_files=1) == units
+
+
+def test_a_document_with_too_little_left_goes():
+    assert paragraphs([["menu\nlong enough"], ["menu\nshort"]], min_chars_after=6) == [["long enough"], [None]]
+
+
+def paragraphs_in_python(units):
+    """CCNet's rule, with blank lines kept, as sets of Python strings; the key of each line that stays."""
+    seen = collections.Counter()
+    for text in (text for unit in units for text in unit):
+        seen.update({normalize_for_dedup(line) for line in text.split("\n") if line.strip()})
+    left = []
+    for unit in units:
+        forms = [[normalize_for_dedup(line) for line in text.split("\n") if line.strip()] for text in unit]
+        left.append([list(dict.fromkeys(form for form in page if seen[form] < 2)) for page in forms])
+    return left
+
+
+@settings(deadline=None)
+@given(UNITS, st.integers(0, 99), st.integers(1, 5), st.sampled_from([1, 3, 1 << 22]))
+def test_lines_left_follow_the_rule_in_any_order_of_blocks(units, seed, partitions, held):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dedup, "SKETCH_ITEMS", held)
+        got = paragraphs(units, seed, partitions=partitions)
+    forms = [
+        [[normalize_for_dedup(line) for line in (text or "").split("\n") if line.strip()] for text in unit]
+        for unit in got
+    ]
+    assert forms == paragraphs_in_python(units)
+
+
+def test_the_first_document_of_the_first_unit_stays():
+    assert exact([["x", "same"], ["same", "y"], ["same", "same"]]) == [["x", "same"], [None, "y"], [None, None]]
+
+
+def test_within_a_unit_the_first_row_stays_across_batches():
+    assert exact([["a", "a", "a", "b", "a"], ["b"]]) == [["a", None, None, "b", None], [None]]
+
+
+def test_texts_that_differ_in_a_byte_are_no_duplicates():
+    assert exact([["same", "Same"], ["same "]]) == [["same", "Same"], ["same "]]
+
+
+@settings(deadline=None)
+@given(UNITS, st.integers(0, 99), st.sampled_from([1, 3, 1 << 22]))
+def test_exactly_the_first_of_each_text_stays_in_any_order_of_blocks(units, seed, held):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dedup, "SKETCH_ITEMS", held)
+        got = exact(units, seed)
+    seen = set()
+    for unit, texts in enumerate(units):
+        expected = [None if text in seen or seen.add(text) else text for text in texts]
+        assert got[unit] == expected
+
+
+@pytest.mark.parametrize("rounds", [ParagraphRounds(block_files=1, partitions=7), ExactRounds(partitions=7)])
+def test_a_unit_sends_a_text_to_one_partition_and_never_many_times(rounds):
+    keyed = list(rounds.sketch(3, batches_of(3, ["same"] * 1000, 100)))
+    assert len(keyed) == 1
+    assert len(keyed[0][1]) <= 8 + 2 * 32
+    assert (3 * 7 if isinstance(rounds, ParagraphRounds) else 0) <= keyed[0][0] < 4 * 7
+
+
+@pytest.mark.parametrize("rounds", [ParagraphRounds(block_files=1, partitions=2), ExactRounds(partitions=2)])
+def test_what_decides_travels_to_a_worker_and_judges_nothing_of_nothing(rounds):
+    moved = pickle.loads(pickle.dumps(rounds))
+    assert moved == rounds
+    assert list(moved.sketch(0, [DOCUMENT_SCHEMA.empty_table().to_batches() or document_batch([])][:0])) == []
+    assert run(moved.filters([]), batches_of(0, ["one", "one"])) == ["one", "one"]
+
+
+@pytest.mark.parametrize(
+    "build", [lambda: ExactRounds(partitions=0), lambda: ParagraphRounds(block_files=0, partitions=1)]
+)
+def test_settings_that_cannot_be_meant_are_refused(build):
+    with pytest.raises(ValueError, match="at least 1"):
+        build()
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_the_lines_that_ccnet_keeps_are_kept_but_for_blank_ones(real_data):
+    expected = collections.defaultdict(list)
+    with gzip.open(real_data / "expected/ccnet.jsonl.gz", "rt") as stream:
+        for row in map(json.loads, stream):
+            expected[row["url"]].append(row)
+    units = [list(pages_of(path)) for kind in ("web", "docs") for path in wet_files(real_data, kind)]
+    after = [text for unit in decide(ParagraphRounds(block_files=100, partitions=4), units) for text in unit]
+    before = [row for unit in units for batch in unit for row in batch.select(["url", "text"]).to_pylist()]
+    agree = [
+        any(same_verdict(it, old["text"], new) for it in expected[old["url"]])
+        for old, new in zip(before, after, strict=True)
+    ]
+    assert (len(agree), agree.count(False)) == (10176, 0)
+
+
+def wet_files(real_data, kind):
+    return sorted((real_data / "commoncrawl" / kind).glob("*.wet.gz"))
+
+
+def pages_of(path):
+    file = RawFile.of_bytes(path.name, path.read_bytes())
+    pages = [page for page in commoncrawl.read(file, CommonCrawl()) if len(page.text) >= 300]
+    return document_batches("commoncrawl", file, pages)
+
+
+def same_verdict(row, before, after):
+    """CCNet's language step came behind, so of a page that fell there only that it was kept is known."""
+    if row["dropped"]:
+        return (after is None) == row["dropped"].startswith("dedup/")
+    lines = before.split("\n")
+    kept = [lines[index] for index in row["line_ids"] if index < len(lines) and lines[index].strip()]
+    return kept == [line for line in (after or "").split("\n") if line.strip()]
