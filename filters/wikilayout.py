@@ -18,7 +18,7 @@ _HOLE = re.compile(r"(?<![ \t])[ \t]*+\x00[ \t\x00]*+")
 _HEADING = re.compile(r"(={1,6})([^\n]*[^=\n])\1[ \t\x00]*$")
 _ITEM = re.compile(r"[*#:;]+")
 _VERBATIM = re.compile(r"\x01(\d+)\x02")
-_BLANKS = re.compile(r"[ \t]{2,}+")
+_BLANKS = re.compile(r"[ \t]{2,}+|\t")
 _NO_CONTENT = frozenset(" \t\n.,;:!?()[]{}'\"–—-*#|=/·•⁰¹²³⁴⁵⁶⁷⁸⁹" + BREAK)
 
 
@@ -38,7 +38,7 @@ def _blank_or_nothing(match: re.Match[str]) -> str:
     text, start, end = match.string, match.start(), match.end()
     before = text[start - 1] if start else "\n"
     after = text[end] if end < len(text) else "\n"
-    if before in "\n(«" or after in "\n,.;:!?)»":
+    if before in "\n(" or after in "\n,.;:!?)»":
         return ""
     return " " if " " in match[0] or "\t" in match[0] else ""
 
@@ -119,7 +119,7 @@ class _Layout:
             self._lines.append(content)
 
     def _flush(self) -> None:
-        joined = (" " if self._kind == "paragraph" else "\n").join(self._lines).strip(" " + BREAK)
+        joined = (" " if self._kind == "paragraph" else "\n").join(self._lines).strip(BREAK).rstrip()
         if set(joined) - _NO_CONTENT:
             self._blocks.append((0, joined))
         self._lines, self._kind, self._numbers = [], "", []

@@ -37,7 +37,8 @@ _SILENT = frozenset(
 _VERBATIM = frozenset("ce chem math nowiki pre source syntaxhighlight".split())
 _INLINE = frozenset(
     "a abbr b bdi bdo big cite code data del dfn em font i img ins kbd mark nobr noinclude nowiki onlyinclude q "
-    "rb rp rt rtc ruby s samp section small span strike strong sub sup td th time tr translate tt tvar u var wbr".split()
+    "rb rp rt rtc ruby s samp section small span strike strong sub sup td th time tr translate tt tvar u "
+    "var wbr".split()
 )
 _BLOCK = frozenset("blockquote center dd div dl dt h1 h2 h3 h4 h5 h6 hr ol p poem tbody thead ul".split())
 
@@ -134,7 +135,7 @@ class _Brackets:
 
     def _open(self, kind: str, opener: str, count: int = 0) -> None:
         if len(self._stack) > MAX_DEPTH:
-            self._too_deep += 1
+            self._too_deep += max(1, count // 2)
             self.unbalanced = True
         else:
             self._stack.append(_Frame(kind, opener, count))
@@ -150,20 +151,24 @@ class _Brackets:
 
     def _unwind(self, index: int) -> None:
         """What was opened above this frame and never closed stays as it was written, tables without their rows."""
-        while len(self._stack) - 1 > index:
-            frame = self._stack.pop()
-            self.unbalanced = True
-            if frame.kind in "|t":
-                frame.pieces = ["\n", *_without_rows("".join(frame.pieces))]
-            else:
-                self._emit(frame.opener)
-            self._stack[-1].pieces.extend(frame.pieces)
+        frames = self._stack[index + 1 :]
+        del self._stack[index + 1 :]
+        self.unbalanced = self.unbalanced or bool(frames)
+        table = next((place for place, frame in enumerate(frames) if frame.kind in "|t"), len(frames))
+        for frame in frames[:table]:
+            self._stack[-1].pieces += [frame.opener, *frame.pieces]
+        if table < len(frames):
+            written = ("\n" if frame.kind in "|t" else frame.opener for frame in frames[table:])
+            inside = ("".join(frame.pieces) for frame in frames[table:])
+            pieces = [piece for pair in zip(written, inside, strict=True) for piece in pair]
+            self._stack[-1].pieces += ["\n", *_without_rows("".join(pieces))]
 
     def _close_braces(self, count: int) -> None:
         while count >= 2:
             if self._too_deep:
                 self._too_deep -= 1
-                return
+                count -= 2
+                continue
             index = self._find("{", "[|t")
             if not index:
                 self._emit("}" * count)
@@ -200,6 +205,8 @@ class _Brackets:
         text, end = self._text, start + 2
         line = text[text.rfind("\n", max(0, start - 40), start) + 1 : start] if start else ""
         at_line_start = not line.strip(" \t:*#;")
+        if self._stack[-1].kind == "{" and line.rstrip()[-1:] in ("=", "|"):
+            at_line_start = True  # A template's argument starts a line.
         if token == "{|" and at_line_start:
             self._open("|", token)
             return end

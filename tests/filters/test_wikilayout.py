@@ -1,0 +1,106 @@
+"""Lines become paragraphs, lists and headings; holes are mended where something was dropped, and only there."""
+
+import time
+
+import pytest
+
+from filters.wikilayout import BREAK, HOLE, lay_out, mend_holes, restore
+
+
+@pytest.mark.parametrize(
+    "text, mended",
+    [
+        ("Paris (\x00, \x00) is", "Paris is"),
+        ("Paris (\x00; born 1 May) is", "Paris (born 1 May) is"),
+        ("Paris (born 1 May, \x00) is", "Paris (born 1 May) is"),
+        ("Berlino (AFI:\x00; in tedesco: Berlin) è", "Berlino (in tedesco: Berlin) è"),
+        ("Paris (French: \x00) is", "Paris is"),
+        ("word\x00.", "word."),
+        ("word \x00, next", "word, next"),
+        ("word \x00 next", "word next"),
+        ("word\x00next", "wordnext"),
+        ("a, \x00, b", "a, b"),
+        ("\x00 starts", "starts"),
+        ("ends \x00", "ends"),
+        ("one\n\x00\ntwo", "one\n\ntwo"),
+        ("year (1990\x00) stays", "year (1990) stays"),
+        ("（\x00）", ""),
+        ("« \x00 mot", "« mot"),
+    ],
+)
+def test_hole_is_mended(text, mended):
+    assert mend_holes(text) == mended
+
+
+@pytest.mark.parametrize("text", ["call main() now", "a , b", "( , )", "two  blanks", ""])
+def test_what_the_author_wrote_is_not_mended(text):
+    assert mend_holes(text) == text
+
+
+def test_mending_takes_linear_time():
+    text = ("(" * 50 + " " * 50 + HOLE + ", " * 50) * 5_000 + " " * 200_000
+    before = time.process_time()
+    mend_holes(text)
+    assert time.process_time() - before < 5
+
+
+@pytest.mark.parametrize(
+    "lines, text",
+    [
+        ("one\ntwo\n\nthree", "one two\n\nthree"),
+        ("a" + BREAK + "b", "a\nb"),
+        (" pre\n formatted", "pre\nformatted"),
+        ("a    b", "a b"),
+        ("----\ntext", "text"),
+        ("| cell || cell\n|-\ntext\n{| class=x", "text"),
+        ("", ""),
+        ("\n\n\n", ""),
+        (". , ;", ""),
+    ],
+)
+def test_lines_become_paragraphs(lines, text):
+    assert lay_out(lines) == text
+
+
+@pytest.mark.parametrize(
+    "lines, text",
+    [
+        ("* a\n* b", "- a\n- b"),
+        ("* a\n** b\n* c", "- a\n  - b\n- c"),
+        ("# a\n# b\n## c\n# d\n## e", "1. a\n2. b\n  1. c\n3. d\n  1. e"),
+        ("# a\n\n# b", "1. a\n\n1. b"),
+        ("; term\n: definition", "term\ndefinition"),
+        ("* a\n*\n* \n* b", "- a\n- b"),
+        ("* , also published as vol 3", ""),
+        ("intro:\n* a", "intro:\n\n- a"),
+        ("#" * 40 + " deep", "  " * 9 + "1. deep"),
+    ],
+)
+def test_lists_stay_readable(lines, text):
+    assert lay_out(lines) == text
+
+
+@pytest.mark.parametrize(
+    "lines, text",
+    [
+        ("== A ==\ntext", "A\n\ntext"),
+        ("== A ==\n== B ==\ntext", "B\n\ntext"),
+        ("== A ==\n=== B ===\ntext", "A\n\nB\n\ntext"),
+        ("== A ==\n=== B ===\n== C ==\ntext\n== D ==", "C\n\ntext"),
+        ("=== A ===\n== B ==\ntext", "B\n\ntext"),
+        ("== A = B ==\ntext", "A = B\n\ntext"),
+        ("== A == \x00\ntext", "A\n\ntext"),
+        ("== A ==\n* \n¹", ""),
+        ("= = =", ""),
+    ],
+)
+def test_headings_of_emptied_sections_go(lines, text):
+    assert lay_out(lines) == text
+
+
+@pytest.mark.parametrize(
+    "text, verbatim, restored",
+    [("a \x010\x02 b", ["$x$"], "a $x$ b"), ("\x011\x02\x010\x02", ["a", "b"], "ba"), (" plain ", [], "plain")],
+)
+def test_code_and_formulas_come_back(text, verbatim, restored):
+    assert restore(text, verbatim) == restored

@@ -1,0 +1,204 @@
+"""Wikitext becomes text: each construct, each language, each way to be broken."""
+
+import time
+from pathlib import Path
+
+import mwparserfromhell
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from filters.namespaces import dropped_prefixes
+from filters.wikitext import MAX_DEPTH, link_text, wikitext_to_text
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "wikipedia"
+
+
+def plain(wikitext, language="en"):
+    return wikitext_to_text(wikitext, language).text
+
+
+def test_golden_article():
+    assert plain((GOLDEN / "lighthouse.wikitext").read_text()) + "\n" == (GOLDEN / "lighthouse.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    "content, text",
+    [
+        ("Paris", "Paris"),
+        ("Paris|the city", "the city"),
+        ("Paris#History|a|b", "a|b"),
+        ("#History", "History"),
+        ("snake_case", "snake case"),
+        (":Category:Towns", "Category:Towns"),
+        (":Category:Towns|towns", "towns"),
+        ("wikt:word", "word"),
+        ("wikt:word|the word", "the word"),
+        (":fr:Paris", "fr:Paris"),
+        ("Paris (mythology)|", "Paris"),
+        ("Boston, Massachusetts|", "Boston"),
+        ("2001: A Space Odyssey", "2001: A Space Odyssey"),
+        ("File:a.jpg|thumb|caption", "\x00"),
+        (" file : a.jpg", "\x00"),
+        ("Category:Towns", "\x00"),
+        ("de:Paris", "\x00"),
+        ("two\nlines", "[[two\nlines]]"),
+    ],
+)
+def test_link_shows_what_a_reader_sees(content, text):
+    assert link_text(content, dropped_prefixes("en")) == text
+
+
+@pytest.mark.parametrize(
+    "language, name",
+    [
+        ("bg", "Файл"),
+        ("ca", "Fitxer"),
+        ("cs", "Soubor"),
+        ("da", "Fil"),
+        ("de", "Datei"),
+        ("es", "Archivo"),
+        ("fr", "Fichier"),
+        ("hr", "Datoteka"),
+        ("hu", "Fájl"),
+        ("it", "Immagine"),
+        ("nl", "Bestand"),
+        ("pl", "Plik"),
+        ("pt", "Ficheiro"),
+        ("ro", "Fișier"),
+        ("ru", "Файл"),
+        ("sl", "Slika"),
+        ("sr", "Датотека"),
+        ("sv", "Fil"),
+        ("uk", "Файл"),
+    ],
+)
+def test_captions_do_not_leak_in_any_language(language, name):
+    assert plain(f"a [[{name}:x.jpg|thumb|caption with [[link]] and {{{{t}}}}]] b", language) == "a b"
+
+
+@pytest.mark.parametrize(
+    "wikitext, text",
+    [
+        ("", ""),
+        ("plain text.", "plain text."),
+        ("'''bold''' and ''italic'' and '''''both'''''", "bold and italic and both"),
+        ("l''''accent'''", "l'accent"),
+        ("l'''ISTAF'', una", "l'ISTAF, una"),
+        ("a<!-- comment -->b", "ab"),
+        ("a<!-- never closed", "a"),
+        ("a{{t|{{u}}|[[x]]}}b", "ab"),
+        ("a{{{parameter|default}}}b", "ab"),
+        ("{{{{t}}}}a", "{}a"),
+        ("a<ref>note [[x]]</ref>.", "a."),
+        ('a<ref name="n" />.', "a."),
+        ("a<REF name=n>note</REF >.", "a."),
+        ("a\n{|\n| b\n{|\n| c\n|}\n|}\nd", "a\n\nd"),
+        (":{|\n|a\n|}\nb", "b"),
+        ("a<table><tr><td>b<table>c</table></td></tr></table>d", "a\n\nd"),
+        ("{{t|\n|}}a", "a"),
+        ("{{t|x={|\n|y\n|}}}a", "a"),
+        ("a<gallery>\nFile:x.jpg\n</gallery>b", "ab"),
+        ("a<br>b<br />c", "a\nb\nc"),
+        ("<p>a</p><p>b</p>", "a\n\nb"),
+        ("<ul><li>a</li><li>b</li></ul>", "- a\n- b"),
+        ("<span style='x'>a</span> <small>b</small>", "a b"),
+        ("x < y and <unknown> z", "x < y and <unknown> z"),
+        ("m<sup>2</sup> CO<sub>2</sub> a<sup>th</sup>", "m² CO₂ ath"),
+        ("[http://a.example label text] b", "label text b"),
+        ("a [http://a.example] b", "a b"),
+        ("[//a.example x] [mailto:a@b c]", "x c"),
+        ("see http://a.example/x.", "see http://a.example/x."),
+        ("array[0] and [sic]", "array[0] and [sic]"),
+        ("__NOTOC__a __init__ b", "a __init__ b"),
+        ("a&nbsp;b &amp; &lt;ref&gt; &eacute;", "a b & <ref> é"),
+        ("<nowiki>[[a]] {{b}}</nowiki>", "[[a]] {{b}}"),
+        ("<math>\\frac{a}{b}\n + {{c}}</math>", "$\\frac{a}{b} + {{c}}$"),
+        ("<math></math>a", "a"),
+        ("<code>x = [[y]]</code>", "x = y"),
+        ("a\n<pre>\n  b\n   c\n</pre>\nd", "a\n\n  b\n   c\n\nd"),
+        ("<poem>\none\ntwo ''three''\n</poem>", "one\ntwo three"),
+        ("[[a|[b]]]", "[b]"),
+        ("a]] b}} c", "a]] b}} c"),
+        ("a |} b {| c", "a |} b {| c"),
+        ("|} a", ""),
+        ("DNA[[s]]equence [[cat]]s", "DNAsequence cats"),
+    ],
+)
+def test_construct_becomes_text(wikitext, text):
+    assert plain(wikitext) == text
+
+
+@pytest.mark.parametrize("language, text", [("sr", "реч a"), ("en", "-{реч}- -{sr-ec:a; sr-el:b}- -{T|x}-")])
+def test_script_variants_are_resolved_where_the_wiki_has_them(language, text):
+    assert plain("-{реч}- -{sr-ec:a; sr-el:b}- -{T|x}-", language) == text
+
+
+@pytest.mark.parametrize(
+    "wikitext, text",
+    [
+        ("a {{never closed b", "a {{never closed b"),
+        ("a [[never closed b", "a [[never closed b"),
+        ("a <ref>never closed b", "a never closed b"),
+        ("a\n{|\n| row\nafter", "a\n\nafter"),
+        ("a {{t [[x }} b", "a b"),
+        ("<math>x", "x"),
+    ],
+)
+def test_unbalanced_page_keeps_its_text_and_says_so(wikitext, text):
+    page = wikitext_to_text(wikitext, "en")
+    assert (page.text, page.unbalanced) == (text, True)
+
+
+def test_balanced_page_is_not_called_unbalanced():
+    assert not wikitext_to_text("[[a]] {{b}} <ref>c</ref>\n{|\n|d\n|}", "en").unbalanced
+
+
+@pytest.mark.parametrize("depth, unbalanced", [(MAX_DEPTH - 1, False), (MAX_DEPTH + 1, True)])
+def test_depth_is_bounded(depth, unbalanced):
+    page = wikitext_to_text("a " + "{{t|" * depth + "}}" * depth + " b", "en")
+    assert (page.text, page.unbalanced) == ("a b", unbalanced)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    (
+        *("{{", "}}", "{{{", "[[", "]]", "[[a|", "{{a|", "{|\n", "\n|}", "<ref>", "<math>", "<table>", "[http://x "),
+        *("<!--", "<b ", "'''", "''", "=", "(", "( ", "-{", "&", "__A", "\n*", "\n== ", "<nowiki>", "{{lang|fr|"),
+        *("<poem>", "(a:"),
+    ),
+)
+def test_hostile_page_takes_bounded_time(piece):
+    before = time.process_time()
+    wikitext_to_text(piece * (300_000 // len(piece)), "sr")
+    assert time.process_time() - before < 5
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(
+            "a b {{ }} [[ ]] {| |} \n | <ref> </ref> <math> </math> '' == * ( ) , x|y &amp; <!-- -->".split(" ")
+        )
+    )
+)
+def test_any_order_of_marks_gives_text_without_marks_of_ours(pieces):
+    text = plain("".join(pieces))
+    assert not set(text) & set("\x00\x01\x02\x03")
+    assert text == text.strip()
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(["word ", "[[link]] ", "[[a|label]] ", "''it'' ", "{{t|x}} ", "<ref>n</ref> "]), max_size=20
+    )
+)
+def test_words_are_those_that_mwparserfromhell_leaves(pieces):
+    wikitext = "".join(pieces).replace("<ref>n</ref>", "")
+    expected = mwparserfromhell.parse(wikitext).strip_code().split()
+    assert plain("".join(pieces)).split() == expected
+
+
+def test_control_characters_of_the_page_are_no_marks_of_ours():
+    assert plain("a\x00b\x010\x02c\x03d\te") == "ab0cd e"
