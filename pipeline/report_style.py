@@ -22,7 +22,8 @@ nav ul { display: flex; flex-wrap: wrap; gap: .3rem 1.1rem; list-style: none; pa
 table { border-collapse: collapse; width: 100%; font-size: .88rem; }
 caption { text-align: left; padding: .5rem .6rem; color: var(--soft); }
 th, td { padding: .3rem .6rem; border-top: 1px solid var(--line); text-align: left; vertical-align: top; }
-thead th { vertical-align: bottom; font-weight: 600; color: var(--soft); white-space: nowrap; } tbody th { font-weight: 500; white-space: nowrap; }
+thead th { vertical-align: bottom; font-weight: 600; color: var(--soft); white-space: nowrap; }
+tbody th { font-weight: 500; white-space: nowrap; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 svg { width: 100%; height: auto; background: var(--card); border: 1px solid var(--line); border-radius: .6rem; }
 svg text { fill: var(--soft); font: 13px system-ui, sans-serif; } svg .axis { stroke: var(--line); }

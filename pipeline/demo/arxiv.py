@@ -9,6 +9,8 @@ from pipeline.demo.prose import Passage, PassagePool
 
 MONTHS = ("2206", "2207")
 PASSAGES_A_PAPER = 5
+_OUTSIDE = "/etc/passwd"
+_EMPTY = b"\\documentclass{article}\n\\begin{document}\n\\section{One}\n% nothing yet\n\\end{document}\n"
 _WITHDRAWN = b"\\documentclass{article}\n\\begin{document}\nWithdrawn.\n\\end{document}\n"
 
 
@@ -21,15 +23,15 @@ def write(folder: Path, pool: PassagePool, chars: int, rng: Random) -> None:
         content = tar_archive(members)
         if index == 1:
             cut = tar_archive([(f"{month}/{month}.09999.gz", gzip_member(b"x" * 64) * 40)])
-            content = tar_archive(members)[: _end_of_members(members)] + cut[:1200]
+            content = content[: _end_of_members(members)] + cut[:1200]
         write_file(folder / f"arXiv_src_{month}_001.tar", content)
 
 
-def _end_of_members(members: list[tuple[str, bytes]]) -> int:
-    return sum(512 + -(-len(content) // 512) * 512 for _, content in members)
+def _end_of_members(members: list[tuple[str, bytes | str]]) -> int:
+    return sum(512 + (-(-len(content) // 512) * 512 if isinstance(content, bytes) else 0) for _, content in members)
 
 
-def _members(month: str, papers: list[list[Passage]], rng: Random) -> Iterator[tuple[str, bytes]]:
+def _members(month: str, papers: list[list[Passage]], rng: Random) -> Iterator[tuple[str, bytes | str]]:
     number = 0
     for number, paper in enumerate(papers, start=1):
         name = f"{month}/{month}.{number:05d}.gz"
@@ -43,6 +45,9 @@ def _members(month: str, papers: list[list[Passage]], rng: Random) -> Iterator[t
     yield f"{month}/{month}.{number + 2:05d}.gz", gzip_member(_WITHDRAWN)
     yield f"{month}/{month}.{number + 3:05d}.gz", b"this is no gzip file at all"
     yield f"{month}/{month}.{number + 4:05d}.gz", gzip_member(tar_archive([("figure.eps", b"%!PS\n")]))
+    yield f"{month}/{month}.{number + 6:05d}.gz", gzip_member(_EMPTY)
+    yield f"{month}/{month}.{number + 7:05d}.gz", _OUTSIDE
+    yield f"{month}/../../outside.gz", gzip_member(_WITHDRAWN)
     whole = gzip_member(tar_archive(_tree(papers[0], rng))) if papers else b""
     yield f"{month}/{month}.{number + 5:05d}.gz", whole[: len(whole) // 2]
 
@@ -70,7 +75,8 @@ def _preamble(title: str) -> str:
 def _macros() -> str:
     return (
         "\\newcommand{\\lib}{the library}\n\\newcommand{\\vect}[1]{\\mathbf{#1}}\n\\def\\eps{\\varepsilon}\n"
-        "\\newcommand{\\pair}[2][x]{(#1, \\vect{#2})}\n\\DeclareMathOperator{\\rank}{rank}\n"
+        "\\newcommand{\\pair}[2][x]{(#1, \\vect{#2})}\n"
+        "\\newcommand{\\again}{\\again\\again}\n\\DeclareMathOperator{\\rank}{rank}\n"
         "%\\section{A heading in a comment}\n"
     )
 
@@ -90,7 +96,9 @@ def _section(passage: Passage, rng: Random) -> str:
                 "\\\\% end\n\\end{equation}\n"
             )
         if rng.random() < 0.1:
-            lines.append("\\begin{comment}\nA reviewer's remark.\n\\end{comment}\n\\iffalse\nAn old draft.\n\\fi\n")
+            lines.append(
+                "Once \\again.\n\\begin{comment}\nA reviewer's remark.\n\\end{comment}\n\\iffalse\nAn old draft.\n\\fi\n"
+            )
     return "\n".join(lines) + "\n"
 
 

@@ -10,6 +10,8 @@ from pipeline.demo.prose import Passage, PassagePool
 
 BOOKS = 8
 _FIRST_NUMBER = 60_101
+_FREE = "This eBook is for the use of anyone anywhere in the United States and\n"
+_OWNED = "** This is a COPYRIGHTED Project Gutenberg eBook, Details Below **\n\n" + _FREE
 
 
 def write(folder: Path, pool: PassagePool, chars: int, rng: Random) -> None:
@@ -31,6 +33,9 @@ def write(folder: Path, pool: PassagePool, chars: int, rng: Random) -> None:
     _write(folder, next(numbers), _modern("A Very Short Book", "The end."))
     _write(folder, next(numbers), _chapters(passages[1::BOOKS][-1:], width=72))  # without any wrapper
     _write(folder, next(numbers), "")
+    owned = _modern("A Book with an Owner", _chapters(passages[3::BOOKS][:3], width=72))
+    _write(folder, next(numbers), owned.replace(_FREE, _OWNED))
+    write_file(folder / "6" / "binary.txt", bytes(range(256)) * 40)
 
 
 def _write(folder: Path, number: int, text: str, *, encoding: str = "utf-8", suffix: str = "") -> None:

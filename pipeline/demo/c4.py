@@ -44,7 +44,6 @@ def _odd_pages(rng: Random) -> list[str]:
         "\n".join(languages.article("de", rng, 4)),
         "\n".join(languages.article("ja", rng, 4)),
         chatter.spam(rng, 200),
-        "word. " * 40_000,
     ]
 
 

@@ -136,9 +136,16 @@ def _broken(number: int) -> bytes:
     latin = gzip_member(_record("conversion", "http://latin.example.com/", not_utf8))
     no_host = gzip_member(_record("conversion", "http://[not-an-address/", text))
     blank = gzip_member(_record("conversion", "http://blank.example.com/", b"\n"))
+    metadata = gzip_member(_record("metadata", "http://metadata.example.com/", text))
+    cracked = whole[:-8] + b"\0" * 4 + whole[-4:]
     too_long = _record("conversion", "http://long.example.com/", text)
     wrong_length = gzip_member(re.sub(rb"Content-Length: \d+", b"Content-Length: 99999", too_long))
-    faults = (latin + blank, no_host + whole, b"not a gzip member" + whole + wrong_length, whole[: len(whole) // 2])
+    faults = (
+        latin + blank + cracked,
+        no_host + metadata + whole,
+        b"not a gzip member" + whole + wrong_length,
+        whole[: len(whole) // 2],
+    )
     return faults[number % len(faults)]
 
 

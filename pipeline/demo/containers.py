@@ -37,13 +37,18 @@ def bzip2_streams(parts: Iterable[str]) -> tuple[bytes, list[int]]:
     return b"".join(streams), offsets
 
 
-def tar_archive(members: Iterable[tuple[str, bytes]]) -> bytes:
-    """A POSIX tar of plain files owned by nobody."""
+def tar_archive(members: Iterable[tuple[str, bytes | str]]) -> bytes:
+    """A POSIX tar owned by nobody: plain files, and symbolic links where a text stands for the content."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, content in members:
             entry = tarfile.TarInfo(name)
-            entry.size, entry.mtime, entry.mode = len(content), int(DATE.timestamp()), 0o644
+            entry.mtime, entry.mode = int(DATE.timestamp()), 0o644
+            if isinstance(content, str):
+                entry.type, entry.linkname = tarfile.SYMTYPE, content
+                archive.addfile(entry)
+                continue
+            entry.size = len(content)
             archive.addfile(entry, io.BytesIO(content))
     return buffer.getvalue()
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -73,7 +73,8 @@ def write(folder: Path, max_bytes: int, rng: Random) -> None:
     projects = [project for project in _projects(max_bytes) if project.files]
     for project in projects[:TARBALLS]:
         _write_tarball(folder, project.name, project.files)
-    _write_tarball(folder, "odd-project-1.0", (("LICENSE", _MIT.encode()), *_odd_files(rng)))
+    unsafe = (("../../outside.py", b"escaped = True\n"), ("src/link.py", "/etc/passwd"))
+    _write_tarball(folder, "odd-project-1.0", (("LICENSE", _MIT.encode()), *_odd_files(rng), *unsafe))
     _write_tarball(folder, "copyleft-2.0", (("COPYING", _GPL.encode()), ("src/main.py", _program(rng, 12))))
     _write_tarball(folder, "unlicensed-0.1", (("main.py", _program(rng, 9)),))
     whole = gzip_member(tar_archive([("cut-off-1.0/LICENSE", _MIT.encode()), ("cut-off-1.0/a.py", _program(rng, 400))]))
@@ -114,7 +115,7 @@ def _documents(root: Path, module: str, distribution: str) -> Iterator[tuple[str
             yield "README.md", description
 
 
-def _write_tarball(folder: Path, name: str, files: tuple[tuple[str, bytes], ...]) -> None:
+def _write_tarball(folder: Path, name: str, files: Sequence[tuple[str, bytes | str]]) -> None:
     write_file(folder / f"{name}.tar.gz", gzip_member(tar_archive((f"{name}/{path}", body) for path, body in files)))
 
 
@@ -141,6 +142,7 @@ def _odd_files(rng: Random) -> tuple[tuple[str, bytes], ...]:
         ("src/wide.py", b"\n".join(f"value_{i} = '{chatter.spam(rng, 25)}'".encode() for i in range(30)) + b"\n"),
         ("src/symbols.py", b"# " + b"-+=*/<>!?" * 10 + b"\n" + b"((()))[[[]]]{{{}}}\n" * 40),
         ("src/data.csv", b"a,b\n1,2\n"),
+        ("src/huge.py", b"table = []\n" + b"table.append(12345)\n" * 60_000),
         ("src/binary.py", b"import os\n\x00\x01\x02\x00" * 20),
         ("src/latin.py", "# -*- coding: latin-1 -*-\nname = 'Zoë à Genève, où l’on ne'\n".encode("cp1252") * 4),
     )

@@ -58,11 +58,12 @@ def _threads(passages: list[Passage], rng: Random) -> Iterator[list[str]]:
 
 
 def _odd_rows() -> Iterator[str]:
-    """An orphaned answer, a tag wiki, an empty question, one without an id and one whose score is no number."""
+    """An orphaned answer, a tag wiki, an empty question, a nest of tags, one without an id, one with an odd score."""
     for values in (
         'Id="90001" PostTypeId="2" ParentId="99999" Score="3" Body="&lt;p&gt;Orphan.&lt;/p&gt;"',
         'Id="90002" PostTypeId="5" Score="0" Body="A tag wiki."',
         'Id="90003" PostTypeId="1" Score="0" Title="" Body="" AnswerCount="0"',
+        f'Id="90004" PostTypeId="1" Score="0" Title="Deep" Body="{"&lt;div&gt;" * 2000}deep"',
         'PostTypeId="1" Score="1" Title="No id" Body="&lt;p&gt;Lost.&lt;/p&gt;"',
         'Id="90005" PostTypeId="1" Score="many" Title="Odd score" Body="&lt;p&gt;Hm.&lt;/p&gt;"',
     ):

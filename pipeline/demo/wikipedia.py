@@ -1,4 +1,4 @@
-"""Demo Wikipedia: a multistream dump for each of the twenty languages, with the markup that real pages carry."""
+"""Demo Wikipedia: a multistream dump for each of twenty languages and one more, marked up as real pages are."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from pipeline.demo.prose import Passage, PassagePool
 
 DATE = "20220701"
 PAGES_A_STREAM = 25
-_LANGUAGES = "bg ca cs da de en es fr hr hu it nl pl pt ro ru sl sr sv uk".split()
+_LANGUAGES = "bg ca cs da de en es fr hr hu it ja nl pl pt ro ru sl sr sv uk".split()  # ja is none of the twenty
 _CUT_OFF, _DAMAGED, _NOT_XML = "sl", "hr", "nl"  # the editions that end in a fault
 
 # What the namespaces of files and categories are called there; English names work everywhere.
