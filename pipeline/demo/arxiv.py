@@ -96,9 +96,8 @@ def _section(passage: Passage, rng: Random) -> str:
                 "\\\\% end\n\\end{equation}\n"
             )
         if rng.random() < 0.1:
-            lines.append(
-                "Once \\again.\n\\begin{comment}\nA reviewer's remark.\n\\end{comment}\n\\iffalse\nAn old draft.\n\\fi\n"
-            )
+            lines += ["Once \\again.", "\\begin{comment}\nA reviewer's remark.\n\\end{comment}"]
+            lines.append("\\iffalse\nAn old draft.\n\\fi\n")
     return "\n".join(lines) + "\n"
 
 

@@ -1,0 +1,79 @@
+import json
+
+import pytest
+
+from pipeline import demo_input
+from pipeline.demo_input import MARKER, SOURCES, digest, generate, marker
+from pipeline.recipe import load_recipe
+from pipeline.storage import Folder
+
+SCALE = 0.01
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dumps")
+    return folder, generate(folder, 3, SCALE)
+
+
+def test_every_source_has_files(made):
+    folder, sizes = made
+    assert set(sizes) == {f"{name}_{what}" for name in SOURCES for what in ("files", "bytes")}
+    assert all(sizes[f"{name}_bytes"] > 1000 for name in SOURCES)
+    assert sizes["c4_files"] == len(list((folder / "c4").iterdir())) == 4
+
+
+def test_the_demos_recipe_finds_them(made):
+    inputs = load_recipe("demo").inputs
+    for name in SOURCES:
+        assert any(Folder(str(made[0])).glob(pattern) for pattern in getattr(inputs, name)), name
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(made, tmp_path):
+    generate(tmp_path / "same", 3, SCALE)
+    generate(tmp_path / "other", 4, SCALE)
+    assert digest(tmp_path / "same") == digest(made[0]) != digest(tmp_path / "other")
+
+
+def test_dumps_that_are_there_are_not_written_again(made, monkeypatch):
+    monkeypatch.setattr(demo_input, "_write_dumps", lambda *_: pytest.fail("written again"))
+    assert generate(made[0], 3, SCALE) == made[1]
+
+
+def test_damaged_dumps_are_written_again(tmp_path):
+    generate(tmp_path, 3, SCALE)
+    before = digest(tmp_path)
+    (tmp_path / "c4" / "c4-train.00000-of-00004.json.gz").write_bytes(b"")
+    generate(tmp_path, 3, SCALE)
+    assert digest(tmp_path) == before
+
+
+def test_the_marker_says_what_was_made(made):
+    assert marker(made[0]) == {"seed": 3, "scale": SCALE, "digest": digest(made[0]), "sizes": made[1]}
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{"])
+def test_a_marker_that_is_not_whole_counts_as_none(tmp_path, content):
+    (tmp_path / MARKER).write_text(content)
+    assert marker(tmp_path) is None
+
+
+def test_a_folder_with_other_things_in_it_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "mine.txt").write_text("keep me")
+    with pytest.raises(ValueError, match=r"holds mine\.txt, which is not the demo's"):
+        generate(tmp_path, 3, SCALE)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("seed, scale", [(-1, 1.0), (0, 0.0), (0, -1.0), (0, 101.0)])
+def test_a_seed_or_a_scale_out_of_bounds_is_refused(tmp_path, seed, scale):
+    with pytest.raises(ValueError, match=f"got {seed} and {scale}"):
+        generate(tmp_path, seed, scale)
+
+
+def test_an_interrupted_folder_is_cleared_first(tmp_path):
+    (tmp_path / "books").mkdir()
+    (tmp_path / "books" / "left-over.txt").write_text("half a book")
+    generate(tmp_path, 3, SCALE)
+    assert not (tmp_path / "books" / "left-over.txt").exists()
+    assert json.loads((tmp_path / MARKER).read_text())["digest"] == digest(tmp_path)
