@@ -64,6 +64,7 @@ class _Reader:
         self._finished = False
         self._first = True
         self._utf16 = False
+        self._rootless = False
         self._fed = 0
         self._parser = self._handler.parser()
 
@@ -71,7 +72,7 @@ class _Reader:
         if self._first:
             self._first = False
             self._utf16 = chunk.startswith(_UTF16)
-            self._searching = bool(_PAGE.match(chunk.lstrip()))  # A cut-out part without the root element.
+            self._rootless = self._searching = bool(_PAGE.match(chunk.lstrip()))  # A part cut out of a dump.
         while chunk and not self._finished:
             if self._searching:
                 chunk = self._search(chunk)
@@ -90,7 +91,7 @@ class _Reader:
     def end(self) -> Iterator[Page | BadRecord]:
         if self._finished or self._searching or self._first:
             return
-        if self._handler.page or not self._handler.closed:
+        if self._handler.page or not (self._handler.closed or self._rootless):
             yield self._handler.bad("truncated_xml", "the file ends before its root element does")
 
     def _parse(self, chunk: bytes) -> tuple[bytes, str]:
@@ -204,9 +205,10 @@ class _Handler:
 
     def _data(self, data: str) -> None:
         if self._wanted:
+            room = self._max_page_bytes - self._size
             self._size += len(data) if data.isascii() else len(data.encode("utf-8", "replace"))
-            if self._size <= self._max_page_bytes:
-                self._pieces.append(data)
+            if room > 0:
+                self._pieces.append(data[:room])
 
     def _end(self, name: str) -> None:
         self.depth -= 1
