@@ -1,9 +1,10 @@
 """Trains and asks fastText classifiers: one text a line, the same bytes out for the same lines in."""
 
+import ctypes
 import random
 import tempfile
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ MAX_CHARS = 1_000_000
 """What a model reads of one document, so that its memory does not grow with it: the crawler cuts a page at 1 MiB."""
 
 _PILES = 64
+_M_PERTURB = -6
 _BLANKS = str.maketrans(dict.fromkeys("\n\r\v\f\t\0", " "))
 
 
@@ -83,21 +85,39 @@ def train_classifier(
         counts = _write_examples(examples, lines, seed)
         if len(counts) < 2:
             raise ValueError(f"a classifier needs examples of two labels, got {', '.join(counts) or 'none'}")
-        model = fasttext.train_supervised(
-            input=str(lines),
-            dim=dimension,
-            epoch=epochs,
-            lr=learning_rate,
-            minn=min_ngram,
-            maxn=max_ngram,
-            bucket=buckets,
-            seed=seed,
-            thread=1,
-            verbose=0,
-        )
+        with _memory_filled_with_zeros():
+            model = fasttext.train_supervised(
+                input=str(lines),
+                dim=dimension,
+                epoch=epochs,
+                lr=learning_rate,
+                minn=min_ngram,
+                maxn=max_ngram,
+                bucket=buckets,
+                seed=seed,
+                thread=1,
+                verbose=0,
+            )
         model.save_model(str(Path(folder) / "model.bin"))
         (Path(folder) / "model.bin").replace(path)
     return dict(sorted(counts.items()))
+
+
+@contextmanager
+def _memory_filled_with_zeros() -> Iterator[None]:
+    """Have malloc clear what it gives: on one thread fastText sets a tenth of its input matrix and trains on the rest.
+
+    DenseMatrix::uniform deals ten blocks to as many threads; what is left holds whatever lay in memory, so that the
+    same text gave forty different models in sixty runs and "Encountered NaN" in four (facebookresearch/fastText issue
+    1061; seen with fasttext-numpy2-wheel 0.9.2 under glibc 2.36). Without mallopt only matrices of many megabytes,
+    which come cleared from the system, are sure.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", lambda *_: 0)
+    mallopt(_M_PERTURB, 0xFF)  # New memory is filled with the complement of this byte.
+    try:
+        yield
+    finally:
+        mallopt(_M_PERTURB, 0)
 
 
 def _write_examples(examples: Iterable[tuple[str, str]], path: Path, seed: int) -> dict[str, int]:

@@ -261,8 +261,8 @@ def _write_lines(
         fields = [_logarithms(probabilities[part]), pc.binary_join_element_wise(*words, " ")]
         if backoffs is not None:
             fields.append(_logarithms(backoffs[part]))
-        lines = pc.binary_join_element_wise(*fields, "\t")
-        file.write("\n".join(lines.to_pylist()).encode() + b"\n")
+        lines = pc.binary_join_element_wise(pc.binary_join_element_wise(*fields, "\t"), "", "\n")
+        file.write(lines.buffers()[2][: pc.sum(pc.binary_length(lines)).as_py()])
 
 
 def _logarithms(values: Floats) -> pa.StringArray:

@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 UNKNOWN, BEGIN, END = 0, 1, 2
 SPECIAL_WORDS = (b"<unk>", b"<s>", b"</s>")
+MAX_WORD_BYTES = 1024
+"""A longer word is `<unk>`: what SentencePiece does not know comes as one word, however long."""
 BYTES_PER_NGRAM = 192
 """Allowed for each position in the text: 156 beside the 24 of the input, measured on 2 million of order 6."""
 
@@ -66,7 +68,10 @@ class Vocabulary:
 
 def split_words(sentence: str) -> list[bytes]:
     """Words as KenLM cuts them: at ASCII blanks and NUL only, so a no-break space is part of a word."""
-    return sentence.replace("\0", " ").encode("utf-8", "replace").split()
+    words = sentence.replace("\0", " ").encode("utf-8", "replace").split()
+    if max(map(len, words), default=0) > MAX_WORD_BYTES:
+        words = [word if len(word) <= MAX_WORD_BYTES else SPECIAL_WORDS[UNKNOWN] for word in words]
+    return words
 
 
 def write_tokens(sentences: Iterable[str], order: int, vocabulary: Vocabulary, path: Path) -> int:

@@ -47,7 +47,8 @@ def fit_language(read: Read, recipe: Recipe, folder: Path) -> dict[str, Any]:
     if len(samples) < 2 or missing:
         raise FatalError(
             "language identification needs Wikipedias of two languages or more,"
-            f" {', '.join(recipe.language.keep)} among them, found {', '.join(samples) or 'none'}; set language.model to a fastText model such as lid.176.bin"
+            f" {', '.join(recipe.language.keep)} among them, found {', '.join(samples) or 'none'};"
+            " set language.model to a fastText model such as lid.176.bin"
         )
     total = sum(draw.values()[: samples[language].documents].sum() for language, draw in draws.items())
     epochs = min(_MAX_LANGUAGE_EPOCHS, max(5, math.ceil(_MIN_LANGUAGE_EXAMPLES * PIECE_CHARS / (1 + total))))
@@ -70,9 +71,9 @@ def _language_examples(
 ) -> Iterator[tuple[str, str]]:
     for doc_id, language, text in _rows(read("wikipedia"), "doc_id", "language", "text"):
         if language in samples and samples[language].holds(doc_id):
-            aside = _held_out(doc_id) and len(held_out) < _MAX_HELD_OUT
-            for piece in language_pieces(text[:MAX_CHARS]):
-                if aside:
+            for i, piece in enumerate(language_pieces(text[:MAX_CHARS])):
+                # Not the first piece: a language may have no other.
+                if i and len(held_out) < _MAX_HELD_OUT and _held_out(f"{doc_id} {i}"):
                     held_out.append((language, piece))
                 else:
                     yield language, piece
@@ -231,7 +232,7 @@ def _cited_keys(read: Read) -> npt.NDArray[np.uint64]:
         if sum(map(len, waiting)) > len(keys) + _KEYS_A_MERGE:
             keys, waiting = np.unique(np.concatenate([keys, *waiting])), []
     keys = np.unique(np.concatenate([keys, *waiting]))
-    return keys[keys != 0]
+    return np.asarray(keys[keys != 0])
 
 
 def _positives(read: Read, recipe: Recipe, cited: npt.NDArray[np.uint64]) -> Iterator[tuple[str, str]]:
@@ -246,7 +247,7 @@ def _positives(read: Read, recipe: Recipe, cited: npt.NDArray[np.uint64]) -> Ite
 
 
 def _once(positives: Iterable[tuple[str, str]], sample: Sample) -> Iterator[str]:
-    """Texts of the sample, each address and each text once: a page crawled five times is no more cited than the next."""
+    """Texts of the sample, each address and each text once: a page crawled five times is no more cited."""
     seen: set[str] = set()
     for key, text in positives:
         marks = {key, _text_key(text)}

@@ -1,0 +1,163 @@
+"""The estimated model: by hand, as a distribution, through KenLM, and against lmplz on real text."""
+
+import gzip
+import lzma
+import math
+import random
+
+import kenlm
+import numpy as np
+import pytest
+
+from filters.ngram import FALLBACK_DISCOUNTS, estimate_language_model, modified_discounts
+from filters.normalize import normalize_for_language_model
+from filters.perplexity import load_language_model, load_pieces
+
+
+def read_arpa(lines):
+    """n-gram → (log10 probability, log10 backoff or None), and the counts of the head."""
+    model, counts = {}, []
+    for line in lines:
+        fields = line.rstrip("\n").split("\t")
+        if line.startswith("ngram "):
+            counts.append(int(line.split("=")[1]))
+        if len(fields) > 1:
+            model[fields[1]] = (float(fields[0]), float(fields[2]) if len(fields) > 2 else None)
+    return model, counts
+
+
+def estimated(tmp_path, sentences, **settings):
+    report = estimate_language_model(sentences, tmp_path / "lm.arpa", **settings)
+    with (tmp_path / "lm.arpa").open(encoding="utf-8", newline="\n") as file:
+        model, counts = read_arpa(file)
+    return report, model, counts
+
+
+def some_text(sentences=300, words=25, seed=1):
+    dice = random.Random(seed)
+    return [
+        " ".join(f"w{int(words * dice.random() ** 2)}" for _ in range(dice.randint(1, 9))) for _ in range(sentences)
+    ]
+
+
+def test_bigrams_of_one_sentence_by_hand(tmp_path):
+    # "a b": every count is 1, so D = 0.5; unigrams a b </s> have 1 each: (1 - 0.5) / 3 + 0.5 * 1/4, <unk> 0.5 / 4.
+    _, model, counts = estimated(tmp_path, ["a b"], order=2)
+    unigram = 0.5 / 3 + 0.5 / 4
+    assert counts == [5, 3]
+    assert model["<unk>"] == pytest.approx((math.log10(0.5 / 4), 0.0), abs=1e-6)
+    assert model["<s>"] == pytest.approx((0.0, math.log10(0.5)), abs=1e-6)
+    assert model["a"] == pytest.approx((math.log10(unigram), math.log10(0.5)), abs=1e-6)
+    assert model["</s>"] == pytest.approx((math.log10(unigram), 0.0), abs=1e-6)
+    assert model["a b"][0] == pytest.approx(math.log10(0.5 + 0.5 * unigram), abs=1e-6)
+    assert set(model) == {"<unk>", "<s>", "</s>", "a", "b", "<s> a", "a b", "b </s>"}
+
+
+def test_a_count_of_three_or_more_takes_the_third_discount(tmp_path):
+    _, model, _ = estimated(tmp_path, ["a"] * 4, order=2)
+    # Unigrams a and </s> have one word before them; <s> a occurs four times: D3+ = 1.5 of 4 is left.
+    unigram = 0.5 / 2 + 0.5 / 3
+    assert model["<s> a"][0] == pytest.approx(math.log10(2.5 / 4 + 1.5 / 4 * unigram), abs=1e-6)
+    assert model["<s>"][1] == pytest.approx(math.log10(1.5 / 4), abs=1e-6)
+
+
+@pytest.mark.parametrize("order", [2, 3, 5, 6])
+def test_probabilities_after_any_context_sum_to_one(tmp_path, order):
+    _, model, counts = estimated(tmp_path, some_text(), order=order)
+    kenlm_model = load_language_model(str(tmp_path / "lm.arpa"))
+    words = [word for word in model if " " not in word and word != "<s>"]
+    assert counts[0] == len(words) + 1
+    for context in ("", "w0", "w0 w1", "w3 w0 w0 w2 w1", "unheard w0"):
+        state, after = kenlm.State(), kenlm.State()
+        kenlm_model.BeginSentenceWrite(state)
+        for word in context.split():
+            kenlm_model.BaseScore(state, word, after)
+            state, after = after, kenlm.State()
+        total = sum(10 ** kenlm_model.BaseScore(state, word, kenlm.State()) for word in words)
+        assert total == pytest.approx(1, abs=1e-5)
+
+
+def test_small_memory_gives_the_same_model(tmp_path):
+    whole, model, counts = estimated(tmp_path, some_text(), order=5)
+    parts, again, counts_again = estimated(tmp_path, some_text(), order=5, memory_bytes=100_000)
+    assert (whole.partitions, parts.partitions > 3) == (1, True)
+    assert counts == counts_again and model.keys() == again.keys()
+    assert all(again[ngram] == pytest.approx(model[ngram], abs=1e-5) for ngram in model)
+
+
+def test_the_same_text_gives_the_same_bytes(tmp_path):
+    found = set()
+    for i in range(2):
+        estimate_language_model(some_text(), tmp_path / f"{i}.arpa", order=4)
+        found.add((tmp_path / f"{i}.arpa").read_bytes())
+    assert len(found) == 1
+
+
+def test_report_counts_what_was_seen(tmp_path):
+    report, _, counts = estimated(tmp_path, ["a b", "", "b"], order=3)
+    assert report.tokens == 5
+    assert list(report.ngrams) == counts == [5, 4, 3]
+    assert report.fallback_orders == (1, 2, 3)
+    assert report.discounts == (FALLBACK_DISCOUNTS,) * 3
+
+
+@pytest.mark.parametrize(
+    "counts, discounts, fallback",
+    [
+        ([0, 10, 5, 2, 1, 9], (0.5, 1.4, 2.0), False),
+        ([0, 0, 5, 2, 1, 9], FALLBACK_DISCOUNTS, True),
+        ([0, 10, 0, 2, 1, 9], FALLBACK_DISCOUNTS, True),
+        ([0, 10, 5, 0, 1, 9], FALLBACK_DISCOUNTS, True),
+        ([0, 10, 5, 2, 0, 9], (0.5, 1.4, 3.0), False),
+        ([0, 10, 1, 9, 1, 9], FALLBACK_DISCOUNTS, True),  # D2 = 2 - 3 * 10/12 * 9 is below 0.
+    ],
+)
+def test_discounts_follow_from_counts_of_counts(counts, discounts, fallback):
+    found = modified_discounts(np.array(counts))
+    assert found == (pytest.approx(discounts), fallback)
+
+
+def test_hostile_words_leave_a_model_that_kenlm_reads(tmp_path):
+    text = ["<s> a </s> b <unk>", "a\tb\x00c", "\u00a0 \u2028 \x85 x", "\\end\\ \\data\\ ngram 1=7", "y" * 5000]
+    estimate_language_model(text, tmp_path / "lm.arpa", order=3)
+    model = load_language_model(str(tmp_path / "lm.arpa"))
+    assert "c" in model and "\\end\\" in model and "y" * 5000 not in model
+    assert model.score("<s> </s> a", bos=True, eos=True) < 0
+
+
+@pytest.mark.parametrize("order", [1, 7])
+def test_an_order_that_kenlm_cannot_read_is_refused(tmp_path, order):
+    with pytest.raises(ValueError, match=f"order must be from 2 to 6, got {order}"):
+        estimate_language_model(["a"], tmp_path / "lm.arpa", order=order)
+
+
+@pytest.mark.parametrize("text", [[], ["", " \0"]])
+def test_text_without_a_word_is_refused_and_leaves_nothing(tmp_path, text):
+    with pytest.raises(ValueError, match="no sentence holds a word"):
+        estimate_language_model(text, tmp_path / "lm.arpa")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_the_model_is_left_beside_nothing_temporary(tmp_path):
+    estimate_language_model(["a b"], tmp_path / "lm.arpa")
+    assert [path.name for path in tmp_path.iterdir()] == ["lm.arpa"]
+
+
+def test_past_the_word_limit_a_word_is_unknown_and_counted(tmp_path):
+    _, model, _ = estimated(tmp_path, ["a b c d"], order=2, max_words=5)
+    assert {word for word in model if " " not in word} == {"<unk>", "<s>", "</s>", "a", "b"}
+    assert "b <unk>" in model and "<unk> <unk>" in model
+
+
+@pytest.mark.real
+def test_every_logarithm_is_that_of_lmplz(tmp_path, real_data):
+    folder = real_data / "expected" / "ccnet-lm"
+    pieces = load_pieces(str(folder / "en.sp.model"))
+    with gzip.open(folder / "en.txt.gz", "rt", encoding="utf-8", newline="\n") as file:
+        lines = [normalize_for_language_model(line) for line in file]
+    _, ours, counts = estimated(tmp_path, (" ".join(pieces.encode(line, out_type=str)) for line in lines), order=5)
+    with lzma.open(folder / "en.arpa.xz", "rt", encoding="utf-8", newline="\n") as file:
+        theirs, their_counts = read_arpa(file)
+    assert counts == their_counts and ours.keys() == theirs.keys()
+    assert max(abs(ours[ngram][0] - theirs[ngram][0]) for ngram in theirs) < 1e-6
+    assert max(abs((ours[ngram][1] or 0) - (theirs[ngram][1] or 0)) for ngram in theirs) < 1e-6
