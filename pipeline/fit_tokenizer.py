@@ -122,7 +122,6 @@ def _train(texts: Iterator[str], recipe: Recipe, folder: Path) -> dict[str, Any]
             character_coverage=settings.character_coverage,
             max_sentence_bytes=settings.max_sentence_bytes,
             sample_sentences=settings.sample_sentences,
-            seed=recipe.seed,
         )
     except ValueError as error:
         raise FatalError(f"tokenizer: {error}") from error

@@ -43,7 +43,6 @@ def train_tokenizer(
     character_coverage: float = 0.99995,
     max_sentence_bytes: int = 4192,
     sample_sentences: int = 200_000_000,
-    seed: int = 0,
 ) -> Report:
     """Write `MODEL_PREFIX.model` and `MODEL_PREFIX.vocab` from texts; two runs write the same bytes.
 
@@ -54,7 +53,6 @@ def train_tokenizer(
     """
     report = Report()
     model = io.BytesIO()
-    sentencepiece.set_random_generator_seed(seed % (1 << 32))
     try:
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=_counted_sentences(texts, max_sentence_bytes, report),
@@ -63,7 +61,7 @@ def train_tokenizer(
             vocab_size=vocabulary_size,
             character_coverage=character_coverage,
             input_sentence_size=sample_sentences,
-            shuffle_input_sentence=True,
+            shuffle_input_sentence=True,  # SentencePiece draws its sample with a seed of its own, always the same.
             max_sentence_length=max_sentence_bytes,
             num_threads=THREADS,
             split_digits=True,

@@ -103,10 +103,8 @@ class Vocabulary:
         return pairs if plain and guarded == [BLANK, "<0x0A>"] and self._is_bpe() else None
 
     def _is_bpe(self) -> bool:
-        """BPE scores are 0, -1, -2, … in order; a unigram model's are logarithms of probabilities."""
-        scores = [self._processor.get_score(i) for i in range(self.size)]
-        merges = [score for i, score in enumerate(scores) if not self._processor.is_byte(i)][3:]
-        return all(a - b == 1 for a, b in pairwise(merges))
+        """BPE scores are ranks, whole numbers; a unigram model's are logarithms of probabilities."""
+        return all(self._processor.get_score(i).is_integer() for i in range(self.size))
 
     def _segments(self, texts: list[str | None]) -> Iterator[tuple[int, str, int]]:
         """(row, segment, ids to drop from its front) for all texts in order."""

@@ -73,9 +73,15 @@ def test_what_is_drawn_does_not_depend_on_batches():
     assert list(sampled_texts(iter(batches), sample(0.5))) == list(sampled_texts(iter(merged), sample(0.5)))
 
 
-def test_a_part_that_is_full_takes_no_more():
-    texts = list(sampled_texts(read("c4"), sample(1.0, max_bytes=1000)))
-    assert sum(map(len, texts[:-1])) < 1000 <= sum(map(len, texts))
+@pytest.mark.parametrize("max_bytes, taken", [(1, 1), (119, 1), (120, 2), (238, 2), (239, 3)])
+def test_a_part_that_is_full_takes_no_more(max_bytes, taken):
+    texts = list(sampled_texts(read("c4"), sample(1.0, max_bytes=max_bytes)))
+    assert [len(text) for text in texts] == [119] * taken
+
+
+def test_bytes_are_counted_not_characters():
+    batch = document_batch([{"doc_id": str(i), "source": "c4", "origin": "o", "text": "éé"} for i in range(9)])
+    assert list(sampled_texts(iter([batch]), sample(1.0, max_bytes=5))) == ["éé", "éé"]
 
 
 def test_sampling_a_source_of_nothing_gives_nothing():

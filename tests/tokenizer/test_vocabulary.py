@@ -165,3 +165,14 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError):
         Vocabulary(tmp_path / "none.model")
+
+
+@pytest.mark.real
+def test_real_books_have_sentencepieces_ids_under_a_published_model(real_data, short_segments):
+    model = real_data / "models" / "mistral-v1" / "tokenizer.model.v1"
+    vocabulary, reference = Vocabulary(model), sentencepiece.SentencePieceProcessor(model_file=str(model))
+    books = sorted((real_data / "books").glob("**/*.txt"))[:3]
+    texts = [book.read_text("utf-8", "replace") for book in books]
+    assert encoded(vocabulary, *texts) == [reference.encode(text) for text in texts]
+    assert len(list(vocabulary._segments(texts))) > 3 * len(texts)
+    assert vocabulary.faults() == ()
