@@ -7,12 +7,10 @@ from filters.batch import Filter
 from filters.c4 import HasText
 from pipeline.corpora.corpus import QUARANTINED_BYTES, BadRecord, Corpus, RawDocument, RawFile
 from pipeline.corpora.gzip_members import BAD_REASONS as GZIP_REASONS
-from pipeline.corpora.gzip_members import DamageError, Unpacked
+from pipeline.corpora.gzip_members import WASTE_RECORDS, DamageError, Unpacked, allowed_waste
 from pipeline.recipe import C4
 
 BAD_REASONS = (*GZIP_REASONS, "line_too_large", "invalid_utf8", "bad_json", "missing_field", "no_records")
-WASTE_LINES = 64
-"""How many of the largest lines may be unpacked for nothing before the gzip member, or the file, is given up."""
 
 _FIELDS = ("text", "timestamp", "url")
 
@@ -55,8 +53,7 @@ def _document(number: int, line: bytes) -> RawDocument | BadRecord:
 def _lines(file: RawFile, max_line_bytes: int) -> Iterator[tuple[int, bytes] | BadRecord]:
     """Lines with their numbers, blank ones left out. Bytes that are lost take the line that they cut with them."""
     with file.open() as stream:
-        waste = WASTE_LINES * max_line_bytes
-        unpacked = Unpacked(stream, file.name, max_waste_bytes=waste)
+        unpacked = Unpacked(stream, file.name, max_waste_bytes=allowed_waste(file.size, max_line_bytes))
         number, rest, let_go = 0, b"", 0  # `let_go` counts the bytes of a line that is too large to hold.
         while True:
             try:
@@ -77,7 +74,7 @@ def _lines(file: RawFile, max_line_bytes: int) -> Iterator[tuple[int, bytes] | B
                 return
             if let_go + len(rest) > max_line_bytes:
                 let_go, rest = let_go + len(rest), b""
-            if let_go > waste:
+            if let_go > WASTE_RECORDS * max_line_bytes:
                 yield _too_large(number, let_go, b"")
                 unpacked.waste(let_go)
                 unpacked.leave_member()

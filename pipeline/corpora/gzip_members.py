@@ -20,6 +20,17 @@ _UNPACKED = 256 << 10
 _CHECK_ERRORS = ("incorrect data check", "incorrect length check")
 
 
+WASTE_RECORDS = 16
+"""How many of the largest records may be unpacked for nothing before a member is left, and then the file."""
+_WASTE_READS = 4
+_WASTE_ROOM = 64 << 20
+
+
+def allowed_waste(file_bytes: int, max_record_bytes: int) -> int:
+    """Bytes that may be unpacked or looked at for nothing in a file: it ends, and a file cut twice is still read."""
+    return WASTE_RECORDS * max_record_bytes + _WASTE_READS * file_bytes + _WASTE_ROOM
+
+
 @dataclass(eq=False)
 class DamageError(Exception):
     """Bytes of the file that could not be read, from an offset on; the next read goes on behind them."""

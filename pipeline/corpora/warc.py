@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pipeline.corpora.corpus import QUARANTINED_BYTES, BadRecord, RawFile
 from pipeline.corpora.gzip_members import BAD_REASONS as GZIP_REASONS
-from pipeline.corpora.gzip_members import DamageError, Unpacked
+from pipeline.corpora.gzip_members import WASTE_RECORDS, DamageError, Unpacked, allowed_waste
 
 BAD_REASONS = (
     *GZIP_REASONS,
@@ -17,12 +17,12 @@ BAD_REASONS = (
     "record_too_large",
 )
 MAX_HEADER_BYTES = 1 << 16
-WASTE_RECORDS = 16
-"""How many of the largest records may be unpacked for nothing before a gzip member, or the file, is given up."""
 
 _VERSION = re.compile(rb"WARC/\d\.\d{1,2}[ \t]*\r?\n")
 _NEXT_RECORD = re.compile(rb"\n(?=WARC/\d\.\d{1,2}[ \t]*\r?\n[A-Za-z-]+:)")
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
+_FOLD = re.compile(r"\r?\n[ \t]+")
+_RECORD_END = b"\r\n\r\n"
 _OPENING_BYTES = 128  # More than _NEXT_RECORD needs to see.
 
 
@@ -38,7 +38,7 @@ class WarcRecord:
 def warc_records(file: RawFile, max_record_bytes: int) -> Iterator[WarcRecord | BadRecord]:
     """The file's records in order; a record's key is its member's offset, with the place in the member if not 0."""
     with file.open() as stream:
-        waste = WASTE_RECORDS * max_record_bytes
+        waste = allowed_waste(file.size, max_record_bytes)
         yield from _Reader(Unpacked(stream, file.name, max_waste_bytes=waste), max_record_bytes).records()
 
 
@@ -94,16 +94,12 @@ class _Reader:
             cut = len(self._window) < MAX_HEADER_BYTES
             raise _RecordError("truncated_record" if cut else "bad_header", "the header has no end")
         fields: dict[str, str] = {}
-        name = ""
-        for line in self._window[: end.start()].decode("utf-8", "replace").split("\n")[1:]:
-            if line[:1] in (" ", "\t") and name:
-                fields[name] += " " + line.strip()
-                continue
+        lines = _FOLD.sub(" ", self._window[: end.start()].decode("utf-8", "replace")).split("\n")
+        for line in lines[1:]:
             name, colon, value = line.partition(":")
             if not colon:
                 raise _RecordError("bad_header", f"no colon in {line[:40]!r}")
-            name = name.strip().lower()
-            fields.setdefault(name, value.strip())
+            fields.setdefault(name.strip().lower(), value.strip())
         return end.end(), fields
 
     def _fill_record(self, end: int) -> None:
@@ -116,24 +112,23 @@ class _Reader:
                 raise _RecordError("bad_content_length", "the next record begins within the body")
 
     def _check_end(self, end: int, member: int) -> None:
-        """A record ends at line ends, then another record or the end of a member; then it may leave the window."""
+        """A record ends at two line ends, or at any and then a record or the end of a member; it leaves the window."""
         while True:
             at = end
             while at < len(self._window) and self._window[at] in b"\r\n":
                 at += 1
             if self._begins_member(at) or self._window.startswith(b"WARC/", at):
                 break
-            if len(self._window) - at >= len(b"WARC/"):
-                raise _RecordError("bad_content_length", "something other than a record follows the body")
             try:
-                if not self._fill():
-                    if at < len(self._window):
-                        raise _RecordError("bad_content_length", "something other than a record follows the body")
-                    break
+                more = len(self._window) - at < len(b"WARC/") and self._fill()
             except DamageError as damage:
                 if damage.offset == member:
                     raise
                 self._damage = damage
+                break
+            if not more:
+                if at < len(self._window) and not self._window.startswith(_RECORD_END, end):
+                    raise _RecordError("bad_content_length", "something other than a record follows the body")
                 break
         self._drop(at)
 

@@ -1,0 +1,164 @@
+"""Pages of WET files of both layouts, and a reason for whatever is no page."""
+
+import gzip
+import random
+
+import pytest
+
+from filters.batch import document_batch
+from pipeline.corpora import commoncrawl
+from pipeline.corpora.commoncrawl import BAD_REASONS, CORPUS, page_lines
+from pipeline.corpora.corpus import BadRecord, RawDocument, RawFile
+from pipeline.recipe import CommonCrawl
+
+BEFORE = """WARC/1.0
+WARC-Type: conversion
+WARC-Target-URI: http://example.org/a b
+WARC-Date: 2019-02-15T19:00:00Z
+WARC-Record-ID: <urn:uuid:1>
+WARC-Refers-To: <urn:uuid:2>
+WARC-Block-Digest: sha1:ABC
+Content-Type: text/plain
+"""
+AFTER = BEFORE.replace("Content-Type", "WARC-Identified-Content-Language: eng,fra\nContent-Type")
+INFO = "WARC/1.0\nWARC-Type: warcinfo\nWARC-Date: 2019-03-01T00:00:00Z\n"
+PAGE = "A title\nFirst line.\n\n  Second line.\t\nThird.\n"
+
+
+def record(body, header=BEFORE):
+    body = body if isinstance(body, bytes) else body.encode()
+    return f"{header}Content-Length: {len(body)}\n\n".replace("\n", "\r\n").encode() + body + b"\r\n\r\n"
+
+
+def read(content, name="commoncrawl/x.wet", **settings):
+    return list(commoncrawl.read(RawFile.of_bytes(name, content), CommonCrawl(**settings)))
+
+
+@pytest.mark.parametrize("header", [BEFORE, AFTER, AFTER.upper().replace("EXAMPLE.ORG/A B", "example.org/a b")])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_both_header_layouts_give_the_page(header, pack):
+    (page,) = read(pack(record(PAGE, header)))
+    assert (page.title, page.text) == ("A title", "First line.\n\nSecond line.\nThird.")
+    assert (page.url.lower(), page.date, page.key) == ("http://example.org/a b", "2019-02-15T19:00:00Z", "0")
+
+
+def test_the_title_line_may_stay_in_the_text():
+    (page,) = read(record(PAGE), title_line="text")
+    assert (page.title, page.text) == ("A title", "A title\nFirst line.\n\nSecond line.\nThird.")
+
+
+@pytest.mark.parametrize(
+    "body, lines",
+    [
+        ("", []),
+        ("\n", []),
+        ("\n \n\t\n", []),
+        ("a", ["a"]),
+        ("a\n", ["a"]),
+        ("a\nb\n\n\n\n", ["a", "b"]),
+        ("\na", ["", "a"]),
+        ("a\r\nb\rc\nd", ["a", "b", "c", "d"]),
+        ("\u3000a\xa0\n\n  b", ["a", "", "b"]),
+        ("a\u2028b\x0bc\x85d", ["a\u2028b\x0bc\x85d"]),
+    ],
+)
+def test_lines_of_a_page_are_stripped_and_blank_ones_at_its_end_go(body, lines):
+    assert page_lines(body) == lines
+
+
+def test_a_page_without_a_line_is_a_page_without_text():
+    (page,) = read(record("\n"))
+    assert (page.title, page.text) == (None, "")
+
+
+def test_a_page_without_url_or_date_is_a_page():
+    (page,) = read(record(PAGE, "WARC/1.0\nWARC-Type: Conversion\nWARC-Target-URI: <>\n"))
+    assert (page.url, page.date, page.title) == (None, None, "A title")
+
+
+@pytest.mark.parametrize(
+    "name, info, dump",
+    [
+        ("crawl-data/CC-MAIN-2019-09/wet/CC-MAIN-20190215183319-00000.warc.wet.gz", "", "CC-MAIN-2019-09"),
+        ("a.wet", "software: x\r\nisPartOf: CC-MAIN-2020-05\r\n", "CC-MAIN-2020-05"),
+        ("CC-MAIN-2019-09/a.wet", "isPartOf: CC-MAIN-2020-05\r\n", "CC-MAIN-2019-09"),
+        ("CC-MAIN-20140820021334-00006.warc.wet", "", None),
+    ],
+)
+def test_the_dump_is_in_the_path_or_in_the_first_record(name, info, dump):
+    (page,) = read(record(info, INFO) + record(PAGE), name)
+    assert page.dump == dump
+
+
+def test_an_upper_case_type_is_the_same_type():
+    assert read(record("", INFO.replace("warcinfo", "WARCINFO"))) == []
+
+
+@pytest.mark.parametrize("kind", ["response", "request", "metadata", "revisit", "", "x" * 100])
+def test_a_record_of_another_type_is_told(kind):
+    bad, good = read(record("<html>", f"WARC/1.0\nWARC-Type: {kind}\n") + record(PAGE))
+    assert (bad.reason, bad.size, bad.raw, isinstance(good, RawDocument)) == ("not_conversion", 6, b"<html>", True)
+
+
+@pytest.mark.parametrize("body", [b"caf\xe9", b"\xed\xa0\x80", b"\xc0\x80", b"title\ntext \xf0\x9f"])
+def test_a_page_that_is_no_utf8_is_told(body):
+    bad, good = read(record(body) + record(PAGE))
+    assert (bad.reason, bad.raw, good.title) == ("invalid_utf8", body, "A title")
+
+
+@pytest.mark.parametrize("content", [b"", b"\r\n", gzip.compress(b"")])
+def test_a_file_without_a_record_is_told(content):
+    (bad,) = read(content)
+    assert (bad.reason, bad.size) == ("no_records", len(content))
+
+
+def test_a_record_larger_than_the_bound_is_told():
+    (bad,) = read(record(PAGE), max_record_bytes=10)
+    assert bad.reason == "record_too_large"
+
+
+def test_the_clean_stage_rejects_short_pages():
+    (rule,) = CORPUS.filters(CommonCrawl(min_chars=3))
+    batch = document_batch(
+        [{"doc_id": "0", "source": "commoncrawl", "origin": "", "text": text} for text in ("ab", "abc")]
+    )
+    assert rule.apply(batch).reason.to_pylist() == ["too_few_chars", None]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_random_bytes_give_reasons(seed):
+    chance = random.Random(seed)
+    found = read(chance.randbytes(chance.randrange(10_000)), chance.choice(["a.wet", "a.wet.gz"]))
+    assert {one.reason for one in found if isinstance(one, BadRecord)} <= set(BAD_REASONS)
+    assert found
+
+
+@pytest.mark.real
+def test_every_page_of_whole_files_is_read(real_data):
+    for kind, pages in (("web", 541), ("docs", 10223)):
+        files = sorted((real_data / "commoncrawl" / kind).glob("*.wet.gz"))
+        found = [one for path in files for one in read(path.read_bytes(), path.name)]
+        assert (len(found), sum(isinstance(one, BadRecord) for one in found)) == (pages, 0)
+
+
+@pytest.mark.real
+def test_every_odd_file_gives_pages_or_reasons(real_data):
+    for path in sorted((real_data / "commoncrawl/genuine").rglob("*")):
+        if path.is_file():
+            found = read(path.read_bytes(), path.name)
+            assert {one.reason for one in found if isinstance(one, BadRecord)} <= set(BAD_REASONS)
+            assert found or path.name == "c1_warcinfo.warc"
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    "name, pages",
+    [
+        ("whirlwind/whirlwind.warc.wet.gz", 1),
+        ("whirlwind/whirlwind.warc.wet", 1),
+        ("jeffharwell-wet/filter_test_1.wet.gz", 25),
+    ],
+)
+def test_files_of_commoncrawl_itself_are_read(real_data, name, pages):
+    found = read((real_data / "commoncrawl/genuine" / name).read_bytes(), name)
+    assert [bool(page.url and page.title and page.text) for page in found] == [True] * pages
