@@ -50,10 +50,13 @@ _KEPT_LINE = re.compile(
 """Lines at a file's top that tools or languages read."""
 
 _LEGAL = re.compile(
-    r"copyright|\(c\) ?\d{4}|©|all rights reserved|licen[sc]e[ds]?\b|spdx-|permission is hereby granted"
+    r"copyright|\(c\) ?\d{4}|©|all rights reserved|@licen[sc]e|licen[sc]e(?:d under|d to|d by| *:)"
+    r"|(?:mit|bsd|apache|gpl|gnu|public|the) +licen[sc]ed?\b|under [^.]{0,60}licen[sc]e|see [^.]{0,30}licen[sc]e"
+    r"|/licen[sc]es?\b|spdx-|permission is hereby granted"
     r"|redistributions? |without (?:any )?warranty|with(?:out)? (?:or without )?modification|warrant(?:y|ies) of"
     r"|in no event shall|provided [\"“'`]*as[ -]is|[\"“'`]as[ -]is[\"”'`]|neither the name|endorse or promote products"
-    r"|free software|public domain|terms and conditions|permissions and limitations|in compliance with|all copies or",
+    r"|free software|this file is part of"
+    r"|public domain|terms and conditions|permissions and limitations|in compliance with|all copies or",
     re.IGNORECASE,
 )
 _RULE = re.compile(r"[\s\W_]*\Z")
@@ -68,6 +71,8 @@ def strip_license_header(text: str, path: str) -> str:
     if comments is None or not _LEGAL.search(text[: MAX_HEADER_LINES * 100]):
         return text
     lines = text.split("\n", MAX_HEADER_LINES)
+    rest = lines[MAX_HEADER_LINES:]
+    del lines[MAX_HEADER_LINES:]
     removed: set[int] = set()
     at = 0
     while at < len(lines):
@@ -81,7 +86,7 @@ def strip_license_header(text: str, path: str) -> str:
         at = end
     if not removed:
         return text
-    return "\n".join(_without(lines, removed))
+    return "\n".join([*_without(lines, removed), *rest])
 
 
 def _comments_of(path: str) -> Comments | None:
@@ -124,10 +129,12 @@ def _legal_lines(lines: list[str], start: int, end: int, comments: Comments) -> 
         yield from range(start, end)
         return
     marks = tuple(mark for pair in comments.blocks for mark in pair)
+    told, above = False, start
     for (first, last), is_legal in zip(paragraphs, legal, strict=True):
-        if is_legal:
-            # The marks of the block stay with what is left in it.
-            yield from (n for n in range(first, last) if not any(mark in lines[n] for mark in marks))
+        # An empty comment line stays only between two paragraphs that stay, the marks of a block always.
+        out = range(above, last) if is_legal else range(above, first) if not told else range(0)
+        yield from (number for number in out if not any(mark in lines[number] for mark in marks))
+        told, above = told or not is_legal, last
 
 
 def _paragraphs(lines: list[str], start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -150,12 +157,11 @@ def _is_legal(paragraph: list[str]) -> bool:
 
 
 def _without(lines: list[str], removed: set[int]) -> Iterator[str]:
-    """The lines left; blank ones that the header leaves behind at the top, or doubles, go with it."""
-    first_removed, told = min(removed), False
+    """The lines left; a blank one that the header leaves at the top, or doubles, goes with it."""
+    above_blank, first, last = True, min(removed), max(removed)
     for number, line in enumerate(lines):
         if number in removed:
             continue
-        if not line.strip() and number > first_removed and not told and number <= max(removed) + 3:
-            continue
-        told = told or number > max(removed)
-        yield line
+        if line.strip() or not above_blank or number > last + 3 or number < first:
+            yield line
+        above_blank = not line.strip()

@@ -80,7 +80,9 @@ def spdx_expression(key: str | None) -> str | None:
 
 def all_of(expressions: Iterable[str]) -> str | None:
     """One expression that asks for each of those given; None for none."""
-    parts = (part for item in expressions for part in (item.split(" AND ") if "(" not in item else [item]))
+    parts = (
+        part for item in expressions for part in ([item] if "(" in item or " OR " in item else item.split(" AND "))
+    )
     distinct = sorted(set(parts))
     joined = [f"({item})" if " OR " in item and len(distinct) > 1 else item for item in distinct]
     return " AND ".join(joined) or None

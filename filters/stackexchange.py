@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import ClassVar, Literal
 
 import pyarrow as pa
@@ -36,7 +37,7 @@ def thread_html(posts: Iterable[Post]) -> str:
     """
     return "".join(
         f'<article class="{post.kind}" id="{post.id}" data-score="{post.score}">\n'
-        + (f"<h1>{html.escape(' '.join(post.title.split()), quote=False)}</h1>\n" if post.title else "")
+        + (f"<h1>{html.escape(' '.join(post.title.split()), quote=False)}</h1>\n" if post.kind == "question" else "")
         + _ARTICLE.sub(r"&lt;\1", post.body)
         + "\n</article>\n"
         for post in posts
@@ -46,7 +47,7 @@ def thread_html(posts: Iterable[Post]) -> str:
 def thread_posts(text: str) -> Iterator[Post]:
     """The posts of `thread_html`, in its order."""
     for head, body in _articles(text):
-        title = _TITLE.match(body)
+        title = _TITLE.match(body) if head[1] == "question" else None
         kind: Kind = "question" if head[1] == "question" else "answer" if head[1] == "answer" else "other"
         yield Post(
             kind=kind,
@@ -59,7 +60,7 @@ def thread_posts(text: str) -> Iterator[Post]:
 
 def _articles(text: str) -> Iterator[tuple[re.Match[str], str]]:
     heads = list(_POST.finditer(text))
-    for head, following in zip(heads, [*heads[1:], None], strict=True):
+    for head, following in zip_longest(heads, heads[1:]):
         end = following.start() if following else len(text)
         yield head, text[head.end() : end].removesuffix("\n").removesuffix("\n</article>")
 

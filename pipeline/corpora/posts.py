@@ -70,7 +70,7 @@ class RowSplitter:
         """Keeps the first bytes of a row too long, for the quarantine, and the last ones, for the next mark."""
         if len(self._held) <= self.max_bytes:
             return
-        kept = QUARANTINED_BYTES if self._in_row else 0
+        kept = min(QUARANTINED_BYTES, self.max_bytes // 2) if self._in_row else 0
         surplus = len(self._held) - kept - _ROW_MARK_BYTES
         self.opened = self.opened or b"<posts" in self._held
         del self._held[kept : kept + surplus]
