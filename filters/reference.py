@@ -21,6 +21,8 @@ HELD_OUT_SHARE = 10
 
 _MAX_HELD_OUT = 2000
 _ARCHIVE = re.compile(r"^(?:https?:)?//web\.archive\.org/(?:web/)?\d+[a-z_]*/(?=\w+:)", re.IGNORECASE)
+_ABSOLUTE = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
+_HOST = re.compile(r"[^\s:/]+\.[^\s:/]+(?::\d+)?")
 _TRACKING = re.compile(r"(?:utm_\w+|fbclid|gclid)(?:=.*)?", re.IGNORECASE)
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
@@ -85,14 +87,16 @@ def normalize_url(url: str | None) -> str:
     the Internet Archive, through which Wikipedia cites dead pages. The host is in lower case.
     """
     url = _ARCHIVE.sub("", (url or "").strip())
+    if not _ABSOLUTE.match(url):
+        url = f"//{url}" if "@" not in url else ""
     try:
-        parts = urlsplit(url if "//" in url else f"//{url}", scheme="http")
+        parts = urlsplit(url, scheme="http")
     except ValueError:
         return ""
     if parts.scheme not in _DEFAULT_PORTS:
         return ""
     host = parts.netloc.rpartition("@")[2].lower().removesuffix(_DEFAULT_PORTS[parts.scheme]).removeprefix("www.")
-    if "." not in host or " " in host:
+    if not _HOST.fullmatch(host):
         return ""
     kept = [part for part in parts.query.split("&") if part and not _TRACKING.fullmatch(part)]
     return host + parts.path.rstrip("/") + ("?" + "&".join(kept) if kept else "")

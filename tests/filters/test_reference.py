@@ -1,0 +1,134 @@
+"""The reference classifier: addresses, training and its report, scores."""
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from filters.classifier import train_classifier
+from filters.reference import (
+    RANDOM,
+    REFERENCE,
+    ScoreReference,
+    normalize_url,
+    reference_score,
+    train_reference,
+    url_keys,
+)
+
+CITED = "study journal history university research century museum archive letter edition".split()
+SPAM = "buy cheap click discount casino login cart free shipping subscribe".split()
+
+
+def pages(words, count, seed):
+    dice = random.Random(seed)
+    return [" ".join(dice.choices(words, k=40)) for _ in range(count)]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    path = tmp_path_factory.mktemp("reference") / "reference.bin"
+    report = train_reference(pages(CITED, 200, 1), pages(SPAM, 200, 2), path, dimension=8, epochs=20)
+    return str(path), report
+
+
+@pytest.mark.parametrize(
+    "url, normal",
+    [
+        ("http://www.Example.org/Path/", "example.org/Path"),
+        ("https://example.org:443", "example.org"),
+        ("http://example.org:443/", "example.org:443"),
+        ("http://example.org:80/a//", "example.org/a"),
+        ("//example.org/a#part", "example.org/a"),
+        ("example.org/a?b=1&utm_source=x&c", "example.org/a?b=1&c"),
+        ("http://example.org/?fbclid=1&utm_medium=", "example.org"),
+        ("http://me:secret@example.org/a", "example.org/a"),
+        (" http://example.org/a ", "example.org/a"),
+        ("https://web.archive.org/web/20100101000000/http://example.org/a", "example.org/a"),
+        ("http://web.archive.org/web/20100101id_/https://www.example.org/", "example.org"),
+        ("https://web.archive.org/about", "web.archive.org/about"),
+        ("http://[foo/", ""),
+        ("ftp://example.org/a", ""),
+        ("mailto:a@example.org", ""),
+        ("http://localhost/a", ""),
+        ("example.org/?to=http://other.org", "example.org?to=http://other.org"),
+        ("javascript:window.open", ""),
+        ("not an address.", ""),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_two_addresses_of_one_page_are_one(url, normal):
+    assert normalize_url(url) == normal
+
+
+def test_keys_are_stable_and_zero_stands_for_no_address():
+    keys = url_keys(["http://example.org/a", "https://www.example.org/a/", "http://example.org/b", None, ""])
+    assert keys.dtype == np.uint64
+    assert keys[0] == keys[1] != keys[2]
+    assert keys[0] == 2219168381839303002
+    assert keys[3:].tolist() == [0, 0]
+
+
+def test_cited_pages_score_above_random_ones(trained):
+    path, _ = trained
+    assert reference_score(path, "a study of\nthe museum archive") > 0.9
+    assert reference_score(path, "buy cheap! click") < 0.1
+
+
+def test_the_score_is_that_of_the_label_wiki_whichever_is_likelier(trained):
+    path, _ = trained
+    assert reference_score(path, " ".join(CITED)) + reference_score(path, " ".join(SPAM)) == pytest.approx(1, abs=0.1)
+
+
+def test_scores_are_written_and_nothing_is_rejected(trained, documents):
+    batch = documents(" ".join(CITED), " ".join(SPAM), " \n")
+    result = ScoreReference(model_path=trained[0]).apply(batch)
+    cited, spam, empty = result.batch.column("reference_score").to_pylist()
+    assert cited > 0.9 and spam < 0.1 and empty is None
+    assert result.reason.to_pylist() == [None] * 3
+    assert result.counts == {"no_reference_score": 1}
+    assert result.batch.column("text") == batch.column("text")
+
+
+def test_the_report_tells_what_was_held_out_and_how_it_scored(trained):
+    report = trained[1]
+    assert report.positives + report.held_out_positives == report.negatives + report.held_out_negatives == 200
+    assert 5 < report.held_out_positives < 40
+    assert (report.precision, report.recall, report.random_kept, report.auc) == (1.0, 1.0, 0.0, 1.0)
+    assert report.to_dict()["min_score"] == 0.25
+
+
+def test_classes_that_are_alike_cannot_be_told_apart(tmp_path):
+    report = train_reference(pages(CITED, 300, 1), pages(CITED, 300, 2), tmp_path / "m.bin", dimension=8)
+    assert 0.2 < report.auc < 0.8
+
+
+@pytest.mark.parametrize("min_score, recall, random_kept, precision", [(0.0, 1.0, 1.0, 0.5), (1.0, 0.0, 0.0, None)])
+def test_figures_are_at_the_threshold(tmp_path, min_score, recall, random_kept, precision):
+    same = pages(CITED + SPAM, 100, 3)
+    report = train_reference(same[:50], same[50:], tmp_path / "m.bin", dimension=4, epochs=1, min_score=min_score)
+    assert (report.recall, report.random_kept, report.precision) == (recall, random_kept, precision)
+
+
+def test_without_held_out_documents_there_are_no_figures(tmp_path):
+    report = train_reference(["study museum"], ["buy cheap"], tmp_path / "m.bin", dimension=4, epochs=1)
+    assert (report.held_out_positives, report.held_out_negatives) == (0, 0)
+    assert (report.precision, report.recall, report.random_kept, report.auc) == (None,) * 4
+
+
+def test_the_same_pages_train_the_same_bytes(tmp_path, trained):
+    train_reference(pages(CITED, 200, 1), pages(SPAM, 200, 2), tmp_path / "again.bin", dimension=8, epochs=20)
+    assert (tmp_path / "again.bin").read_bytes() == Path(trained[0]).read_bytes()
+
+
+def test_one_class_alone_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=f"examples of two labels, got {RANDOM}"):
+        train_reference([], pages(SPAM, 20, 2), tmp_path / "m.bin")
+
+
+def test_a_model_without_the_label_is_refused(tmp_path):
+    train_classifier([("en", "a b"), ("de", "c d")], tmp_path / "m.bin", dimension=4, epochs=1)
+    with pytest.raises(ValueError, match=rf"m\.bin has no label {REFERENCE}, only de, en"):
+        reference_score(str(tmp_path / "m.bin"), "a b")
