@@ -23,7 +23,8 @@ _TOKEN = re.compile(
     |\\verb(?![A-Za-z@])\*?(?P<verb>[^\s*])
     |\\lstinline(?![A-Za-z@])(?:\[[^\]\n]*\])?(?P<listing>[^\s\[])
     |(?P<address>\\(?:url|href|path|nolinkurl|burl)\s*(?:\[[^\]\n]*\])?\{[^{}\n]*\})
-    |\\(?:newif\s*|let\s*(?=\\if))\\[A-Za-z@]+(?:\s*=?\s*\\if[A-Za-z@]+)?
+    |\\newif\s*\\[A-Za-z@]+
+    |\\let\s*\\if[A-Za-z@]+(?:\s*=?\s*\\if[A-Za-z@]+)?
     |\\(?P<condition>if[A-Za-z@]*|else(?![A-Za-z@])|fi(?![A-Za-z@]))
     |\\excludecomment\s*\{(?P<excluded>[A-Za-z]+)\}
     |\\(?:[A-Za-z@]+|.)""",

@@ -4,9 +4,7 @@ import re
 
 from charset_normalizer import from_bytes
 
-_INPUT_ENCODING = re.compile(
-    rb"^[^%\n]*\\(?:usepackage|RequirePackage)\s*\[([a-z0-9]{2,20})\]\s*\{inputenc\}", re.MULTILINE
-)
+_INPUT_ENCODING = re.compile(rb"^[^%\n]*\\usepackage\s*\[([a-z0-9-]{2,20})\]\s*\{inputenc\}", re.MULTILINE)
 _CODECS = {
     b"latin1": "latin-1",
     b"latin2": "iso8859-2",

@@ -32,7 +32,7 @@ _TEX = re.compile(
     rb"|noindent|newsec|bigskip|par|end)(?![A-Za-z])"
 )
 _MARK = re.compile(
-    r"""\\(?P<command>(?!verbatim)[A-Za-z]*?(?:input|include|import|subfile|inputfrom|includefrom))\*?\s*
+    r"""\\(?P<command>(?!verbatim|endinput)[A-Za-z]*?(?:input|include|import|subfile|inputfrom|includefrom))\*?\s*
         (?:\[(?P<option>[^\[\]\n]{0,200})\]\s*)?
         (?:\{\s*(?P<first>[^{}\n]{1,300}?)\s*\}(?P<rest>\s*\{\s*(?P<second>[^{}\n]{1,300}?)\s*\})?|(?P<bare>[^\s{}\\%\[]{1,300}))
     |\\(?:usepackage|RequirePackage)\s*(?:\[[^\[\]]{0,500}\])?\s*\{(?P<packages>[^{}]{1,1000})\}
@@ -41,6 +41,10 @@ _MARK = re.compile(
     re.VERBOSE,
 )
 _FOREIGN_STYLE = re.compile(r"\\[A-Za-z]*@|\\input(?![A-Za-z])")
+_TOPLEVEL = re.compile(
+    r"""^(\S{1,200})\s+toplevelfile|filename["']?:\s*["']?([^\s"']{1,200})["']?,?\s*["']?usage["']?:\s*["']?toplevel""",
+    re.MULTILINE,
+)
 _LIKELY_MAIN = re.compile(r"(?:^|[^a-z])(?:ms|main|paper|article|manuscript|root|arxiv)", re.IGNORECASE)
 _UNLIKELY_MAIN = re.compile(r"supp|response|reply|rebuttal|cover|diff|template|sample|example", re.IGNORECASE)
 _TITLE = re.compile(r"\\title\s*(?:\[[^\]]{0,500}\]\s*)?(?=\{)")
@@ -119,9 +123,9 @@ class TexProject:
     def text(self, *, order: Literal["input", "archive"], max_bytes: int) -> str:
         r"""The paper's TeX; empty where there is no document.
 
-        Order "input" starts at the main file and puts each file where it is read, comments and all; files that are never
-        read are left out. Order "archive" puts every TeX file of the submission, as the archive has them, after the main
-        file's `\begin{document}`, and leaves `\input` alone. Past `max_bytes` of text `\input` is not followed.
+        Order "input" starts at the main file and puts each file where it is read, comments and all; files that are
+        never read are left out. Order "archive" puts every TeX file of the submission, as the archive has them, after
+        the main file's `\begin{document}`, and leaves `\input` alone. Past `max_bytes` no `\input` is followed.
         """
         if self.main is None:
             return ""
@@ -133,23 +137,20 @@ class TexProject:
     @cached_property
     def main(self) -> str | None:
         """The file that TeX is started on; None where no file looks like a document."""
-        names = [
-            name for name in self._files if name.endswith(DOCUMENT_SUFFIXES[:-1]) or "." not in posixpath.basename(name)
-        ]
-        names = [name for name in names if looks_like_tex(self._files[name])]
-        readme = b"\n".join(self._files[name] for name in self._files if "00README" in name).decode("latin-1")
+        suffixes = {name: posixpath.splitext(name)[1].lower() for name in self._files}
+        named = [name for name, suffix in suffixes.items() if suffix in DOCUMENT_SUFFIXES]
+        names = [name for name in named if looks_like_tex(self._files[name])]
+        readme = b"\n".join(content for name, content in self._files.items() if "00README" in name).decode("latin-1")
+        toplevel = {listed or filename for listed, filename in _TOPLEVEL.findall(readme)}
         complete = [name for name in names if self._source(name).kind is not None and self._source(name).has_document]
         names = complete or names
         read = {target for name in names for target in self._targets(name) if target != name}
 
         def likelihood(name: str) -> tuple[bool, bool, bool, int, int, int]:
             stem = posixpath.splitext(posixpath.basename(name))[0]
-            named = 0 if _LIKELY_MAIN.search(stem) else 2 if _UNLIKELY_MAIN.search(stem) else 1
+            rank = 0 if _LIKELY_MAIN.search(stem) else 2 if _UNLIKELY_MAIN.search(stem) else 1
             part = self._source(name).kind in ("subfiles", "standalone")
-            toplevel = bool(
-                re.search(rf"{re.escape(name)}\W+toplevel|{re.escape(name)}.{{0,80}}usage\W+toplevel", readme)
-            )
-            return not toplevel, part, name in read, named, name.count("/"), -len(self._files[name])
+            return name not in toplevel, part, name in read, rank, name.count("/"), -len(self._files[name])
 
         return min(names, key=likelihood, default=None)
 
@@ -211,10 +212,11 @@ class TexProject:
                 # A style is read after the command that names others too; a part replaces its command.
                 keep, stop = (mark.end(), mark.end()) if mark["packages"] else (mark.start(), _end_of_command(mark))
                 inner = self._flat(target, (*path, target))
+                # The end of a file ends its last line, a comment there too; that and the reader's line end are one.
+                ended = source.text[stop : stop + 1] == "\n"
+                inner = inner.removesuffix("\n") if ended else inner if inner.endswith("\n") else f"{inner}\n"
                 pieces += [source.text[start:keep], "\n" if mark["packages"] else "", inner]
                 start = stop
-                if not inner.endswith("\n") and source.text[start : start + 1] != "\n":
-                    pieces.append("\n")  # The end of a file ends its last line: a comment there ends too.
         return "".join([*pieces, source.text[start:end]])
 
     @staticmethod

@@ -1,0 +1,80 @@
+"""Tests of filters/tex_comments.py."""
+
+import pytest
+
+from filters.tex_comments import TexComments, remove_comments
+
+
+@pytest.mark.parametrize(
+    "text, left",
+    [
+        ("", ""),
+        ("no comment\n", "no comment\n"),
+        ("one % two\nthree", "one three"),
+        ("one% two\n   three", "onethree"),
+        ("5\\% of it\n", "5\\% of it\n"),
+        ("row\\\\% note\nrow", "row\\\\row"),
+        ("word%", "word"),
+        ("%", ""),
+        ("a%\n", "a\n"),
+        ("%a\n%b\nc", "c"),
+    ],
+)
+def test_comment_goes_and_its_line_end_with_it(text, left):
+    assert remove_comments(text)[0] == left
+
+
+@pytest.mark.parametrize(
+    "text, left",
+    [
+        ("one\n% whole line\ntwo", "one\ntwo"),
+        ("one\n   % indented\n   two", "one\n   two"),
+        ("one\n\n% c\ntwo", "one\n\ntwo"),
+        ("one\n% c\n\ntwo", "one\n\ntwo"),
+        ("one % c\n\ntwo", "one \n\ntwo"),
+        ("one%\n% c\n\ntwo", "one\n\ntwo"),
+        ("{%\n  % c\n  two}", "{two}"),
+    ],
+)
+def test_paragraphs_end_where_they_ended_for_tex(text, left):
+    assert remove_comments(text)[0] == left
+
+
+@pytest.mark.parametrize(
+    "text, left",
+    [
+        ("\\foo% c\nbar", "\\foo\nbar"),
+        ("\\foo%\n%\nbar", "\\foo\nbar"),
+        ("\\foo% c\n{bar}", "\\foo{bar}"),
+        ("\\\\% c\nbar", "\\\\bar"),
+    ],
+)
+def test_command_does_not_grow_by_the_next_line(text, left):
+    assert remove_comments(text)[0] == left
+
+
+@pytest.mark.parametrize(
+    "text, left",
+    [
+        ("a\n\\begin{comment}\nb\n\\end{comment}\nc", "a\nc"),
+        ("a \\begin{comment}b\\end{comment} c", "a  c"),
+        ("a\n\\iffalse\nb\n\\fi\nc", "a\nc"),
+        ("a \\iffalse b\\else c\\fi d", "a  c d"),
+        ("\\begin{verbatim}\n% b\n\\end{verbatim}\n% c\n", "\\begin{verbatim}\n% b\n\\end{verbatim}\n"),
+        ("\\verb|%| % c", "\\verb|%| "),
+        ("see \\url{http://x/%7Ey} % c", "see \\url{http://x/%7Ey} "),
+    ],
+)
+def test_hidden_passages_go_and_literal_ones_stay(text, left):
+    assert remove_comments(text)[0] == left
+
+
+def test_commented_section_is_no_section_any_more():
+    assert remove_comments("% \\section{Old}\n\\section{New}")[0] == "\\section{New}"
+
+
+def test_filter_keeps_every_document_and_counts_comments(documents):
+    result = TexComments().apply(documents("a%b\nc", "", "d\n%e\n%f\n"))
+    assert result.batch.column("text").to_pylist() == ["ac", "", "d\n"]
+    assert result.reason.to_pylist() == [None, None, None]
+    assert result.counts == {"comments_removed": 3}

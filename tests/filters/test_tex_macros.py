@@ -1,0 +1,131 @@
+"""Tests of filters/tex_macros.py."""
+
+import time
+
+import pytest
+
+from filters.tex_macros import Expanded, TexMacros, expand_macros
+
+
+@pytest.mark.parametrize(
+    "text, expanded",
+    [
+        ("", ""),
+        ("no macros \\alpha", "no macros \\alpha"),
+        (r"\newcommand{\a}{x}\a.", "x."),
+        (r"\newcommand{\a}{x}\a\a", "xx"),
+        (r"\newcommand{\a}{x}\a", "x"),
+        (r"\def\abs#1{|#1|}\abs{\abs{y}}", "||y||"),
+        (r"\newcommand\v[2][d]{#1:#2}\v{x} \v[y]{z}", "d:x y:z"),
+        ("\\newcommand{\\l}\n[1]\n{a\n#1}\\l{b}", "a\nb"),
+        (r"\let\e=\epsilon $\e_1$", r" $\epsilon_1$"),
+        (r"\DeclareMathOperator*{\am}{arg\,max}\am_x", r"\operatorname*{arg\,max}_x"),
+        (r"\a\def\a{x}", r"\a"),
+    ],
+)
+def test_macros_are_expanded_where_they_are_used(text, expanded):
+    assert expand_macros(text).text == expanded
+
+
+@pytest.mark.parametrize(
+    "text, expanded",
+    [
+        (r"\def\b{1}\def\a{\b\b}\a", "11"),
+        (r"\def\a{\b}\def\b{1}\a\def\b{2}\a", "12"),
+        (r"\def\a{x}\renewcommand{\a}{y}\a", "y"),
+        (r"\def\a{x}\providecommand{\a}{y}\a", "x"),
+        (r"\providecommand{\a}{y}\a", "y"),
+        (r"\def\y#1{[#1]}\def\x{\y}\x{k}", "[k]"),
+        (r"\def\d#1{\def\i##1{#1##1}}\d{q}\i{z}", "qz"),
+        (r"\def\be{\begin{equation}}\be x", r"\begin{equation}x"),
+    ],
+)
+def test_nested_and_changed_macros_follow_the_order_of_the_text(text, expanded):
+    assert expand_macros(text).text == expanded
+
+
+@pytest.mark.parametrize(
+    "text, expanded",
+    [
+        (r"\def\a{x}\a y", "xy"),
+        (r"\def\a{x}\a{} y", "x{} y"),
+        ("\\def\\a{x}\\a\ny", "x\ny"),
+        (r"\def\a{\alpha}\a y", r"\alpha y"),
+        (r"\def\a{word}\it\a", r"\it word"),
+        (r"\def\a{b+c}\sqrt\a \frac\a2", r"\sqrt{b+c}\frac{b+c}2"),
+        (r"\def\a{\pi}\sqrt\a", r"\sqrt\pi"),
+        (r"\newcommand{\c}{C\xspace}\c is \c, \c; \c\ x", r"C is C, C; C\ x"),
+        (r"\newcommand{\c}{C\xspace}\c (x) \c", "C (x) C"),
+        (r"\def\<{\langle}\< x", r"\langle x"),
+    ],
+)
+def test_blanks_stand_where_tex_would_see_them(text, expanded):
+    assert expand_macros(text).text == expanded
+
+
+@pytest.mark.parametrize(
+    "text, left, unexpanded",
+    [
+        (r"\def\x#1|#2{..}\x a|b", r"\def\x#1|#2{..}\x a|b", 1),
+        (r"\def\m{\ifmmode a\else b\fi}\m c\m", r"\def\m{\ifmmode a\else b\fi}\m c\m", 2),
+        (r"\def\m{\@x}\def\n{\m}\n", r"\def\m{\@x}\n", 1),
+        (r"\newcommand{\a}[1]{x}{\a}", r"{\a}", 1),
+        (r"\newcommand{\a}[1]{x}\a{b", r"\a{b", 1),
+        (r"\def\a{\a\a}\a b", r"\a b", 1),
+        (r"\def\a{x\a}\a b", r"\a b", 1),
+        (r"\def\a{\b}\def\b{\a}\a b", r"\a b", 1),
+        (r"\renewcommand{\section}[1]{x}\section{y}", r"\renewcommand{\section}[1]{x}\section{y}", 0),
+    ],
+)
+def test_calls_that_cannot_be_expanded_stand_and_are_counted(text, left, unexpanded):
+    result = expand_macros(text)
+    assert (result.text, result.unexpanded, result.expanded) == (left, unexpanded, 0)
+
+
+def test_literal_passages_are_not_expanded():
+    assert expand_macros(r"\def\a{x}\verb|\a| \a").text == r"\verb|\a| x"
+
+
+def test_a_call_that_grows_too_far_is_taken_back_whole():
+    text = r"\def\a{\b\b}" + "".join(
+        rf"\def\{x}{{\{y}\{y}}}" for x, y in zip("bcdefghijklmno", "cdefghijklmnop", strict=True)
+    )
+    result = expand_macros(text + r"\def\p{0123456789} left \a right")
+    assert result == Expanded(r" left \a right", 0, 1, 16)
+
+
+@pytest.mark.parametrize("limit, unexpanded", [(1, 1), (100, 0)])
+def test_growth_is_bounded_by_the_length_of_the_call(limit, unexpanded):
+    text = r"\def\twice#1{#1#1}\def\four#1{\twice{#1}\twice{#1}}\four{" + "x" * 10_000 + "}"
+    assert expand_macros(text, max_expansion=limit).unexpanded == unexpanded
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"\def\a#1{x}" + r"\a{" * 20_000,
+        r"\def\a#1{x#1}" + r"\a{" * 10_000 + "}" * 10_000,
+        r"\newcommand{\a}{" * 20_000,
+        r"\def\a{\b\b}\def\b{\a\a}" + r"\a" * 10_000,
+        r"\def\a#1#2{#2#1#1}" + r"\a\a\a" * 10_000,
+        r"\def\a#1{[#1]}" + "{" * 10_000 + r"\a" + "}" * 10_000,
+    ],
+    ids=["unclosed arguments", "deep arguments", "unclosed definitions", "mutual", "self-feeding", "deep braces"],
+)
+def test_hostile_macros_end_soon_and_small(text):
+    started = time.process_time()
+    result = expand_macros(text)
+    assert time.process_time() - started < 10
+    assert len(result.text) <= 10 * len(text) + 200_000
+
+
+def test_filter_counts_what_it_did_and_rejects_nothing(documents):
+    result = TexMacros().apply(documents(r"\def\a{x}\a\a", "", r"\def\m{\@y}\m"))
+    assert result.batch.column("text").to_pylist() == ["xx", "", r"\def\m{\@y}\m"]
+    assert result.reason.to_pylist() == [None, None, None]
+    assert result.counts == {"macros_expanded": 2, "macros_unexpanded": 1, "definitions_removed": 1}
+
+
+def test_setting_out_of_bounds_is_refused():
+    with pytest.raises(ValueError, match="max_expansion must be at least 1, got 0"):
+        TexMacros(max_expansion=0)

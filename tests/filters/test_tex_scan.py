@@ -1,0 +1,111 @@
+"""Tests of filters/tex_scan.py."""
+
+import time
+
+import pytest
+
+from filters.tex_scan import group_end, option_end, outside, read_regions
+
+
+def parts(text, spans):
+    return [text[start:end] for start, end in spans]
+
+
+@pytest.mark.parametrize(
+    "text, comments",
+    [
+        ("", []),
+        ("plain", []),
+        ("a % b\nc", ["% b"]),
+        (r"100\% sure", []),
+        (r"line\\% gone", ["% gone"]),
+        (r"\\\% stays", []),
+        ("%", ["%"]),
+        ("% one\n% two", ["% one", "% two"]),
+        ("\\begin{comment}\nx % y\n\\end{comment}z", ["\\begin{comment}\nx % y\n\\end{comment}"]),
+        ("\\begin{comment} never closed", []),
+        ("% \\begin{comment}\nkept\\end{comment}", ["% \\begin{comment}"]),
+        ("\\excludecomment{hide}\\begin{hide}x\\end{hide}", ["\\begin{hide}x\\end{hide}"]),
+        ("\\begin{hide}x\\end{hide}", []),
+    ],
+)
+def test_comments_are_found_where_tex_sees_them(text, comments):
+    assert parts(text, read_regions(text).comments) == comments
+
+
+@pytest.mark.parametrize(
+    "text, comments",
+    [
+        (r"\iffalse a\fi b", [r"\iffalse a\fi"]),
+        (r"\iffalse a\else b\fi", [r"\iffalse a\else", r"\fi"]),
+        (r"\iftrue a\else b\fi", [r"\iftrue", r"\else b\fi"]),
+        (r"\iffalse\ifx\a\b c\else d\fi e\fi f", [r"\iffalse\ifx\a\b c\else d\fi e\fi"]),
+        (r"\iffalse $a\iff b$\fi c", [r"\iffalse $a\iff b$\fi"]),
+        (r"\iffalse\ifthenelse{a}{b}{c}\fi d", [r"\iffalse\ifthenelse{a}{b}{c}\fi"]),
+        (r"\newif\ifdraft\iffalse a\fi", [r"\iffalse a\fi"]),
+        (r"\let\ifdraft\iffalse a\fi", []),
+        (r"\ifdraft a\else b\fi", []),
+        (r"\iffalse never closed", []),
+        (r"\fi\else a", []),
+        (r"\def\hide{\iffalse} a \def\stop{\fi}", []),
+        (r"\def\hide{\iffalse\{ a\fi}", [r"\iffalse\{ a\fi"]),
+    ],
+)
+def test_conditionals_that_are_always_false_are_comments(text, comments):
+    assert parts(text, read_regions(text).comments) == comments
+
+
+@pytest.mark.parametrize(
+    "text, literals",
+    [
+        (r"\verb|%| % c", [r"\verb|%|"]),
+        (r"\verb*+%+", [r"\verb*+%+"]),
+        (r"\verbose|%|", []),
+        ("\\verb|\n%|", []),
+        ("\\begin{verbatim}\n%\n\\end{verbatim}", ["\\begin{verbatim}\n%\n\\end{verbatim}"]),
+        ("\\begin{lstlisting}[a]\n%\n\\end{lstlisting}", ["\\begin{lstlisting}[a]\n%\n\\end{lstlisting}"]),
+        ("\\begin{verbatim} never closed % c", []),
+        ("\\begin{verbatim*}%\\end{verbatim}\\end{verbatim*}", ["\\begin{verbatim*}%\\end{verbatim}\\end{verbatim*}"]),
+        (r"\lstinline{%d} \lstinline[x]!%!", [r"\lstinline{%d}", r"\lstinline[x]!%!"]),
+        (r"\url{a%20b} \href{a%20b}{c}", [r"\url{a%20b}", r"\href{a%20b}"]),
+        ("\\url{a\n%b}", []),
+        (r"\iffalse\verb|%|\fi", []),
+    ],
+)
+def test_literal_passages_keep_their_percent_signs(text, literals):
+    assert parts(text, read_regions(text).literals) == literals
+
+
+def test_only_percent_comments_count_as_lines():
+    assert read_regions("% a\n\\iffalse b\\fi\n% c").lines == 2
+
+
+@pytest.mark.parametrize(
+    "text, end",
+    [("{}", 2), ("{a{b}c}d", 7), (r"{\}}", 4), ("{", -1), ("{{}", -1), (r"{\\}", 4), ("{" * 9 + "}" * 9, 18)],
+)
+def test_group_ends_at_its_own_brace(text, end):
+    assert group_end(text, 0, len(text)) == end
+
+
+def test_group_must_end_before_the_limit():
+    assert (group_end("{abc}", 0, 5), group_end("{abc}", 0, 4)) == (5, -1)
+
+
+@pytest.mark.parametrize("text, end", [("[a]", 3), ("[{]}]", 5), (r"[\]]", 4), ("[", -1), ("[}]", -1)])
+def test_option_ends_at_its_bracket(text, end):
+    assert option_end(text, 0, len(text)) == end
+
+
+def test_spans_that_begin_inside_a_fence_are_left_out():
+    spans = [(0, 2), (3, 5), (4, 9), (6, 7), (10, 12)]
+    assert list(outside(spans, ((3, 5), (6, 8)))) == [(0, 2), (10, 12)]
+
+
+@pytest.mark.parametrize(
+    "piece", ["\\begin{comment}", "\\begin{verbatim}", "\\verb|", "\\iffalse{", "\\url{", "{", "\\fi", "\\begin{"]
+)
+def test_unclosed_beginnings_cost_linear_time(piece):
+    started = time.process_time()
+    read_regions(piece * 50_000)
+    assert time.process_time() - started < 5

@@ -1,0 +1,168 @@
+"""Tests of pipeline/corpora/arxiv.py."""
+
+import gzip
+import io
+import tarfile
+import zlib
+from collections import Counter
+
+import pytest
+
+from pipeline.corpora.arxiv import BAD_REASONS, CORPUS, arxiv_id, read
+from pipeline.corpora.corpus import BadRecord, RawDocument, RawFile, document_batches
+from pipeline.recipe import ArXiv
+
+PAPER = b"\\documentclass{article}\\title{T}\\begin{document}\\section{A} text\\end{document}\n"
+
+
+def tar_of(**members):
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w") as tar:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return written.getvalue()
+
+
+def read_all(members, **settings):
+    file = RawFile.of_bytes("arXiv_src_2201_001.tar", tar_of(**members) if isinstance(members, dict) else members)
+    return list(read(file, ArXiv(**settings)))
+
+
+def judged(records):
+    return [record.reason if isinstance(record, BadRecord) else record.text for record in records]
+
+
+@pytest.mark.parametrize(
+    "name, key, month",
+    [
+        ("2201/2201.00001.gz", "2201.00001", "2022-01"),
+        ("0704/0704.0001.gz", "0704.0001", "2007-04"),
+        ("9901/hep-th9901011.gz", "hep-th/9901011", "1999-01"),
+        ("0309/math0309136.gz", "math/0309136", "2003-09"),
+        ("9108/hep-lat9108001.pdf", "hep-lat/9108001", "1991-08"),
+        ("2201/2201.00001v2.gz", "2201.00001v2", "2022-01"),
+        ("2201/2213.00001.gz", "2213.00001", None),
+        ("2201/whatever.gz", "whatever", None),
+    ],
+)
+def test_id_and_month_follow_from_the_name(name, key, month):
+    assert arxiv_id(name) == (key, month)
+
+
+def test_single_file_and_tree_are_both_papers():
+    tree = tar_of(**{"ms.tex": PAPER.replace(b"text", b"\\input{part}"), "part.tex": b"text", "fig.png": b"\x89PNG"})
+    records = read_all({"9901/hep-th9901011.gz": gzip.compress(PAPER), "2201/2201.00001.gz": gzip.compress(tree)})
+    text = PAPER.decode()
+    url = "https://arxiv.org/abs/hep-th/9901011"
+    assert records[0] == RawDocument(
+        key="hep-th/9901011", text=text, title="T", url=url, date="1999-01", path="9901/hep-th9901011.gz"
+    )
+    assert records[1].text == text.replace("text", "text\n")
+
+
+@pytest.mark.parametrize("content", [b"%PDF-1.5", b"%!PS-Adobe", b"withdrawn by the author"])
+def test_paper_without_tex_is_a_document_without_text(content):
+    assert judged(read_all({"2201/2201.00001.gz": gzip.compress(content), "2201/2201.00002.pdf": b"%PDF"})) == ["", ""]
+
+
+def test_papers_without_tex_are_rejected_by_reason():
+    records = read_all({"2201/2201.00001.gz": gzip.compress(b"gone"), "2201/2201.00002.pdf": b"%PDF"})
+    [batch] = document_batches("arxiv", RawFile.of_bytes("x.tar", b""), records)
+    assert CORPUS.filters(ArXiv())[0].apply(batch).reason.to_pylist() == ["no_tex", "pdf_only"]
+
+
+@pytest.mark.parametrize(
+    "content, reason",
+    [
+        (b"no gzip", "broken_gzip"),
+        (gzip.compress(PAPER)[:-9], "broken_gzip"),
+        (gzip.compress(PAPER)[:-8] + b"12345678", "broken_gzip"),
+        (b"", "broken_gzip"),
+        (gzip.compress(tar_of(**{"a.tex": PAPER * 20})[:1000]), "broken_tar"),
+        (gzip.compress(tar_of(**{"a.tex": PAPER}) + b"junk" * 200), "broken_tar"),
+        (gzip.compress(b"\\begin{document}" + b"x" * 20_000), "too_large"),
+        (gzip.compress(tar_of(**{"a.tex": b"x" * 6000, "b.tex": b"y" * 6000})), "too_large"),
+        (gzip.compress(tar_of(**{"a.png": b"x" * 200_000})), "too_large"),
+    ],
+)
+def test_broken_paper_is_a_bad_record_and_the_next_one_is_read(content, reason):
+    records = read_all(
+        {"2201/2201.00001.gz": content, "2201/2201.00002.gz": gzip.compress(PAPER)}, max_paper_bytes=10_000
+    )
+    assert judged(records) == [reason, PAPER.decode()]
+    assert (records[0].key, records[0].raw, records[0].size) == ("2201.00001", content[:4096], len(content))
+
+
+@pytest.mark.parametrize(
+    "name, reason",
+    [("../2201.00001.gz", "unsafe_name"), ("/2201.00001.gz", "unsafe_name"), ("2201/2201.00001.zip", "unknown_member")],
+)
+def test_member_that_is_no_paper_is_a_bad_record(name, reason):
+    assert judged(read_all({name: gzip.compress(PAPER)})) == [reason]
+
+
+def test_link_is_a_bad_record_and_a_folder_is_nothing():
+    link, folder = tarfile.TarInfo("2201/2201.00001.gz"), tarfile.TarInfo("2201")
+    link.type, link.linkname, folder.type = tarfile.SYMTYPE, "/etc/passwd", tarfile.DIRTYPE
+    assert judged(read_all(folder.tobuf() + link.tobuf() + b"\0" * 1024)) == ["link"]
+
+
+def test_broken_header_in_mid_archive_costs_one_member():
+    content = bytearray(tar_of(**{f"2201/2201.0000{i}.gz": gzip.compress(PAPER, mtime=0) for i in range(3)}))
+    content[1024 + 100] ^= 1
+    records = read_all(bytes(content))
+    assert judged(records) == [PAPER.decode(), "broken_header", PAPER.decode()]
+    assert (records[1].key, records[1].size) == ("@1024", 1024)
+
+
+@pytest.mark.parametrize("cut, reasons", [(1024, ["truncated_archive"]), (540, ["truncated_member"])])
+def test_archive_that_ends_early_says_so(cut, reasons):
+    content = tar_of(**{"2201/2201.00001.gz": gzip.compress(PAPER)})[:cut]
+    assert [record.reason for record in read_all(content) if isinstance(record, BadRecord)] == reasons
+
+
+def test_figures_do_not_count_as_tex():
+    tree = tar_of(**{"ms.tex": PAPER, "fig.pdf": b"x" * 50_000})
+    assert judged(read_all({"2201/2201.00001.gz": gzip.compress(tree)}, max_paper_bytes=10_000)) == [PAPER.decode()]
+
+
+def test_gzip_of_several_members_is_one_paper():
+    content = gzip.compress(PAPER[:30]) + gzip.compress(PAPER[30:]) + b"\0" * 100
+    assert judged(read_all({"2201/2201.00001.gz": content})) == [PAPER.decode()]
+
+
+def test_bomb_is_left_before_it_fills_memory():
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    bomb = b"".join(packer.compress(b"\0" * (1 << 20)) for _ in range(200)) + packer.flush()
+    assert judged(read_all({"2201/2201.00001.gz": bomb}, max_paper_bytes=1 << 20)) == ["too_large"]
+
+
+def test_unsafe_names_inside_a_paper_are_passed_over():
+    tree = tar_of(**{"../evil.tex": PAPER.replace(b"text", b"evil"), "ms.tex": PAPER})
+    assert judged(read_all({"2201/2201.00001.gz": gzip.compress(tree)})) == [PAPER.decode()]
+
+
+def test_corpus_says_what_it_is():
+    assert (CORPUS.source, CORPUS.stages, CORPUS.bad_reasons) == ("arxiv", ("clean",), BAD_REASONS)
+    names = [rule.name for rule in CORPUS.filters(ArXiv())]
+    assert names == ["arxiv_source", "tex_comments", "tex_macros", "arxiv_body"]
+
+
+@pytest.mark.real
+def test_real_archive_gives_twelve_papers_and_one_pdf(real_data):
+    path = real_data / "arxiv" / "arXiv_src_2201_001.tar"
+    file = RawFile(name=path.name, size=path.stat().st_size, opener=lambda: path.open("rb"))
+    records = list(read(file, ArXiv()))
+    reasons = Counter()
+    [batch] = document_batches("arxiv", file, records)
+    for rule in CORPUS.filters(ArXiv()):
+        result = rule.apply(batch)
+        reasons.update(filter(None, result.reason.to_pylist()))
+        batch = result.batch.filter(result.reason.is_null())
+    texts = batch.column("text").to_pylist()
+    assert reasons == {"pdf_only": 1}
+    assert len(texts) == 12
+    assert all("\\section" in text or "\\olsection" in text for text in texts)
+    assert not any(word in text for text in texts for word in ("\\begin{document}", "\\bibliography{", "\\Msun"))
