@@ -145,7 +145,9 @@ class _OpenShard:
         framed.tofile(self._ids)
         columns = [pa.array(doc_ids, pa.string()), pa.array(origins, pa.string()), pa.array(ends, pa.int64())]
         self._rows.write_batch(pa.record_batch(columns, schema=DOCUMENTS_SCHEMA))
-        self._bounds.write_rows(zip(starts.tolist(), ends.tolist(), doc_ids, origins, strict=True))
+        # OLMo-core splits the file at line ends before it looks for quotes.
+        lines = [origin.replace("\r", " ").replace("\n", " ") for origin in origins]
+        self._bounds.write_rows(zip(starts.tolist(), ends.tolist(), doc_ids, lines, strict=True))
         self._ends.append(ends)
         self.tokens, self.documents = int(ends[-1]), self.documents + len(doc_ids)
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -95,31 +94,33 @@ class Stream(_Sequences):
         return tokens.reshape(count, self.sequence_tokens)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenFiles:
-    """A source's token shards laid end to end, in name order: one long run of tokens."""
+    """A source's token shards laid end to end, in the order given: one long run of tokens."""
 
-    paths: Sequence[Path]
-    dtype: np.dtype[Any]
+    def __init__(self, paths: Sequence[Path], dtype: np.dtype[Any]) -> None:
+        self.paths = tuple(paths)
+        self.dtype = dtype
+        self._ends = np.cumsum([path.stat().st_size // dtype.itemsize for path in self.paths], dtype=np.int64)
 
     @property
-    def sizes(self) -> list[int]:
-        """Tokens of each shard."""
-        return [path.stat().st_size // self.dtype.itemsize for path in self.paths]
+    def tokens(self) -> int:
+        """How many tokens the run has."""
+        return int(self._ends[-1]) if self.paths else 0
 
     def read(self, start: int, count: int) -> NDArray[Any]:
-        """Tokens `start` … `start + count` of the whole run."""
-        parts = []
-        for path, size in zip(self.paths, self.sizes, strict=True):
-            if count > 0 and start < size:
-                parts.append(
-                    np.fromfile(path, self.dtype, min(count, size - start), offset=start * self.dtype.itemsize)
-                )
-                count -= parts[-1].size
-            start = max(0, start - size)
-        if count:
-            raise ValueError(f"{count} tokens more were asked for than the shards hold")
-        return np.concatenate(parts) if parts else np.empty(0, self.dtype)
+        """Tokens `start` … `start + count` of the whole run. Raises ValueError where they are not all there."""
+        if start < 0 or count < 0 or start + count > self.tokens:
+            raise ValueError(f"tokens {start} … {start + count} are not within 0 … {self.tokens}")
+        found = np.empty(count, self.dtype)
+        done = 0
+        while done < count:
+            number = int(np.searchsorted(self._ends, start + done, side="right"))
+            first = start + done - (int(self._ends[number - 1]) if number else 0)
+            here = min(count - done, int(self._ends[number]) - start - done)
+            offset = first * self.dtype.itemsize
+            found[done : done + here] = np.fromfile(self.paths[number], self.dtype, here, offset=offset)
+            done += here
+        return found
 
 
 class VirtualStream(_Sequences):

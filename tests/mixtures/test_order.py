@@ -173,3 +173,26 @@ def test_a_sequence_that_the_source_does_not_have_is_refused(sequence):
 def test_a_negative_budget_is_refused():
     with pytest.raises(ValueError, match="a: sequences must be at least 0, got -1"):
         Share(name="a", sequences=-1, available=1)
+
+
+def test_a_single_position_may_be_asked_for():
+    found = order({"a": 5, "b": 5})
+    assert [part.tolist() for part in found.places(3)] == [part[3:4].tolist() for part in everything(found)]
+
+
+def test_no_position_gives_no_place():
+    found = order({"a": 5})
+    assert found.places(np.array([], dtype=np.int64)).sequence.tolist() == []
+    assert found.positions(0, 0, np.array([], dtype=np.int64)).tolist() == []
+
+
+def test_another_epoch_goes_another_way():
+    places = everything(order({"a": 200}, available=100))
+    first, second = places.sequence[:100], places.sequence[100:]
+    assert sorted(first.tolist()) == sorted(second.tolist())
+    assert (first != second).mean() > 0.9
+
+
+def test_two_sources_of_one_size_go_different_ways():
+    places = everything(order({"a": 100, "b": 100}))
+    assert (places.sequence[places.source == 0] != places.sequence[places.source == 1]).mean() > 0.9

@@ -107,6 +107,14 @@ def test_olmo_reads_start_and_end_of_each_document(tmp_path):
     assert rows == [["0", "4", "d0", "dump,0#x"], ["4", "6", "d1", "dump,1#x"], ["6", "9", "d2", "dump,2#x"]]
 
 
+def test_an_origin_with_a_line_end_stays_one_line_for_olmo(tmp_path):
+    with ShardWriter(tmp_path, "unit", 100, FORM) as writer:
+        writer.add(["d"], ['a\nb\r\n"c",é'], np.array([5], np.int32), np.array([0, 1]))
+    raw = gzip.decompress((tmp_path / "unit-00000.csv.gz").read_bytes())
+    assert raw.decode() == '0,3,d,"a b  ""c"",é"\n'
+    assert pq.read_table(tmp_path / "unit-00000.documents.parquet")["origin"].to_pylist() == ['a\nb\r\n"c",é']
+
+
 def test_datatrove_reads_exclusive_document_ends(tmp_path):
     write(tmp_path, [2, 0, 1])
     assert ids_of(tmp_path / "unit-00000.ds.index", "<u8") == [4, 6, 9]

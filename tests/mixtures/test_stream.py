@@ -50,7 +50,7 @@ def virtual(tmp_path):
         paths = [tmp_path / f"{name}-{i}.bin" for i in range(3)]
         for part, path in zip(parts, paths, strict=True):
             part.tofile(path)
-        files[name] = TokenFiles(paths=paths, dtype=np.dtype("<u2"))
+        files[name] = TokenFiles(paths, np.dtype("<u2"))
     return VirtualStream(record_of(), files)
 
 
@@ -148,9 +148,22 @@ def test_the_order_of_a_record_is_that_of_its_shares():
 def test_token_files_are_one_run_of_tokens(tmp_path):
     for i, part in enumerate(([1, 2, 3], [4], [5, 6])):
         np.array(part, "<u2").tofile(tmp_path / str(i))
-    files = TokenFiles(paths=[tmp_path / str(i) for i in range(3)], dtype=np.dtype("<u2"))
-    assert files.sizes == [3, 1, 2]
-    assert files.read(2, 3).tolist() == [3, 4, 5]
-    assert files.read(0, 0).tolist() == []
-    with pytest.raises(ValueError, match="1 tokens more were asked for"):
-        files.read(4, 3)
+    files = TokenFiles([tmp_path / str(i) for i in range(3)], np.dtype("<u2"))
+    assert files.tokens == 6
+    assert [files.read(0, count).tolist() for count in (0, 3, 6)] == [[], [1, 2, 3], [1, 2, 3, 4, 5, 6]]
+    assert [files.read(2, count).tolist() for count in (1, 2, 3)] == [[3], [3, 4], [3, 4, 5]]
+    assert [files.read(start, 1).tolist() for start in (3, 4, 5)] == [[4], [5], [6]]
+
+
+@pytest.mark.parametrize("start, count", [(-1, 1), (0, 4), (3, 1), (1, -1)])
+def test_tokens_that_are_not_there_are_refused(tmp_path, start, count):
+    np.array([1, 2, 3], "<u2").tofile(tmp_path / "a")
+    with pytest.raises(ValueError, match=r"are not within 0 … 3"):
+        TokenFiles([tmp_path / "a"], np.dtype("<u2")).read(start, count)
+
+
+def test_a_source_without_files_has_no_tokens():
+    files = TokenFiles([], np.dtype("<u2"))
+    assert files.tokens == 0
+    with pytest.raises(ValueError, match=r"are not within 0 … 0"):
+        files.read(0, 1)

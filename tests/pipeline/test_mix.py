@@ -4,6 +4,8 @@ import io
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mixtures.stream import Stream, TokenFiles, VirtualStream
 from pipeline import mix
@@ -169,9 +171,35 @@ def test_the_stream_on_disk_is_the_virtual_stream(finished_token_run):
     run = finished_token_run
     stream = Stream.open(run.root / "stream")
     files = {
-        source: TokenFiles(paths=[run.root / "tokens" / source / f"{n}.bin" for n, _ in shards], dtype=stream.dtype)
+        source: TokenFiles([run.root / "tokens" / source / f"{n}.bin" for n, _ in shards], stream.dtype)
         for source, shards in run.plan.shards.items()
     }
     virtual = VirtualStream(run.stream.read_json("stream.json"), files)
     assert stream.sequences == 250
     assert virtual.read(0, 250).tolist() == stream.read(0, 250).tolist()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.lists(st.integers(0, 60), min_size=1, max_size=5), min_size=1, max_size=3),
+    st.integers(1, 40),
+    st.integers(0, 2**32),
+)
+def test_however_sources_are_cut_the_stream_is_the_order(sizes, sequences, seed):
+    sizes = {source: [WIDTH, *parts] for source, parts in zip(("c4", "books", "arxiv"), sizes, strict=False)}
+    plan = plan_of(sizes, total_tokens=sequences * WIDTH)
+    plan = MixPlan(shards=plan.shards, record=dict(plan.record) | {"seed": seed}, shard_sequences=7)
+    places = plan.order.places(np.arange(sequences))
+    assert (written(plan)[:, 0] == places.sequence * WIDTH).all()
+    assert (written(plan) == written(plan)[:, :1] + np.arange(WIDTH)).all()
+
+
+def test_the_way_a_source_is_cut_into_shards_does_not_show():
+    one, two = plan_of({"c4": [73], "books": [40]}), plan_of({"c4": [20, 50, 3], "books": [1, 39]})
+    assert written(one).tolist() == written(two).tolist()
+    assert one.record == two.record
+
+
+def test_a_sketch_is_the_same_on_every_run():
+    plan = plan_of({"c4": [50, 23], "books": [9, 9]})
+    assert blocks_of(plan) == blocks_of(plan)
