@@ -9,9 +9,14 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import settings
 
 from filters.batch import document_batch
 from tokenizer.train import train_tokenizer
+
+# The same examples on every run, and no limit of time for one of them: machines are slow at times.
+settings.register_profile("tokenmill", derandomize=True, deadline=None)
+settings.load_profile("tokenmill")
 
 
 @pytest.fixture

@@ -179,7 +179,7 @@ def test_the_stream_on_disk_is_the_virtual_stream(finished_token_run):
     assert virtual.read(0, 250).tolist() == stream.read(0, 250).tolist()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.lists(st.integers(0, 60), min_size=1, max_size=5), min_size=1, max_size=3),
     st.integers(1, 40),
