@@ -21,11 +21,16 @@ _LICENSE_FILE = re.compile(r"(?:UN)?(?:LICEN[SC]E|COPYING)(?:[-._][\w.+-]{1,40})
 _ROOT_LICENSE_FILE = re.compile(
     r"(?:[\w-]{1,20}[-._])?(?:licen[sc]e|copying)s?(?:[-._][\w.+-]{1,40})?\Z", re.IGNORECASE
 )
+_CODE_SUFFIXES = frozenset(
+    f".{suffix}" for suffix in "c cs go h java js json php py rb rs sh toml ts xml yaml yml".split()
+)
 
 
 def is_license_file(name: str) -> bool:
     """Whether a member may say which licence holds in its folder: cheap, by its name."""
     path = PurePosixPath(name)
+    if path.suffix.lower() in _CODE_SUFFIXES:
+        return path.name in _METADATA
     in_root = len(path.parts) <= 2 and _ROOT_LICENSE_FILE.match(path.name)
     return bool(in_root or path.name in _METADATA or _LICENSE_FILE.match(path.name) or path.parent.name == "LICENSES")
 
