@@ -1,0 +1,163 @@
+import gzip
+import io
+import json
+import tarfile
+
+import pyarrow.compute as pc
+import pytest
+
+from filters.batch import texts
+from pipeline.corpora.corpus import BadRecord, RawFile, document_batches
+from pipeline.corpora.github import CORPUS, decoded, filters, read
+from pipeline.recipe import GitHub
+
+MIT = (
+    "Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated "
+    'documentation files (the "Software"), to deal in the Software without restriction. The above copyright notice and '
+    "this permission notice shall be included."
+)
+
+
+def tar(files: dict[str, bytes | str]) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for name, content in files.items():
+            body = content.encode() if isinstance(content, str) else content
+            info = tarfile.TarInfo(name)
+            info.size = len(body)
+            archive.addfile(info, io.BytesIO(body))
+    return gzip.compress(stream.getvalue())
+
+
+def records(content: bytes, name: str = "github/a-1.tar.gz", **settings: object) -> list:
+    return list(read(RawFile.of_bytes(name, content), GitHub(**settings)))
+
+
+def judged(content: bytes, name: str = "github/a-1.tar.gz", **settings: object) -> dict[str, str]:
+    """Path → the reason, or the text where the file is kept."""
+    file, rules = RawFile.of_bytes(name, content), filters(GitHub(**settings))
+    verdicts: dict[str, str] = {}
+    for batch in document_batches("github", file, records(content, name, **settings)):
+        left = batch
+        for rule in rules:
+            result = rule.apply(left)
+            paths = left.column("path").to_pylist()
+            verdicts |= {path: why for path, why in zip(paths, result.reason.to_pylist(), strict=True) if why}
+            left = result.batch.filter(pc.is_null(result.reason))
+        verdicts |= dict(zip(left.column("path").to_pylist(), texts(left), strict=True))
+    return verdicts
+
+
+def table(*rows: dict) -> bytes:
+    defaults = {"repo_name": "a/b", "path": "x.py", "license": "mit", "content": "x = 1\n"}
+    return "\n".join(json.dumps(defaults | row) for row in rows).encode()
+
+
+def test_a_row_is_a_document():
+    (document,) = records(table({}), "x.jsonl")
+    assert (document.key, document.title, document.path, document.license) == ("line-0", "a/b", "x.py", "MIT")
+    assert document.url == "https://github.com/a/b/blob/HEAD/x.py"
+    assert document.text == "x = 1\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "verdict"),
+    [
+        ({}, "x = 1\n"),
+        ({"content": "# Copyright 2020 A\n\nx = 1\n"}, "x = 1\n"),
+        ({"content": "# Copyright 2020 A\n"}, "only_a_header"),
+        ({"content": None}, "binary"),
+        ({"content": ""}, "empty_text"),
+        ({"content": "x" * 1000}, "mean_line_too_long"),
+        ({"content": "x" * 1001}, "line_too_long"),
+        ({"content": "-" * 20}, "too_few_alphanumeric"),
+        ({"content": "x\n" * 3000}, "file_too_large"),
+        ({"path": "x.png"}, "extension_not_kept"),
+        ({"license": "gpl-2.0"}, "license_not_permitted"),
+        ({"license": ["mit", "gpl-2.0"]}, "license_not_permitted"),
+        ({"license": "made-up"}, "license_unknown"),
+        ({"license": None}, "license_unknown"),
+        ({"content": "# SPDX-License-Identifier: GPL-3.0-only\nx = 1\n"}, "license_not_permitted"),
+    ],
+)
+def test_each_rule_has_its_say(row, verdict):
+    assert list(judged(table(row), "x.jsonl", max_file_bytes=5000).values()) == [verdict]
+
+
+def test_an_archive_is_a_document_a_file_under_its_folders_licence():
+    files = {
+        "a-1/x.py": "x = 1\n",
+        "a-1/vendor/g/y.c": "int y;\n",
+        "a-1/vendor/g/COPYING": "GNU General Public License",
+    }
+    found = records(tar(files | {"a-1/LICENSE": MIT}))
+    assert [(record.key, record.path, record.title, record.license) for record in found] == [
+        ("a-1/x.py", "x.py", "a-1", "MIT"),
+        ("a-1/vendor/g/y.c", "vendor/g/y.c", "a-1", "GPL-2.0-or-later"),
+        ("a-1/vendor/g/COPYING", "vendor/g/COPYING", "a-1", "GPL-2.0-or-later"),
+        ("a-1/LICENSE", "LICENSE", "a-1", "MIT"),
+    ]
+
+
+def test_a_package_of_npm_is_named_by_its_file():
+    (document, _) = records(tar({"package/x.js": "x", "package/package.json": '{"license": "MIT"}'}), "npm/x-2.1.tgz")
+    assert (document.title, document.path, document.license) == ("x-2.1", "x.js", "MIT")
+
+
+@pytest.mark.parametrize(
+    ("files", "paths"), [(["a/x.py", "b/y.py"], ["a/x.py", "b/y.py"]), (["x.py", "a/y.py"], ["x.py", "a/y.py"])]
+)
+def test_only_a_folder_around_everything_is_taken_off(files, paths):
+    assert [record.path for record in records(tar(dict.fromkeys(files, "x")))] == paths
+
+
+@pytest.mark.parametrize(("size", "verdict"), [(1000, "x"), (1001, "file_too_large")])
+def test_a_file_is_kept_up_to_its_largest_size(size, verdict):
+    files = {"a-1/LICENSE": MIT, "a-1/x.py": "xxxxxxxxx\n" * (size // 10) + "x" * (size % 10)}
+    assert judged(tar(files), max_file_bytes=1000)["x.py"].startswith(verdict)
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"", ""),
+        (b"plain", "plain"),
+        ("é".encode(), "é"),
+        (b"\xef\xbb\xbfx", "x"),
+        ("x é".encode("utf-16"), "x é"),
+        ("x é".encode()[:-1], "x "),
+        ("Größe und Maß für Übungen, schöne Grüße".encode("latin-1"), "Größe und Maß für Übungen, schöne Grüße"),
+        (b"\x89PNG\0\0\xff", "\ufffdPNG\0\0\ufffd"),
+    ],
+)
+def test_bytes_are_read_in_the_encoding_they_look_like(content, text):
+    assert decoded(content) == text
+
+
+def test_a_broken_archive_gives_what_it_has_and_says_so():
+    content = gzip.compress(gzip.decompress(tar({"a/x.py": "x", "a/y.py": "y"}))[:1024])
+    found = records(content)
+    assert [getattr(record, "reason", "document") for record in found] == ["document", "broken_archive"]
+
+
+@pytest.mark.parametrize("name", ["x.rar", "x", "x.py"])
+def test_a_file_of_no_known_form_is_a_bad_record(name):
+    (bad,) = records(b"anything", name)
+    assert isinstance(bad, BadRecord)
+    assert bad.reason == "unknown_format"
+
+
+def test_half_a_surrogate_does_not_reach_a_column():
+    line = b'{"repo_name": "a/\\ud800", "path": "\\udfff.py", "license": "mit", "content": "\\ud800 = 1"}'
+    (batch,) = document_batches("github", RawFile.of_bytes("x.jsonl", line), records(line, "x.jsonl"))
+    assert batch.column("path").to_pylist() == ["?.py"]
+
+
+def test_the_same_file_gives_the_same_documents():
+    content = tar({"a/LICENSE": MIT, "a/x.py": "x"})
+    assert records(content) == records(content)
+
+
+def test_reasons_are_declared_once_and_dedup_follows():
+    assert len(set(CORPUS.bad_reasons)) == len(CORPUS.bad_reasons)
+    assert CORPUS.stages == ("clean", "dedup")

@@ -1,0 +1,195 @@
+import bz2
+import gzip
+import io
+import random
+import tarfile
+import zipfile
+
+import pytest
+
+from pipeline.corpora import source_archives
+from pipeline.corpora.corpus import BadRecord, RawFile
+from pipeline.corpora.source_archives import BAD_MEMBER_REASONS, BoundedStream, ExpansionError, Member, members
+
+FILES = {"a-1/README.md": b"# A\n", "a-1/a.py": b"x = 1\n" * 200, "a-1/sub/b.py": b"y\n"}
+
+
+def tar(files: dict[str, bytes], *others: tarfile.TarInfo, format: int = tarfile.PAX_FORMAT) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", format=format) as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+        for info in others:
+            archive.addfile(info)
+    return stream.getvalue()
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+    return stream.getvalue()
+
+
+def found(content: bytes, name: str = "a.tar", max_bytes: int = 1 << 20, wanted=lambda _: True) -> list:
+    return list(members(RawFile.of_bytes(name, content), max_bytes, wanted))
+
+
+def special(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.tar", tar(FILES)),
+        ("a.tar", tar(FILES, format=tarfile.GNU_FORMAT)),
+        ("a.tar.gz", gzip.compress(tar(FILES))),
+        ("a.tgz", gzip.compress(tar(FILES))),
+        ("a.tar.bz2", bz2.compress(tar(FILES))),
+        ("a.zip", zipped(FILES)),
+    ],
+)
+def test_each_kind_of_archive_gives_its_files(name, content):
+    assert found(content, name) == [Member(file, body) for file, body in FILES.items()]
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.tar", tar(FILES)), ("a.zip", zipped(FILES))])
+def test_only_so_much_of_a_member_is_read_and_only_of_those_wanted(name, content):
+    assert found(content, name, 3, lambda path: path.endswith("a.py")) == [Member("a-1/a.py", b"x =")]
+
+
+@pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/passwd", "a\\..\\b", "C:\\x", "C:/x"])
+@pytest.mark.parametrize("kind", ["a.tar", "a.zip"])
+def test_names_that_escape_are_bad_records(name, kind):
+    content = tar({name: b"x", "ok": b"y"}) if kind == "a.tar" else zipped({name: b"x", "ok": b"y"})
+    bad, kept = found(content, kind)
+    assert bad.reason == "unsafe_name"
+    assert kept == Member("ok", b"y")
+
+
+@pytest.mark.parametrize(
+    ("info", "reason"),
+    [
+        (special("l", tarfile.SYMTYPE, "/etc/passwd"), "link_member"),
+        (special("l", tarfile.LNKTYPE, "../x"), "link_member"),
+        (special("d", tarfile.CHRTYPE), "special_member"),
+        (special("f", tarfile.FIFOTYPE), "special_member"),
+    ],
+)
+def test_what_is_no_plain_file_is_a_bad_record(info, reason):
+    kept, bad = found(tar({"ok": b"y"}, info))
+    assert (kept, bad.reason) == (Member("ok", b"y"), reason)
+
+
+def test_a_link_in_a_zip_is_a_bad_record():
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        info = zipfile.ZipInfo("l")
+        info.external_attr = 0o120777 << 16
+        archive.writestr(info, "/etc/passwd")
+    assert [record.reason for record in found(stream.getvalue(), "a.zip")] == ["link_member"]
+
+
+def test_folders_are_no_files():
+    assert found(tar({}, special("a", tarfile.DIRTYPE))) == []
+
+
+def reasons(records: list) -> list:
+    return [record.reason for record in records if isinstance(record, BadRecord)]
+
+
+@pytest.mark.parametrize("cut", [1, 100, 512, 600, 1500, 2100])
+def test_a_cut_archive_gives_what_came_before_and_says_so(cut):
+    records = found(tar(FILES)[:cut])
+    assert reasons(records) == ["broken_archive"]
+    assert records[-1].reason == "broken_archive"
+
+
+def test_an_archive_cut_between_two_members_says_so():
+    records = found(tar(FILES)[:1024])
+    assert [type(record) for record in records] == [Member, BadRecord]
+
+
+def test_a_wrong_checksum_in_the_middle_does_not_end_the_archive_silently():
+    content = bytearray(tar(FILES))
+    content[1024 + 150] ^= 1
+    records = found(bytes(content))
+    assert records[0] == Member("a-1/README.md", b"# A\n")
+    assert "checksum" in records[1].detail
+
+
+@pytest.mark.parametrize("cut", [20, 100, -8, -1])
+def test_a_cut_gzip_stream_says_so(cut):
+    assert reasons(found(gzip.compress(tar(FILES))[:cut], "a.tar.gz")) == ["broken_archive"]
+
+
+def test_a_wrong_gzip_checksum_after_the_end_mark_is_noticed():
+    content = bytearray(gzip.compress(tar(FILES)))
+    content[-8] ^= 255
+    assert reasons(found(bytes(content), "a.tar.gz")) == ["broken_archive"]
+
+
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz", "a.zip"])
+@pytest.mark.parametrize(
+    "content", [b"", b"x", b"garbage" * 999, b"\x1f\x8b" + b"x" * 99, b"BZh9" + b"x" * 99, b"PK\3\4" * 9]
+)
+def test_garbage_is_one_bad_record(name, content):
+    assert reasons(found(content, name)) == ["broken_archive"]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_damage_anywhere_never_raises(seed):
+    rng = random.Random(seed)
+    content = bytearray(rng.choice([tar(FILES), gzip.compress(tar(FILES)), zipped(FILES)]))
+    for _ in range(rng.randint(1, 5)):
+        content[rng.randrange(len(content))] = rng.randrange(256)
+    name = "a.zip" if content[:2] == b"PK" else "a.tar"
+    assert set(reasons(found(bytes(content), name))) <= set(BAD_MEMBER_REASONS)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.tar.gz", gzip.compress(tar({"zeros": bytes(1 << 21)}))), ("a.zip", zipped({"zeros": bytes(1 << 21)}))],
+)
+def test_a_bomb_is_refused(monkeypatch, name, content):
+    monkeypatch.setattr(source_archives, "FREE_BYTES", 1 << 16)
+    assert reasons(found(content, name, max_bytes=1 << 30)) == ["archive_too_large"]
+
+
+def test_a_bomb_that_nobody_wants_is_refused_too(monkeypatch):
+    monkeypatch.setattr(source_archives, "FREE_BYTES", 1 << 16)
+    content = gzip.compress(tar({"zeros": bytes(1 << 21)}))
+    assert reasons(found(content, "a.tgz", wanted=lambda _: False)) == ["archive_too_large"]
+
+
+def test_a_name_that_would_fill_the_memory_is_refused():
+    info = special("x", tarfile.GNUTYPE_LONGNAME)
+    info.size = source_archives.MAX_NAME_BYTES + 1
+    (bad,) = found(info.tobuf(tarfile.GNU_FORMAT) + bytes(1 << 21))
+    assert "name takes" in bad.detail
+
+
+def test_a_long_name_is_read():
+    name = "deep/" * 60 + "a.py"
+    assert found(tar({name: b"x"}, format=tarfile.GNU_FORMAT)) == [Member(name, b"x")]
+
+
+def test_a_name_in_no_known_encoding_is_made_readable():
+    content = tar({"a\udcff.py": b"x"}, format=tarfile.GNU_FORMAT)
+    assert found(content) == [Member("a\ufffd.py", b"x")]
+
+
+@pytest.mark.parametrize(("limit", "fits"), [(10, True), (9, False)])
+def test_a_stream_ends_at_its_bound(limit, fits):
+    stream = BoundedStream(io.BytesIO(b"x" * 10), limit)
+    if fits:
+        assert stream.read(100) == b"x" * 10
+    else:
+        with pytest.raises(ExpansionError, match="more than 9 bytes"):
+            stream.read(100)
