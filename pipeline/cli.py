@@ -219,12 +219,27 @@ def recipes() -> None:
         click.echo(name)
 
 
+@cli.command()
+@click.argument("page", type=click.Choice(["filters", "commands", "recipe"]))
+def catalogue(page: str) -> None:
+    """Print a page of the documentation in Markdown, written from the code: all filters, commands, or recipe keys.
+
+    \b
+    Example: tokenmill catalogue recipe
+    """
+    from pipeline.catalogue import commands_page, filters_page, recipe_page
+
+    pages = {"filters": filters_page, "commands": lambda: commands_page(cli), "recipe": recipe_page}
+    click.echo(pages[page](), nl=False)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line, and exit: 0 well, 1 a limit or fault, 2 a wrong setting, 130 interrupted."""
     sys.exit(_exit_code(arguments))
 
 
 def _exit_code(arguments: Sequence[str] | None) -> int:
+    logging.getLogger().addHandler(logging.NullHandler())  # Beam warns of absent extras at import.
     try:
         cli.main(args=arguments, standalone_mode=False, prog_name="tokenmill")
     except click.exceptions.NoArgsIsHelpError as error:

@@ -1,0 +1,105 @@
+"""The reference pages of the documentation, written from the code itself: filters, commands, recipe keys."""
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import click
+from pydantic import BaseModel
+
+import filters
+from pipeline.recipe import Recipe
+
+
+def filter_classes() -> Iterator[type[Any]]:
+    """Every filter, module by module."""
+    for module in pkgutil.iter_modules(filters.__path__):
+        found = importlib.import_module(f"filters.{module.name}")
+        for value in vars(found).values():
+            if isinstance(value, type) and value.__module__ == found.__name__ and _is_filter(value):
+                yield value
+
+
+def filters_page() -> str:
+    """All filters: what each reads, rejects and counts, and where it comes from."""
+    parts = ["# Filters", "", "Written by `tokenmill catalogue filters`, from the filters' own docstrings.", ""]
+    module = ""
+    for rule in filter_classes():
+        if rule.__module__ != module:
+            module = rule.__module__
+            parts += [f"## `{module}`", ""]
+        parts += [f"### `{rule.name}` ({rule.__name__})", "", *_filter_body(rule), ""]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def commands_page(group: click.Group) -> str:
+    """All commands with their help."""
+    parts = [
+        "# Commands",
+        "",
+        "Written by `tokenmill catalogue commands`.",
+        "",
+        "Exit codes: 0 all well; 1 a limit was",
+    ]
+    parts[-1] += (
+        " passed, the ledger does not balance or `verify` found a fault; 2 a wrong recipe, setting or command line"
+        " (nothing was done); 130 interrupted, and the same command goes on."
+    )
+    for name, command in group.commands.items():
+        context = click.Context(command, info_name=f"tokenmill {name}", terminal_width=100, max_content_width=100)
+        parts += ["", f"## `tokenmill {name}`", "", "```", command.get_help(context), "```"]
+    return "\n".join(parts) + "\n"
+
+
+def recipe_page() -> str:
+    """All keys of a recipe with their types and defaults."""
+    parts = ["# Recipe keys", "", "Written by `tokenmill catalogue recipe`. A recipe is one TOML file; any key can be"]
+    parts[-1] += " overridden by `--set key=value`. `pipeline/recipes/llama1.toml` says why each number is what it is."
+    parts += ["", *_keys(Recipe, "")]
+    for name, field in Recipe.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            parts += ["", f"## `[{name}]`", "", inspect.cleandoc(field.annotation.__doc__ or ""), ""]
+            parts += _keys(field.annotation, f"{name}.")
+    return "\n".join(parts) + "\n"
+
+
+def _keys(model: type[BaseModel], prefix: str) -> list[str]:
+    rows = [
+        f"| `{prefix}{name}` | {_bounds(field)} | {_default(field)} |"
+        for name, field in model.model_fields.items()
+        if not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel))
+    ]
+    return ["| key | type | default |", "|---|---|---|", *rows]
+
+
+def _bounds(field: Any) -> str:
+    kind = getattr(field.annotation, "__name__", str(field.annotation)).replace("typing.", "").replace("|", "\\|")
+    bounds = [
+        f"{sign} {getattr(item, name)}" for item in field.metadata for name, sign in _SIGNS if hasattr(item, name)
+    ]
+    return " ".join([str(field.annotation) if "[" in str(field.annotation) else kind, *bounds]).replace("typing.", "")
+
+
+_SIGNS = (("ge", "≥"), ("gt", ">"), ("le", "≤"), ("lt", "<"))
+
+
+def _default(field: Any) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return f"`{text}`" if text else "empty"
+
+
+def _is_filter(value: type[Any]) -> bool:
+    return hasattr(value, "apply") and isinstance(getattr(value, "reasons", None), tuple) and hasattr(value, "name")
+
+
+def _filter_body(rule: type[Any]) -> list[str]:
+    text = inspect.cleandoc(rule.__doc__ or "")
+    paragraphs = [re.sub(r"\s*\n\s*", " ", part) for part in re.split(r"\n\n|\n(?=Source:|Differs:|Reads )", text)]
+    reasons = ", ".join(f"`{reason}`" for reason in rule.reasons) or "none"
+    return [*(line for part in paragraphs for line in (part, "")), f"Reasons: {reasons}."]

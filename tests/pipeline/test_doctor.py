@@ -1,0 +1,62 @@
+"""The doctor says what is missing and how to mend it."""
+
+import importlib.util
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from pipeline import doctor
+from pipeline.doctor import Finding, check_rooms, diagnose
+from pipeline.errors import SettingError
+
+
+def test_here_nothing_that_every_run_needs_is_missing():
+    assert [finding.name for finding in diagnose() if finding.is_fault] == []
+
+
+def test_a_missing_package_is_a_fault_with_the_command_that_mends_it(monkeypatch):
+    monkeypatch.setattr(doctor, "_version", lambda name: "" if name == "kenlm" else "1.0")
+    (finding,) = [finding for finding in diagnose() if finding.is_fault]
+    assert finding.name == "kenlm"
+    assert finding.mend.startswith("pip install")
+    assert str(finding).startswith("MISSING kenlm: not found (every run)\n        mend: pip install")
+
+
+def test_what_only_some_need_is_absent_but_no_fault(monkeypatch):
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
+    java = next(finding for finding in diagnose() if finding.name == "java")
+    assert not java.is_fault
+    assert str(java).startswith("absent  java: not found (--runner=SparkRunner")
+
+
+def test_a_foreign_package_that_hides_ours_stops_the_run(monkeypatch):
+    find = importlib.util.find_spec
+    foreign = SimpleNamespace(origin="/elsewhere/trainer/__init__.py")
+    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: foreign if name == "trainer" else find(name))
+    with pytest.raises(SettingError, match="package trainer is /elsewhere/trainer, not Tokenmill's: pip uninstall"):
+        check_rooms()
+
+
+def test_our_own_packages_are_fine():
+    check_rooms()
+
+
+@pytest.mark.parametrize(
+    "version, good", [(("3", "10", "9"), False), (("3", "11", "0"), True), (("3", "14", "0"), False)]
+)
+def test_python_must_be_one_that_is_supported(monkeypatch, version, good):
+    monkeypatch.setattr(doctor.platform, "python_version_tuple", lambda: version)
+    python = next(finding for finding in diagnose() if finding.name == "python")
+    assert python.is_fault != good
+
+
+def test_a_finding_is_a_json_object():
+    finding = Finding(name="x", found="1", needed_for="y")
+    assert finding.to_json() == {"name": "x", "found": "1", "needed_for": "y", "mend": "", "is_fault": False}
+    assert str(finding) == "ok      x: 1 (y)"
+
+
+def test_a_programs_first_line_is_read():
+    assert doctor._said([sys.executable, "--version"]).startswith("Python 3")
+    assert doctor._said(["no-such-program"]) == ""
