@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 
 _HELD_OUT_SHARE = 20
 _MAX_HELD_OUT = 1000
-_MIN_LANGUAGE_EXAMPLES = 100_000  # Times epochs: fewer steps leave fastText near where it started.
+_MIN_LANGUAGE_EXAMPLES = 50_000  # Times epochs: fewer steps leave fastText near where it started.
 _MAX_LANGUAGE_EPOCHS = 50
 _KEYS_A_MERGE = 1 << 20
 
