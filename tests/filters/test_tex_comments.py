@@ -1,6 +1,8 @@
 """Tests of filters/tex_comments.py."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from filters.tex_comments import TexComments, remove_comments
 
@@ -78,3 +80,23 @@ def test_filter_keeps_every_document_and_counts_comments(documents):
     assert result.batch.column("text").to_pylist() == ["ac", "", "d\n"]
     assert result.reason.to_pylist() == [None, None, None]
     assert result.counts == {"comments_removed": 3}
+
+
+@given(st.text(alphabet="a %\\\n{}", max_size=60))
+def test_text_without_percent_sign_is_untouched_and_with_one_never_grows(text):
+    assert remove_comments(text.replace("%", "x"))[0] == text.replace("%", "x")
+    assert len(remove_comments(text)[0]) <= len(text)
+
+
+@given(st.lists(st.sampled_from(["a", "b c", "\\%", "\\\\", "{", "}", "\n", "\n\n", "% c\n", "%\n"]), max_size=20))
+def test_no_live_percent_sign_is_left(pieces):
+    left, _ = remove_comments("".join(pieces))
+    assert "%" not in left.replace("\\\\", "").replace("\\%", "")
+
+
+@given(st.lists(st.sampled_from(["word", " ", "\\%", "\n", "\n\n", "% c\n"]), max_size=20))
+def test_every_word_outside_a_comment_is_kept(pieces):
+    left, removed = remove_comments("".join(pieces))
+    assert left.count("word") == pieces.count("word")
+    assert left.count("\\%") == pieces.count("\\%")
+    assert removed == pieces.count("% c\n")

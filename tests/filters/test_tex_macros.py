@@ -3,6 +3,8 @@
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from filters.tex_macros import Expanded, TexMacros, expand_macros
 
@@ -129,3 +131,38 @@ def test_filter_counts_what_it_did_and_rejects_nothing(documents):
 def test_setting_out_of_bounds_is_refused():
     with pytest.raises(ValueError, match="max_expansion must be at least 1, got 0"):
         TexMacros(max_expansion=0)
+
+
+@given(st.text(alphabet="ab \\\n{}[]#$%1", max_size=80))
+def test_text_without_definitions_is_untouched(text):
+    assert expand_macros(text) == Expanded(text, 0, 0, 0)
+
+
+@given(
+    st.lists(
+        st.sampled_from(["\\a", "\\b", "{", "}", "[", "]", "x", " ", "\n", "\\def", "\\newcommand", "#1", "\\let"]),
+        max_size=25,
+    )
+)
+def test_whatever_is_written_the_reading_ends(pieces):
+    text = r"\def\a#1{<#1>}\newcommand{\b}[2][d]{\a{#1}#2}" + "".join(pieces)
+    assert len(expand_macros(text, max_expansion=2).text) <= 2 * len(text) + 400_000
+
+
+@given(st.integers(1, 8), st.text(alphabet="xyz", min_size=1, max_size=9))
+def test_chain_of_macros_ends_with_its_last_body(length, body):
+    names = [f"\\m{'i' * index}" for index in range(1, length + 1)]
+    chain = "".join(rf"\def{name}{{{target}}}" for name, target in zip(names, [*names[1:], body], strict=True))
+    assert expand_macros(chain + names[0] + "{}").text == body + "{}"
+
+
+def test_golden_preamble_of_an_astronomer():
+    text = (
+        r"\newcommand{\etal}{et\,al.\xspace}\newcommand{\Eq}[1]{Equation~(\ref{eq:#1})}\def\kms{km\,s$^{-1}$}"
+        r"\newcommand{\bvec}[1]{\ensuremath{\boldsymbol{#1}}}\newcommand{\T}{\ensuremath{\mathrm{T}}}"
+        "\nSmith \\etal (2003) moved at 5 \\kms, see \\Eq{move}: $\\bvec{v}^\\T$."
+    )
+    assert expand_macros(text).text == (
+        "\nSmith et\\,al. (2003) moved at 5 km\\,s$^{-1}$, see Equation~(\\ref{eq:move}): "
+        "$\\ensuremath{\\boldsymbol{v}}^\\ensuremath{\\mathrm{T}}$."
+    )

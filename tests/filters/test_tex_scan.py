@@ -3,6 +3,8 @@
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from filters.tex_scan import group_end, option_end, outside, read_regions
 
@@ -109,3 +111,28 @@ def test_unclosed_beginnings_cost_linear_time(piece):
     started = time.process_time()
     read_regions(piece * 50_000)
     assert time.process_time() - started < 5
+
+
+@given(
+    st.text(alphabet="a%\\\n{}|", max_size=40),
+    st.sampled_from(["\\iffalse", "\\begin{comment}", "\\verb|", "\\begin{verbatim}"]),
+)
+def test_regions_are_sorted_disjoint_and_inside_the_text(text, opening):
+    text = text + opening + text + "\\fi\\end{comment}\\end{verbatim}"
+    regions = read_regions(text)
+    for spans in (regions.comments, regions.literals):
+        edges = [edge for span in spans for edge in span]
+        assert edges == sorted(edges)
+        assert all(0 <= edge <= len(text) for edge in edges)
+
+
+@given(
+    st.recursive(st.just(""), lambda inner: st.lists(inner, max_size=4).map(lambda parts: "{" + "a".join(parts) + "}"))
+)
+def test_every_balanced_group_ends_at_its_last_brace(group):
+    if group:
+        assert group_end(group + "}{", 0, len(group) + 2) == len(group)
+
+
+def test_ten_thousand_nested_groups_end():
+    assert group_end("{" * 10_000 + "}" * 10_000, 0, 20_000) == 20_000

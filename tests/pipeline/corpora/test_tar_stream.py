@@ -4,6 +4,8 @@ import io
 import tarfile
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.corpora.tar_stream import TarDamage, TarMember, is_tar, read_exactly, tar_members
 
@@ -113,3 +115,29 @@ def test_short_reads_are_put_together():
 
     assert read_exactly(Drip(b"0123456789"), 8) == b"01234567"
     assert read_exactly(Drip(b"01"), 8) == b"01"
+
+
+@given(st.lists(st.binary(max_size=1500), max_size=4), st.integers(0, 3))
+def test_every_member_is_read_whatever_its_length(contents, unread):
+    members = [(f"m{index}", content) for index, content in enumerate(contents)]
+    names = []
+    for index, member in enumerate(tar_members(io.BytesIO(archive(*members)))):
+        names.append(member.name)
+        if index != unread:
+            assert member.content.read(1 << 20) == contents[index]
+    assert names == [name for name, _ in members]
+
+
+@given(st.binary(max_size=3000))
+def test_any_bytes_are_told_as_damage_or_members(content):
+    for item in tar_members(io.BytesIO(content)):
+        assert isinstance(item, TarDamage | TarMember)
+
+
+@given(st.integers(0, 2047), st.integers(1, 255))
+def test_one_flipped_byte_loses_at_most_its_member(position, flip):
+    content = bytearray(archive(("a", b"1"), ("b", b"2"), ("c", b"3")))
+    content[position] ^= flip
+    names = [item[0] for item in told(bytes(content)) if item[0] != "broken_header"]
+    assert names[-1] == "c"
+    assert len(names) >= 2
