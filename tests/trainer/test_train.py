@@ -101,6 +101,8 @@ def test_a_run_broken_off_while_it_saves_ends_in_the_same_bytes(training, monkey
         patched.setattr(checkpoint.Path, "rename", lambda self, target: (_ for _ in ()).throw(KeyboardInterrupt))
         train(broken, lambda line: None)
     assert (broken.checkpoints / "step-00000002.tmp").is_dir()
+    (broken.checkpoints / "step-00000099.tmp").mkdir()  # What a kill in the middle of a removal leaves.
+    (broken.checkpoints / "step-00000099.tmp" / "weights.safetensors").touch()
     train(broken, lambda line: None)
     assert contents(broken.output) == contents(whole.output)
 
