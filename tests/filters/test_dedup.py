@@ -146,3 +146,21 @@ def test_without_a_verdict_every_document_stays(documents):
 def test_a_verdict_of_another_shape_is_refused():
     with pytest.raises(ValueError, match="3 columns"):
         DropDuplicateDocuments(winners=np.zeros((1, 2), np.uint64))
+
+
+GOLDEN_PAGE = """Home | News | Contact
+The bridge at Langdon was closed on Tuesday.
+
+Share this: Facebook, Twitter
+Repairs will take “about two weeks”, the council said.
+the bridge at langdon was closed on tuesday.
+© 2019 All rights reserved"""
+
+
+def test_a_page_keeps_its_story_and_loses_its_frame(documents):
+    frame = drop("HOME | NEWS | CONTACT", "Share this: Facebook, Twitter", "© 2021 All rights reserved")
+    result = frame.apply(documents(GOLDEN_PAGE))
+    assert result.batch.column("text").to_pylist() == [
+        "The bridge at Langdon was closed on Tuesday.\n\nRepairs will take “about two weeks”, the council said."
+    ]
+    assert result.counts == {"lines_in": 7, "lines_duplicate": 3, "lines_repeated": 1, "lines_blank_dropped": 0}

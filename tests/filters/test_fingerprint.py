@@ -123,3 +123,24 @@ def test_documents_have_the_key_of_their_exact_bytes():
     keys = document_keys(pa.array(["cut off", *texts], pa.large_string()).slice(1))
     assert [key.tobytes() for key in keys] == expected
     assert document_keys(pa.array([], pa.large_string())).shape == (0, 2)
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])
+@pytest.mark.parametrize("length", [1, 7, 8, 31, 32, 33, 1000])
+def test_letters_that_grow_in_lower_case_have_room(kind, length):
+    line = "Ⱥ" * length
+    assert len(line.lower().encode()) > len(line.encode())
+    assert line_keys(pa.array([line], kind)).keys.tolist() == [key_in_python(line)]
+
+
+@pytest.mark.parametrize("end", ["\r", "\x0b", "\x0c", "\x1e", "\x85", "\u2028", "\u2029"])
+def test_only_a_line_feed_ends_a_line(end):
+    assert len(line_keys(pa.array([f"a{end}b"])).keys) == 1
+    assert len(line_keys(pa.array([f"a{end}\nb"])).keys) == 2
+
+
+def test_a_key_does_not_hang_on_its_neighbours_or_its_batch():
+    lines = ["Erste Zeile", "ΟΔΟΣ", "第三行", "", "last"]
+    alone = [line_keys(pa.array([line])).keys[0] for line in lines]
+    assert line_keys(pa.array(["\n".join(lines)])).keys.tolist() == alone
+    assert line_keys(pa.array(lines)).keys.tolist() == alone

@@ -199,3 +199,24 @@ def same_verdict(row, before, after):
     lines = before.split("\n")
     kept = [lines[index] for index in row["line_ids"] if index < len(lines) and lines[index].strip()]
     return kept == [line for line in (after or "").split("\n") if line.strip()]
+
+
+@pytest.mark.parametrize("partitions", [1, 2, 7, 512])
+def test_a_key_lies_in_one_partition_of_its_block_whatever_unit_has_it(partitions):
+    rounds = ParagraphRounds(block_files=2, partitions=partitions)
+    text = "\n".join(f"line {word}" for word in "abcdefghijklmnopqrstuvwxyz")
+    sent = [
+        {partition: block[8:] for partition, block in rounds.sketch(unit, batches_of(unit, [text]))}
+        for unit in range(4)
+    ]
+    assert sent[0] == sent[1]
+    assert {partition + partitions: block for partition, block in sent[0].items()} == sent[2] == sent[3]
+    assert min(sent[0]) >= 0
+    assert max(sent[0]) < partitions
+
+
+def test_a_unit_hears_of_its_own_lines_alone():
+    units = [batches_of(0, ["menu\na"]), batches_of(1, ["menu\nfoot"]), batches_of(2, ["foot"]), batches_of(3, ["b"])]
+    rounds = ParagraphRounds(block_files=9, partitions=1)
+    blocks = [block for unit, batches in enumerate(units) for _, block in rounds.sketch(unit, batches)]
+    assert [(unit, len(block) // 8 - 1) for unit, block in rounds.judges[0](0, blocks)] == [(0, 1), (1, 2), (2, 1)]

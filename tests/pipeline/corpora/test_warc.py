@@ -180,3 +180,9 @@ def test_random_bytes_give_reasons(seed):
     chance = random.Random(seed)
     content = chance.choice([b"", b"\x1f\x8b\x08\0", b"WARC/1.0\r\n"]) + chance.randbytes(chance.randrange(1, 5000))
     assert set(read(content, chance.choice(["a.wet", "a.wet.gz"]))) <= set(BAD_REASONS)
+
+
+def test_a_length_that_takes_the_next_member_in_is_told():
+    two = record(b"two")
+    content = members(record(b"one", len(b"one\r\n\r\n" + two) - 4), two, record(b"three"))
+    assert read(content, "a.wet.gz") == ["bad_content_length", b"two", b"three"]
