@@ -166,3 +166,35 @@ def test_real_archive_gives_twelve_papers_and_one_pdf(real_data):
     assert len(texts) == 12
     assert all("\\section" in text or "\\olsection" in text for text in texts)
     assert not any(word in text for text in texts for word in ("\\begin{document}", "\\bibliography{", "\\Msun"))
+
+
+def test_members_come_in_the_archives_order():
+    names = [f"2201/2201.0000{i}.gz" for i in (3, 1, 2)]
+    records = read_all({name: gzip.compress(PAPER) for name in names})
+    assert [record.path for record in records] == names
+    assert [record.key for record in records] == ["2201.00003", "2201.00001", "2201.00002"]
+
+
+def test_file_order_is_the_recipes():
+    tree = tar_of(**{"z.tex": b"Z", "ms.tex": PAPER})
+    records = read_all({"2201/2201.00001.gz": gzip.compress(tree)}, file_order="archive")
+    assert judged(records) == [PAPER.decode().split("\\section")[0] + "\nZ\n\\section{A} text"]
+
+
+@pytest.mark.parametrize("size, kept", [(len(PAPER), True), (len(PAPER) - 1, False)])
+def test_size_of_a_paper_is_bounded_on_both_sides(size, kept):
+    records = read_all({"2201/2201.00001.gz": gzip.compress(PAPER)}, max_paper_bytes=size)
+    assert judged(records) == [PAPER.decode() if kept else "too_large"]
+
+
+@pytest.mark.parametrize("junk", [b"", b"junk" * 999, b"\x1f\x8b" * 600])
+def test_file_that_is_no_archive_is_told(junk):
+    assert {record.reason for record in read_all(junk)} <= {"broken_header", "truncated_archive"}
+    assert len(read_all(junk)) == 1
+
+
+def test_every_bad_record_names_a_declared_reason():
+    link = tarfile.TarInfo("l")
+    link.type = tarfile.LNKTYPE
+    content = link.tobuf() + tar_of(**{"../a.gz": b"", "b.doc": b"", "c.gz": b"", "d.pdf": b""})
+    assert {record.reason for record in read_all(content) if isinstance(record, BadRecord)} <= set(BAD_REASONS)

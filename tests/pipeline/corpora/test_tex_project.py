@@ -102,7 +102,7 @@ def test_doubling_files_are_bounded_in_size_and_time():
         "ms.tex": HEAD + r"\input{f0}"
     }
     started = time.process_time()
-    assert len(flat(files, max_bytes=20_000)) < 1_000_000
+    assert len(flat(files, max_bytes=20_000)) < 25_000
     assert time.process_time() - started < 5
 
 
@@ -203,3 +203,14 @@ def test_sources_are_known_by_their_names(name, wanted):
 )
 def test_tex_is_told_from_what_is_not(content, answer):
     assert looks_like_tex(content) is answer
+
+
+def test_many_files_are_bounded_by_their_number():
+    files = {"ms.tex": HEAD + r"\input{a}" * 6000, "a.tex": "A\n"}
+    assert flat(files).count("A\n") == 5000
+
+
+@pytest.mark.parametrize("depth, reached", [(18, True), (19, False)])
+def test_depth_is_bounded(depth, reached):
+    files = {f"f{i}.tex": rf"\input{{f{i + 1}}}" for i in range(depth)} | {f"f{depth}.tex": "END"}
+    assert ("END" in flat(files | {"ms.tex": HEAD + r"\input{f0}"})) is reached
