@@ -8,6 +8,8 @@ import random
 import kenlm
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from filters.ngram import FALLBACK_DISCOUNTS, estimate_language_model, modified_discounts
 from filters.normalize import normalize_for_language_model
@@ -161,3 +163,57 @@ def test_every_logarithm_is_that_of_lmplz(tmp_path, real_data):
     assert counts == their_counts and ours.keys() == theirs.keys()
     assert max(abs(ours[ngram][0] - theirs[ngram][0]) for ngram in theirs) < 1e-6
     assert max(abs((ours[ngram][1] or 0) - (theirs[ngram][1] or 0)) for ngram in theirs) < 1e-6
+
+
+GOLDEN = """\
+\\data\\
+ngram 1=5
+ngram 2=4
+ngram 3=3
+
+\\1-grams:
+-0.90309\t<unk>\t0
+0\t<s>\t-0.30103
+-0.60206\t</s>\t0
+-0.60206\ta\t-0.30103
+-0.42596874\tb\t-0.30103
+
+\\2-grams:
+-0.20411998\tb </s>\t0
+-0.42596874\t<s> a\t-0.30103
+-0.35902193\t<s> b\t-0.30103
+-0.1627273\ta b\t-0.30103
+
+\\3-grams:
+-0.09017663\t<s> b </s>
+-0.09017663\ta b </s>
+-0.073786214\t<s> a b
+
+\\end\\
+"""
+
+
+def test_a_whole_file_reads_as_arpa_does(tmp_path):
+    estimate_language_model(["a b", "b"], tmp_path / "lm.arpa", order=3)
+    assert (tmp_path / "lm.arpa").read_text() == GOLDEN
+
+
+@settings(deadline=None, max_examples=25)
+@given(text=st.lists(st.lists(st.sampled_from("abcd"), min_size=1, max_size=5), min_size=1, max_size=8))
+def test_any_text_gives_probabilities_and_backoffs_within_bounds(tmp_path_factory, text):
+    folder = tmp_path_factory.mktemp("any")
+    _, model, counts = estimated(folder, (" ".join(words) for words in text), order=4)
+    assert sum(counts) == len(model)
+    assert all(probability <= 0 for probability, _ in model.values())
+    assert all((backoff is None) == (len(ngram.split()) == 4) for ngram, (_, backoff) in model.items())
+
+
+@settings(deadline=None, max_examples=25)
+@given(text=st.lists(st.lists(st.sampled_from("abcd"), min_size=1, max_size=5), min_size=1, max_size=8))
+def test_any_text_gives_the_same_model_in_many_partitions(tmp_path_factory, text):
+    folder = tmp_path_factory.mktemp("any")
+    sentences = [" ".join(words) for words in text]
+    _, whole, _ = estimated(folder, sentences, order=4)
+    _, parts, _ = estimated(folder, sentences, order=4, memory_bytes=1000)
+    assert whole.keys() == parts.keys()
+    assert all(parts[ngram] == pytest.approx(whole[ngram], abs=1e-5) for ngram in whole)

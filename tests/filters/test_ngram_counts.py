@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters.ngram_counts import (
@@ -53,6 +53,7 @@ def spelled(levels):
 
 
 @pytest.mark.parametrize("order", [2, 3, 5])
+@settings(deadline=None, max_examples=50)
 @given(text=sentences)
 def test_counts_are_those_of_the_specification(order, text):
     levels = count_levels(windows_of(text, order))
@@ -61,6 +62,7 @@ def test_counts_are_those_of_the_specification(order, text):
         assert counts == specified_counts(text, k, order)
 
 
+@settings(deadline=None, max_examples=50)
 @given(text=sentences)
 def test_ngrams_are_sorted_by_suffix(text):
     levels = count_levels(windows_of(text, 4))
@@ -69,6 +71,7 @@ def test_ngrams_are_sorted_by_suffix(text):
         assert backwards == sorted(set(backwards))
 
 
+@settings(deadline=None, max_examples=50)
 @given(text=sentences)
 def test_every_ngram_is_found_where_it_lies(text):
     levels = count_levels(windows_of(text, 4))
