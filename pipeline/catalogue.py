@@ -49,7 +49,9 @@ def commands_page(group: click.Group) -> str:
         " (nothing was done); 130 interrupted, and the same command goes on."
     )
     for name, command in group.commands.items():
-        context = click.Context(command, info_name=f"tokenmill {name}", terminal_width=100, max_content_width=100)
+        context = click.Context(
+            command, info_name=f"tokenmill {name}", terminal_width=100, help_option_names=["-h", "--help"]
+        )
         parts += ["", f"## `tokenmill {name}`", "", "```", command.get_help(context), "```"]
     return "\n".join(parts) + "\n"
 
