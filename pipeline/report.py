@@ -111,7 +111,7 @@ def _funnel(figures: Figures) -> Html:
     ends = list(_first_and_last(figures.stages))
     bars = [(first.source, last.bytes_kept, first.bytes_in) for first, last in ends]
     label = "Bytes of text kept out of bytes read, by source"
-    caption = element("figcaption", f"{label}; the lighter part was rejected, failed or trimmed away.")
+    caption = element("figcaption", f"{label}; the rest was rejected, failed or trimmed away.")
     parts = [element("figure", bar_chart(bars, label=label), caption)]
     for source, items in groupby(figures.stages, key=lambda item: item.source):
         rows = [row for place, item in enumerate(items) for row in _losses(item, first=place == 0)]

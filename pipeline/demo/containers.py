@@ -65,7 +65,7 @@ def seven_zip(members: Iterable[tuple[str, bytes]]) -> bytes:
         def _make_file_info_from_name(bio: Any, size: int, arcname: str) -> Any:
             # py7zr stamps what is written from memory with the present time and offers no other way.
             entry = py7zr.SevenZipFile._make_file_info_from_name(bio, size, arcname)
-            return {**entry, "creationtime": moment, "lastwritetime": moment, "lastaccesstime": moment}
+            return {**entry, "lastwritetime": moment}
 
     buffer = io.BytesIO()
     with Archive(buffer, "w", filters=[{"id": py7zr.FILTER_LZMA2, "preset": 3}]) as archive:
