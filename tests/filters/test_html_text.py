@@ -1,0 +1,122 @@
+import pytest
+
+from filters.html_text import MAX_DEPTH, MAX_PREFIX, NestedTooDeeplyError, html_to_text
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("", ""),
+        ("   \n ", ""),
+        ("plain", "plain"),
+        ("<p>One.</p>\n\n<p>Two.</p>", "One.\n\nTwo."),
+        ("<p>one<br>\ntwo</p>", "one\ntwo"),
+        ("<p>hard\nwrapped</p>", "hard\nwrapped"),
+        ("<h2>Head</h2><p>body</p>", "Head\n\nbody"),
+        ("<p>many   blanks\tto one</p>", "many blanks to one"),
+        ('<p>a <a href="http://x.y">link</a> &amp; <em>more</em></p>', "a link & more"),
+        ('<p>see <img src="x" alt="enter image description here"> it</p>', "see it"),
+        ("<p>a</p><hr><p>b</p>", "a\n\nb"),
+        ("<p>x</p><script>var y = '<p>';</script><style>p {}</style>", "x"),
+        ("<p>kept</p><!-- language: lang-js --><p>too</p>", "kept\n\ntoo"),
+        ("a\0b", "ab"),
+    ],
+)
+def test_prose_becomes_paragraphs(html, text):
+    assert html_to_text(html) == text
+
+
+def test_code_keeps_its_indentation_and_its_blank_lines():
+    html = "<p>Try:</p>\n\n<pre><code>def f(x):\n    if x &lt; 1:\n\n        return   x\n</code></pre>\n\n<p>Done.</p>"
+    assert html_to_text(html) == "Try:\n\ndef f(x):\n    if x < 1:\n\n        return   x\n\nDone."
+
+
+@pytest.mark.parametrize("formula", ["$x &lt; y_1^2$", "$$\\sum_{i=1}^n i$$", "\\(a &amp; b\\)"])
+def test_maths_is_left_as_it_is_written(formula):
+    spoken = formula.replace("&lt;", "<").replace("&amp;", "&")
+    assert html_to_text(f'<p>So <span class="math-container">{formula}</span> holds.</p>') == f"So {spoken} holds."
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<p>L:</p><ul>\n<li>a</li>\n<li>b</li>\n</ul><p>end</p>", "L:\n\n* a\n* b\n\nend"),
+        ("<ol><li>a</li><li>b</li></ol>", "1. a\n2. b"),
+        ('<ol start="9"><li>a</li><li>b</li></ol>', "9. a\n10. b"),
+        ('<ol start="99999999999999"><li>a</li></ol>', "1. a"),
+        ("<ul><li>a<ol><li>b</li><li>c</li></ol></li><li>d</li></ul>", "* a\n  1. b\n  2. c\n* d"),
+        ("<ol><li><p>a</p><p>more</p></li><li><p>b</p></li></ol>", "1. a\n\n   more\n2. b"),
+        ("<ul><li></li><li>b</li></ul>", "* b"),
+        ("<ul><li><ul><li>x</li></ul></li></ul>", "* * x"),
+        ("<ul><li><pre><code>  x\n  y\n</code></pre></li></ul>", "*   x\n    y"),
+        ("<li>stray</li>", "* stray"),
+    ],
+)
+def test_lists_keep_their_marks_and_numbers(html, text):
+    assert html_to_text(html) == text
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<blockquote>\n<p>a</p>\n<p>b</p>\n</blockquote><p>c</p>", "> a\n>\n> b\n\nc"),
+        ("<p>a</p><blockquote><p>b</p></blockquote>", "a\n\n> b"),
+        ("<blockquote><blockquote>deep</blockquote>less</blockquote>", "> > deep\n>\n> less"),
+        ("<blockquote><ul><li>x</li></ul></blockquote>", "> * x"),
+    ],
+)
+def test_quotes_are_marked_on_every_line(html, text):
+    assert html_to_text(html) == text
+
+
+def test_a_table_has_a_line_a_row():
+    html = "<table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>"
+    assert html_to_text(html) == "a | b\n1 | 2"
+
+
+@pytest.mark.parametrize("html", ["<p>x<b>y", "</p>x</ul>y</li>", "<p <b>xy", "<ul><p><li>xy", "x<pre>y", "xy<title>"])
+def test_broken_markup_still_gives_text(html):
+    assert html_to_text(html).replace("\n", "").replace(" ", "") in ("xy", "*xy", "y")
+
+
+def test_depth_is_bounded_on_both_sides():
+    levels = MAX_DEPTH - 2  # html and body are open around it
+    assert html_to_text("<b>" * levels + "x" + "</b>" * levels) == "x"
+    with pytest.raises(NestedTooDeeplyError):
+        html_to_text("<b>" * (levels + 1) + "x")
+
+
+def test_half_a_million_open_tags_are_refused_at_once():
+    with pytest.raises(NestedTooDeeplyError):
+        html_to_text("<b>" * 500_000 + "</i>" * 500_000)
+
+
+def test_marks_of_deep_quotes_do_not_multiply_the_text():
+    text = html_to_text("<blockquote>" * 200 + "<br>".join("x" * 100))
+    assert text.splitlines()[0] == "> " * MAX_PREFIX + "x"
+    assert len(text) < 100 * (2 * MAX_PREFIX + 2)
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<dl><dt>term</dt><dd>meaning</dd></dl>", "term\nmeaning"),
+        ("<p>a</p><ul><li>b</li></ul><p>c</p><ul><li>d</li></ul>", "a\n\n* b\n\nc\n\n* d"),
+        ("<pre><code>a\n</code></pre><pre><code>b\n</code></pre>", "a\n\nb"),
+        ("<blockquote><pre><code>x\n  y\n</code></pre></blockquote>", "> x\n>   y"),
+        ("<p>2<sup>nd</sup> H<sub>2</sub>O <kbd>Ctrl</kbd></p>", "2nd H2O Ctrl"),
+        ("<p>« mot&nbsp;»</p>", "« mot\u00a0»"),
+        ("<p>&lt;b&gt; &amp;amp; &#x41;&hellip;</p>", "<b> &amp; A…"),
+        ("<p>a<br><br>b</p>", "a\n\nb"),
+    ],
+)
+def test_smaller_elements_read_as_they_look(html, text):
+    assert html_to_text(html) == text
+
+
+@pytest.mark.parametrize("piece", ["<a ", "<!--", "&", "</", "<a b='", "<p><b>", "<li>x", "<td>x"])
+def test_hostile_markup_takes_no_time(piece):
+    try:
+        assert len(html_to_text(piece * 20_000)) <= 60 * len(piece) * 20_000
+    except NestedTooDeeplyError:
+        assert piece in ("<p><b>", "<li>x", "<td>x")

@@ -1,0 +1,139 @@
+import pytest
+
+from pipeline.corpora.corpus import BadRecord
+from pipeline.corpora.posts import PostStore, RowSplitter, parse_row
+
+
+def split(data: bytes, step: int, max_bytes: int = 1000):
+    splitter = RowSplitter(max_bytes=max_bytes)
+    found = [row for at in range(0, len(data), step) for row in splitter.feed(data[at : at + step])]
+    return found + list(splitter.close()), splitter
+
+
+DUMP = b'\xef\xbb\xbf<?xml version="1.0"?>\n<posts>\n  <row Id="1" />\n  <row Id="2" ></row><row\n Id="3"/>\n</posts>\n'
+
+
+@pytest.mark.parametrize("step", [1, 2, 5, 7, 1000])
+def test_rows_are_cut_out_wherever_the_stream_is_cut(step):
+    rows, splitter = split(DUMP, step)
+    assert [raw.split(b"\n")[0] for _, raw, _ in rows] == [b'<row Id="1" />', b'<row Id="2" ></row>', b"<row"]
+    assert [DUMP[offset : offset + size] for offset, _, size in rows] == [raw for _, raw, _ in rows]
+    assert splitter.opened
+    assert splitter.tail.endswith(b"</posts>\n")
+
+
+@pytest.mark.parametrize("step", [3, 64, 100_000])
+def test_a_row_too_long_is_held_only_in_part_and_the_next_is_whole(step):
+    long = b'<row Body="' + b"x" * 50_000 + b'" />\n'
+    rows, _ = split(b"<posts>" + long + b'<row Id="2" /></posts>', step)
+    assert [size for _, _, size in rows] == [len(long), len(b'<row Id="2" /></posts>')]
+    assert [offset for offset, _, _ in rows] == [7, 7 + len(long)]
+
+
+def test_memory_is_bounded_where_no_row_ever_comes():
+    splitter = RowSplitter(max_bytes=1000)
+    for _ in range(1000):
+        assert list(splitter.feed(b"x" * 1000)) == []
+        assert len(splitter._held) <= 2000
+    assert not splitter.opened
+
+
+def test_memory_is_bounded_in_one_endless_row():
+    splitter = RowSplitter(max_bytes=1000)
+    list(splitter.feed(b"<row "))
+    for _ in range(1000):
+        assert list(splitter.feed(b"x" * 1000)) == []
+        assert len(splitter._held) <= 6000
+    assert [size for _, _, size in splitter.close()] == [1_000_005]
+
+
+def row(attributes: str) -> bytes:
+    return f"<row {attributes} />".encode()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"<row />",
+        row('Id="1"'),
+        row('PostTypeId="1"'),
+        row('Id="x" PostTypeId="1"'),
+        row('Id="1" PostTypeId="1" Score="1.5"'),
+        row('Id="99999999999999999999" PostTypeId="1"'),
+        row('Id="1" PostTypeId="1" Body="<p>"'),
+        row('Id="1" PostTypeId="1" Body="&lol9;"'),
+        row('Id="1" PostTypeId="1" Id="2"'),
+        b'<row Id="1" PostTypeId="1"',
+        b'<row Id="1" PostTypeId="1" Body="cut',
+        b'<row Id="1" PostTypeId="1" Body="\xff" />',
+        b"<row>",
+    ],
+)
+def test_a_row_that_cannot_be_read_is_none(raw):
+    assert parse_row(raw) is None
+
+
+@pytest.mark.parametrize("end", [b" />", b"/>", b" ></row>", b"></row>\n</posts>\n", b" />\n  ", b" />\n</posts>"])
+def test_a_row_ends_in_any_of_the_ways_of_xml(end):
+    found = parse_row(b'<row Id="4" PostTypeId="2" ParentId="1" Score="-3" Body="&lt;p&gt;a &amp;amp; b&#xA;"' + end)
+    assert found is not None
+    assert (found.id, found.type, found.parent, found.score, found.body) == (4, 2, 1, -3, "<p>a &amp; b\n")
+
+
+@pytest.mark.parametrize("reference", ["&#x0;", "&#xB;", "&#x1f;", "&#11;", "&#xFFFE;", "&#xD800;"])
+def test_a_forbidden_character_does_not_cost_the_row(reference):
+    found = parse_row(row(f'Id="1" PostTypeId="1" Body="a{reference}b"'))
+    assert found is not None
+    assert found.body == "a b"
+
+
+def filled(*rows: str, **limits: int) -> PostStore:
+    store = PostStore(**{"max_post_bytes": 10_000, "max_thread_bytes": 100_000} | limits)
+    store.feed(b"<posts>")
+    for attributes in rows:
+        store.feed(row(attributes))
+    store.feed(b"</posts>")
+    store.finish()
+    return store
+
+
+def answer(number: int, parent: int, score: int) -> str:
+    return f'Id="{number}" PostTypeId="2" ParentId="{parent}" Score="{score}"'
+
+
+def test_answers_are_joined_by_number_and_not_by_spelling():
+    store = filled(answer(2, 1, 9), answer(3, 1, 88), answer(4, 1, 10), answer(5, 1, -1), 'Id="1" PostTypeId="1"')
+    assert [[post.id for post in thread] for thread in store.threads()] == [[1, 3, 4, 2, 5]]
+
+
+def test_equal_scores_go_by_id():
+    store = filled('Id="9" PostTypeId="1"', answer(12, 9, 5), answer(11, 9, 5), answer(100, 9, 5))
+    assert [[post.id for post in thread] for thread in store.threads()] == [[9, 11, 12, 100]]
+
+
+def test_what_belongs_to_no_question_stands_alone():
+    store = filled('Id="1" PostTypeId="1"', answer(2, 7, 0), 'Id="3" PostTypeId="5"', answer(4, 3, 0), answer(5, 1, 0))
+    assert [[post.id for post in thread] for thread in store.threads()] == [[1, 5], [2], [3], [4]]
+
+
+def test_each_row_that_is_lost_is_told():
+    long = f'Id="3" PostTypeId="1" Body="{"x" * 20_000}"'
+    store = filled('Id="1" PostTypeId="1"', 'Id="1" PostTypeId="1"', 'Id="2"', long)
+    assert [bad.reason for bad in store.bad_rows()] == ["repeated_id", "malformed_row", "post_too_large"]
+    first = row('Id="1" PostTypeId="1"')
+    assert next(store.bad_rows()).key == f"byte-{len(b'<posts>') + len(first)}"
+
+
+@pytest.mark.parametrize(("limit", "fits"), [(9, True), (8, False)])
+def test_a_thread_is_bounded(limit, fits):
+    body = 'Body="xxx"'
+    rows = (
+        f'Id="1" PostTypeId="1" {body}',
+        f"{answer(2, 1, 0)} {body}",
+        f"{answer(3, 1, 0)} {body}",
+        'Id="4" PostTypeId="1"',
+    )
+    first, second = filled(*rows, max_thread_bytes=limit).threads()
+    assert isinstance(first, BadRecord) is not fits
+    assert getattr(first, "reason", "thread_too_large") == "thread_too_large" or fits
+    assert not isinstance(second, BadRecord)
