@@ -35,6 +35,8 @@ class Run:
         """The source's input files, in name order. Raises SettingError where there is none."""
         patterns: tuple[str, ...] = getattr(self.recipe.inputs, source)
         names = sorted({name for pattern in patterns for name in self.inputs.glob(pattern)})
+        if source == "commoncrawl" and self.recipe.commoncrawl.dumps:
+            names = [name for name in names if any(dump in name for dump in self.recipe.commoncrawl.dumps)]
         if not names:
             raise SettingError(
                 f"inputs.{source}: no file below {self.inputs.url} matches {', '.join(patterns) or 'an empty list'}"

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -75,11 +76,15 @@ def _train(run: Run, reporter: Reporter) -> bool:
     if not run.output.is_local:
         raise FatalError(f"train reads a local folder: copy {run.output.address('stream')} to this machine first")
     check_finish(["train"])
+    output, device = run.output, settings.pop("device")
+    if output.read_json(f"{TRAINING}/key.json") != {"key": key}:
+        output.delete(TRAINING)  # Checkpoints of another stream or other settings cannot be gone on from.
+        output.write_json(f"{TRAINING}/key.json", {"key": key})
     with TemporaryDirectory(prefix="tokenmill-") as folder:
         path = Path(folder) / "settings.json"
         path.write_text(json.dumps(settings))
-        output = run.output
         command = [sys.executable, "-m", "trainer.train", "--settings", str(path), "--seed", str(run.recipe.seed)]
+        command += ["--device", device]
         command += ["--stream", str(output.local_path("stream")), "--output", str(output.local_path(TRAINING))]
         command += ["--timings", str(output.local_path("logs/train.jsonl"))]
         code = _relayed(command, reporter)
@@ -94,7 +99,9 @@ def _train(run: Run, reporter: Reporter) -> bool:
 
 
 def _relayed(command: Sequence[str], reporter: Reporter) -> int:
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    # Threads that spin while they wait for each other starve on a machine that does something else too.
+    environment = {"GOMP_SPINCOUNT": "2000"} | os.environ
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
         for line in process.stderr or ():
             reporter.say(f"  {line.rstrip()}")
         return process.wait()

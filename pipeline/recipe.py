@@ -257,6 +257,7 @@ class Trainer(Section):
     checkpoint_steps: Positive = 1000
     keep_checkpoints: Positive = 3
     threads: Count = 0
+    device: Literal["auto", "cpu", "cuda"] = "auto"
 
     @model_validator(mode="after")
     def _shape_and_schedule(self) -> Self:

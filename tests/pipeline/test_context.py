@@ -108,3 +108,13 @@ def test_a_local_model_stays_where_it_is(tmp_path):
 def test_only_the_mixtures_sources_are_run():
     assert Recipe(name="x").sources[0] == "commoncrawl"
     assert load_recipe("llama1", ["mixture.weights={books=1.0}"]).sources == ("books",)
+
+
+def test_only_the_dumps_of_the_recipe_are_read(run, tmp_path):
+    for name in ("commoncrawl/CC-MAIN-2019-35/a.wet.gz", "commoncrawl/CC-MAIN-2021-04/b.wet.gz"):
+        dump(tmp_path, name)
+    chosen = load_recipe("llama1", [f'inputs.root="{tmp_path / "dumps"}"', 'commoncrawl.dumps=["2019-35"]'])
+    assert len(run.units("commoncrawl")) == 2
+    assert [unit.input for unit in Run(chosen, run.output).units("commoncrawl")] == [
+        "commoncrawl/CC-MAIN-2019-35/a.wet.gz"
+    ]
