@@ -161,3 +161,30 @@ def test_the_same_file_gives_the_same_documents():
 def test_reasons_are_declared_once_and_dedup_follows():
     assert len(set(CORPUS.bad_reasons)) == len(CORPUS.bad_reasons)
     assert CORPUS.stages == ("clean", "dedup")
+
+
+SOURCE = """#!/usr/bin/env python
+# -*- coding: utf-8 -*-
+#
+# Copyright 2020 Somebody
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+
+# Counts words.
+import sys
+
+print(len(sys.stdin.read().split()))
+"""
+
+
+def test_a_whole_file_loses_its_header_alone():
+    verdicts = judged(tar({"a-1/LICENSE": MIT, "a-1/count.py": SOURCE, "a-1/README.md": "# Copyright\n\nMine.\n"}))
+    assert verdicts["README.md"] == "# Copyright\n\nMine.\n"
+    assert verdicts["LICENSE"] == "extension_not_kept"
+    assert verdicts["count.py"] == (
+        "#!/usr/bin/env python\n# -*- coding: utf-8 -*-\n\n"
+        "# Counts words.\nimport sys\n\nprint(len(sys.stdin.read().split()))\n"
+    )

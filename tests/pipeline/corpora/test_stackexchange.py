@@ -1,5 +1,6 @@
 import html
 import io
+import random
 
 import py7zr
 import pytest
@@ -75,6 +76,8 @@ def test_orphans_and_tag_wikis_are_documents_for_the_filter_to_count():
         ({"CreationDate": "2011-04-08T00:00:00"}, "CC-BY-SA-3.0"),
         ({"CreationDate": "2018-05-01T23:59:59"}, "CC-BY-SA-3.0"),
         ({"CreationDate": "2018-05-02T00:00:00"}, "CC-BY-SA-4.0"),
+        ({"CreationDate": "2018-05-02"}, "CC-BY-SA-4.0"),
+        ({"CreationDate": "2011-04-08"}, "CC-BY-SA-3.0"),
     ],
 )
 def test_a_licence_is_the_dumps_or_that_of_the_day(row, license):
@@ -184,6 +187,19 @@ def test_the_largest_sites_are_chosen_one_dump_each(sites, chosen):
     counts = {"a-2015/Posts.xml": 5, "a-2016/Posts.xml": 7, "b.7z": 9, "d.7z": 3, "c.7z": 3, "empty.7z": 0}
     assert choose_sites(counts, sites) == chosen
     assert choose_sites(dict(reversed(counts.items())), sites) == chosen
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_damage_anywhere_gives_records_and_declared_reasons(seed):
+    rng = random.Random(seed)
+    content = bytearray(THREAD)
+    for _ in range(rng.randint(1, 6)):
+        at = rng.randrange(len(content))
+        content[at : at + rng.randrange(3)] = rng.randbytes(rng.randrange(4))
+    found = records(bytes(content))
+    reasons = {record.reason for record in found if isinstance(record, BadRecord)}
+    assert reasons <= set(CORPUS.bad_reasons)
+    assert sum(isinstance(record, RawDocument) for record in found) <= 8
 
 
 @pytest.mark.real
