@@ -18,7 +18,7 @@ FOOTER_LINES = 800
 _CREDIT_PARAGRAPHS = 8
 _CREDIT_LINES = 14
 
-_GUTENBERG = r"pro[jy]e[ck]t[o]?[ ]?gutenberg|gutenberg[ ]pro[jy]e[ck]t"
+_GUTENBERG = r"pro[jy]e[ck]?to?[ ]?gutenberg|gutenberg[ ]pro[jy]e[ck]t"
 _START = re.compile(
     rf"[ ]?\*{{2,}}[ ]?(?:START|ANFANG|BEGINN|D[EÉ]BUT)[ ](?:OF|DIESES|DES|DU|DE).{{0,60}}(?:{_GUTENBERG})", re.I
 )
@@ -148,9 +148,8 @@ def unwrap(text: str) -> Unwrapped:
     start = _header_end(lines)
     end = _footer_start(lines, start)
     body = lines[_after_credits(lines, start, end) if start else 0 : end]
-    while body and not body[0].strip():
-        del body[0]
-    return Unwrapped("\n".join(body).rstrip(), bool(start), end < len(lines))
+    first = next((index for index, line in enumerate(body) if line.strip()), len(body))
+    return Unwrapped("\n".join(body[first:]).rstrip(), bool(start), end < len(lines))
 
 
 def _header_end(lines: list[str]) -> int:

@@ -137,7 +137,7 @@ def _decoded(raw: bytes, encoding: str) -> str | None:
 def _title(header: str, fields: dict[str, str]) -> str | None:
     title = fields.get("title")
     if title:
-        following = header.split(title, 1)[1].split("\n", 2)
+        following = re.split(r"(?i)\btitle:[ \t]*" + re.escape(title), header, maxsplit=1)[-1].split("\n", 2)
         if len(following) > 1 and (more := _TITLE_CONTINUES.match(following[1])):
             title = f"{title} {more[1].strip()}"
         return title

@@ -1,0 +1,234 @@
+"""Books come out of any encoding and out of zips; every real edition starts and ends where its book does."""
+
+import codecs
+import io
+import zipfile
+
+import pytest
+
+from filters.books import PUBLIC_DOMAIN, unwrap
+from pipeline.corpora.books import BAD_REASONS, COPYRIGHTED, CORPUS, MAX_EXPANSION, book, decode
+from pipeline.corpora.corpus import BadRecord, RawDocument, RawFile
+from pipeline.recipe import Books
+
+HEADER = """The Project Gutenberg EBook of Candide, by Voltaire
+
+Title: Candide
+       ou l'optimisme
+
+Author: Voltaire
+
+Release Date: November 27, 2006 [EBook #19942]
+
+Language: French
+
+Character set encoding: {charset}
+
+*** START OF THIS PROJECT GUTENBERG EBOOK CANDIDE ***
+"""
+FRENCH = "Il y avait en Westphalie un jeune garçon à qui la nature avait donné les mœurs les plus douces. « Été »\n" * 5
+RUSSIAN = "Мой дядя самых честных правил, когда не в шутку занемог, он уважать себя заставил\n" * 5
+
+
+def read(name, content, **settings):
+    return list(CORPUS.read(RawFile.of_bytes(name, content), Books(**settings)))
+
+
+def test_book_has_everything_that_its_header_says():
+    text = HEADER.format(charset="UTF-8") + FRENCH
+    (record,) = read("books/19942-0.txt", text.replace("\n", "\r\n").encode("utf-8-sig"))
+    assert record == RawDocument(
+        key="book",
+        text=text,
+        title="Candide ou l'optimisme",
+        license=PUBLIC_DOMAIN,
+        url="https://www.gutenberg.org/ebooks/19942",
+        date="2006-11-27",
+        language="fr",
+    )
+
+
+@pytest.mark.parametrize(
+    "first, title, date",
+    [
+        ("**The Project Gutenberg Etext of Frankenstein by Mary Shelley**", "Frankenstein", None),
+        ("Project Gutenberg's Ontboezemingen, by Gabriel\n\nRelease Date: February, 2004", "Ontboezemingen", "2004-02"),
+        ("This is the Project Gutenberg Etext of Through the Looking-Glass", "Through the Looking-Glass", None),
+        ("A book of its own\n\nRelease Date: 2004", None, None),
+    ],
+)
+def test_old_headers_tell_the_title_in_their_first_line(first, title, date):
+    record = book("book", f"{first}\n\ntext".encode())
+    assert (record.title, record.date, record.language, record.url) == (title, date, None, None)
+
+
+@pytest.mark.parametrize(
+    "line, license", [("** This is a COPYRIGHTED Project Gutenberg eBook **", COPYRIGHTED), ("", PUBLIC_DOMAIN)]
+)
+def test_copyrighted_book_says_so(line, license):
+    assert book("book", f"The Project Gutenberg EBook of X\n{line}\n".encode()).license == license
+
+
+@pytest.mark.parametrize(
+    "encoding, declared",
+    [
+        ("utf-8", "UTF-8"),
+        ("utf-8", "ASCII"),
+        ("cp1252", "ISO-8859-1"),
+        ("cp1252", "ISO Latin-1"),
+        ("cp1252", "Windows-1252"),
+        ("cp1252", "ASCII"),
+        ("cp1252", "nonsense"),
+        ("utf-16", "Unicode UTF-16"),
+    ],
+)
+def test_french_is_read_in_any_encoding(encoding, declared):
+    text = HEADER.format(charset=declared) + FRENCH
+    assert decode(text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize(
+    "encoding, declared", [("koi8-r", "KOI8-R"), ("koi8-r", ""), ("cp1251", ""), ("cp1251", "windows-1251")]
+)
+def test_russian_is_read_declared_or_not(encoding, declared):
+    text = HEADER.format(charset=declared) + RUSSIAN
+    assert decode(text.encode(encoding)) == text
+
+
+def test_latin_1_bytes_that_windows_lacks_are_read_as_latin_1():
+    text = HEADER.format(charset="ISO-8859-1") + "caf\xe9 \x81"
+    assert decode(text.encode("latin-1")) == text
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16-le", "utf-16-be"])
+def test_byte_order_mark_is_no_part_of_the_text(encoding):
+    marks = {"utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
+    assert decode(marks.get(encoding, b"") + "été".encode(encoding)) == "été"
+
+
+@pytest.mark.parametrize("content, text", [(b"a\r\nb\rc\nd", "a\nb\nc\nd"), (b"", "")])
+def test_line_ends_become_line_feeds(content, text):
+    assert book("book", content).text == text
+
+
+@pytest.mark.parametrize(
+    "content, reason",
+    [(b"\x7fELF\x00\x00", "binary"), (b"\xff\xfea\xd8", "undecodable"), (b"\xff\xfeabc", "undecodable")],
+)
+def test_what_is_no_text_is_a_bad_record(content, reason):
+    (record,) = read("x.txt", content)
+    assert (record.reason, record.size, record.raw) == (reason, len(content), content)
+
+
+@pytest.mark.parametrize("size, good", [(100, True), (101, False)])
+def test_size_of_a_book_is_bounded(size, good):
+    (record,) = read("x.txt", b"x" * size, max_book_bytes=100)
+    assert isinstance(record, RawDocument) is good
+    assert good or (record.reason, record.size) == ("book_too_large", 101)
+
+
+def zipped(**members):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in members.items():
+            archive.writestr(name.replace("_", "."), text)
+    return content.getvalue()
+
+
+def test_zip_holds_a_book_a_text_member():
+    records = read("11.zip", zipped(a_txt="one", b_TXT="two", c_jpg="three"))
+    assert [(record.key, record.text) for record in records] == [("a.txt", "one"), ("b.TXT", "two")]
+
+
+@pytest.mark.parametrize(
+    "text, limit, reason",
+    [("x" * 1001, 1000, "book_too_large"), ("x" * 1_000_000, 1 << 30, "zip_bomb"), ("a\x00b", 1000, "binary")],
+)
+def test_bad_member_of_a_zip_is_a_bad_record(text, limit, reason):
+    assert MAX_EXPANSION * 1000 < 1_000_000
+    bad, good = read("11.zip", zipped(a_txt=text, b_txt="two"), max_book_bytes=limit)
+    assert (bad.key, bad.reason, good.text) == ("a.txt", reason, "two")
+
+
+@pytest.mark.parametrize("cut", [slice(0, -30), slice(0, 20)])
+def test_damaged_zip_is_a_bad_record(cut):
+    (record,) = read("11.zip", zipped(a_txt="one" * 100)[cut])
+    assert (record.key, record.reason) == ("zip", "damaged_zip")
+
+
+def test_damaged_member_costs_only_itself():
+    content = bytearray(zipped(a_txt="one two three four", b_txt="two"))
+    content[38] ^= 0xFF
+    bad, good = read("11.zip", bytes(content))
+    assert (bad.reason, good.text) == ("damaged_zip", "two")
+
+
+def test_all_reasons_are_declared():
+    assert set(BAD_REASONS) == {"binary", "undecodable", "book_too_large", "damaged_zip", "zip_bomb"}
+
+
+EDGES = {
+    "11-0.txt": ("ALICE’S ADVENTURES IN WONDERLAND", "THE END"),
+    "11.txt": ("ALICE'S ADVENTURES IN WONDERLAND", "THE END"),
+    "alice30.txt": ("ALICE'S ADVENTURES IN WONDERLAND", "THE END"),
+    "19942-8.txt": ("*       *       *       *       *", "*       *       *       *       *"),
+    "19942.txt": ("*       *       *       *       *", "*       *       *       *       *"),
+    "6527.txt": ("Debian GNU/Linux: Guide to Installation and Usage", "John Goerzen / Ossama Othman"),
+    "2000-8.txt": ("El ingenioso hidalgo don Quijote de la Mancha", "Fin"),
+    "44157-0.txt": ("Au lecteur.", "vensterbank.)"),
+    "44157-8.txt": ("Au lecteur.", "vensterbank.)"),
+    "84-0.txt": ("Frankenstein;", "lost in darkness and distance."),
+    "84.txt": ("Frankenstein,", "lost in darkness and distance."),
+    "20080617-84.txt": ("Frankenstein,", "lost in darkness and distance."),
+    **{
+        f"frank{number}.txt": ("Frankenstein, or the Modern Prometheus", "and lost in darkness and distance.")
+        for number in ("10", "11", "12", "13")
+    },
+    **{
+        f"frank{number}a.txt": ("Frankenstein, or, the Modern Prometheus", "and lost in darkness and distance.")
+        for number in ("10", "11", "12")
+    },
+    "frank14.txt": ("Frankenstein, or the Modern Prometheus", "lost in darkness and distance."),
+    "frank15.txt": ("Frankenstein, or the Modern Prometheus", "lost in darkness and distance."),
+    "5200.txt": ("Copyright (C) 2002 David Wyllie.", "first to get up and stretch out her young body."),
+    "metam10.txt": ("Copyright (C) 2002 by David Wyllie.", "stretch out her young body."),
+    "24675-8.txt": ("ELK DEEL IS AFZONDERLIJK VERKRIJGBAAR", "book."),
+    "2500-8.txt": ("SIDDHARTHA", "him in his life."),
+    "2500.txt": ("SIDDHARTHA", "him in his life."),
+    "siddh10.txt": ("SIDDHARTHA", "him in his life."),
+    "972.txt": ("THE DEVIL'S DICTIONARY", "Nature_) that the domestic cow sheds its horn every two years."),
+    "dvldc10.txt": (
+        "The Internet Wiretap 1st Online Edition of",
+        "Nature_) that the domestic cow sheds its horn every two years.",
+    ),
+    "35-0.txt": ("The Time Machine", "still lived on in the heart of man."),
+    "35.txt": ("The Time Machine, by H. G. Wells [1898]", "of man."),
+    "timem11.txt": (
+        "The Time Machine, by H(erbert) G(eorge) Wells [1898]",
+        "a mutual tenderness still lived on in the heart of man.",
+    ),
+    **dict.fromkeys(("12-0.txt", "12.txt", "lglass18.txt"), ("THROUGH THE LOOKING-GLASS", "THE END")),
+    "120-0.txt": ("TREASURE ISLAND", "still ringing in my ears: “Pieces of eight! Pieces of eight!”"),
+    "120.txt": ("TREASURE ISLAND", 'still ringing in my ears: "Pieces of eight! Pieces of eight!"'),
+    "treas10.txt": ("Treasure Island", 'ears: "Pieces of eight!  Pieces of eight!"'),
+    "treas11.txt": ("Treasure Island", 'ears: "Pieces of eight!  Pieces of eight!"'),
+}
+
+
+@pytest.mark.real
+def test_every_real_edition_starts_and_ends_with_its_book(real_data):
+    edges = {}
+    for path in (real_data / "books").rglob("*.txt"):
+        record = book("book", path.read_bytes())
+        assert not isinstance(record, BadRecord)
+        lines = [line.strip() for line in unwrap(record.text).text.split("\n") if line.strip()]
+        edges[path.name] = (lines[0], lines[-1])
+    assert edges == EDGES
+
+
+@pytest.mark.real
+def test_encodings_of_real_books_are_right_without_their_declarations(real_data):
+    for path in (real_data / "books").rglob("*.txt"):
+        raw = path.read_bytes()
+        undeclared = decode(raw.replace(b"Character set encoding", b"x"))
+        assert undeclared == decode(raw).replace("Character set encoding", "x")
