@@ -18,12 +18,12 @@ from pipeline.errors import FatalError, SettingError
 from pipeline.ledger import MODELS, Tally, read_ledger
 from pipeline.models import TOKENIZER
 from pipeline.progress import Reporter
+from pipeline.report import NAME as REPORT
 from pipeline.report import write_report
 from pipeline.storage import Folder, Output, digest_of
 from pipeline.verify import verify
 
 TRAINING = "training"
-REPORT = "report.html"
 
 
 def finish_steps(run: Run, reporter: Reporter, names: Sequence[str]) -> list[str]:
@@ -113,10 +113,8 @@ def _report(run: Run, reporter: Reporter) -> bool:
     key = run.key("report", MODELS, "report", run.recipe.model_dump(mode="json"), inputs)
     if run.current("report", MODELS, "report", key):
         return False
-    with run.output.create(REPORT) as pending:
-        pending.path.write_text(write_report(run.output, run.recipe, chains()), "utf-8")
-    assert pending.output is not None  # published: `create` would have raised
-    run.record(Tally().entry("report", MODELS, "report", key, inputs, {REPORT: pending.output}))
+    written = write_report(run.output, run.recipe, chains())
+    run.record(Tally().entry("report", MODELS, "report", key, inputs, {REPORT: written}))
     reporter.say(f"  report: {run.output.address(REPORT)}")
     return True
 

@@ -11,7 +11,7 @@ from pipeline.report_charts import bar_chart, line_chart
 from pipeline.report_figures import Example, Figures, StageFigures, read_figures
 from pipeline.report_html import Html, document, element, joined, table
 from pipeline.report_style import STYLE
-from pipeline.storage import Folder
+from pipeline.storage import Folder, Output
 
 NAME = "report.html"
 _SECTIONS = (
@@ -26,12 +26,9 @@ _SECTIONS = (
 )
 
 
-def write_report(output: Folder, recipe: Recipe, chains: Mapping[str, tuple[str, ...]]) -> str:
-    """Writes `report.html` into the output folder and returns its address. `chains` are the stages of each source."""
-    page = render(read_figures(output, chains), recipe)
-    with output.create(NAME) as pending:
-        pending.path.write_bytes(page.encode())
-    return output.address(NAME)
+def write_report(output: Folder, recipe: Recipe, chains: Mapping[str, tuple[str, ...]]) -> Output:
+    """Writes `report.html` into the output folder. `chains` are the stages of each source."""
+    return output.write_text(NAME, render(read_figures(output, chains), recipe))
 
 
 def render(figures: Figures, recipe: Recipe) -> str:

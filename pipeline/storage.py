@@ -131,12 +131,16 @@ class Folder:
             if not self.is_local:
                 shutil.rmtree(temporary.parent, ignore_errors=True)
 
-    def write_json(self, name: str, value: Mapping[str, Any]) -> Output:
-        """Write a JSON file with sorted keys, whole or not at all."""
+    def write_text(self, name: str, text: str) -> Output:
+        """Write a UTF-8 file, whole or not at all."""
         with self.create(name) as pending:
-            pending.path.write_text(json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")
+            pending.path.write_bytes(text.encode("utf-8", "surrogatepass"))
         assert pending.output is not None  # published: `create` would have raised
         return pending.output
+
+    def write_json(self, name: str, value: Mapping[str, Any]) -> Output:
+        """Write a JSON file with sorted keys, whole or not at all."""
+        return self.write_text(name, json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
 
     def read_json(self, name: str) -> dict[str, Any] | None:
         """A JSON object, None where the file is missing or not whole."""
