@@ -21,20 +21,24 @@ BOOK = "THE TITLE\n\nby An Author\n\nCHAPTER I\n\nIt was a dark night.\n\nTHE EN
 
 HEADERS = {
     "2020": "The Project Gutenberg EBook of X, by Y\n\nTitle: X\n\n*** START OF THE PROJECT GUTENBERG EBOOK X ***\n",
-    "2008": "Project Gutenberg's X, by Y\n\n*** START OF THIS PROJECT GUTENBERG EBOOK X ***\n\n\nProduced by A, B\nand C.\n",
+    "2008": "Project Gutenberg's X, by Y\n\n"
+    "*** START OF THIS PROJECT GUTENBERG EBOOK X ***\n\n\nProduced by A, B\nand C.\n",
     "long title": "*** START OF THE PROJECT GUTENBERG EBOOK A VERY LONG\nTITLE INDEED ***\n\n",
-    "2002": "The Project Gutenberg EBook of X\n\n*** START OF THE PROJECT GUTENBERG EBOOK, X ***\n\nThis etext was produced by A\n",
+    "2002": "The Project Gutenberg EBook of X\n\n*** START OF THE PROJECT GUTENBERG EBOOK, X ***\n\n"
+    "This etext was produced by A\n",
     "1994": "***START**THE SMALL PRINT!**FOR PUBLIC DOMAIN ETEXTS**START***\nlaw\n"
     "*END*THE SMALL PRINT! FOR PUBLIC DOMAIN ETEXTS*Ver.04.29.93*END*\n\n\n*The Project Gutenberg Etext of X*\n\n",
-    "2001": "**END THE SMALL PRINT! FOR PUBLIC DOMAIN ETEXTS*Ver.04.08.01*END**\n[Portions of this header are copyright (C) 2001\n"
+    "2001": "**END THE SMALL PRINT! FOR PUBLIC DOMAIN ETEXTS*Ver.04.08.01*END**\n[Portions of this header are (C) 2001\n"
     "Project Gutenberg is a TradeMark]\n\n[Chapters 1-6:  mostly scanned by A,\nproofread by B]\n\n",
     "German": "*** ANFANG DIESES PROJECT GUTENBERG EBOOKS X ***\n\nE-text prepared by A\n",
     "French": "*** DEBUT DU FICHIER DU PROJET GUTENBERG X ***\n\n",
 }
 FOOTERS = {
     "2020": "\n\n*** END OF THE PROJECT GUTENBERG EBOOK X ***\n\nUpdated editions will replace the previous one.\n",
-    "2008": "\n\nEnd of the Project Gutenberg EBook of X, by Y\n\n*** END OF THIS PROJECT GUTENBERG EBOOK X ***\n\nlicence\n",
-    "two lines": "\n\nEnd of the Project Gutenberg EBook of X, by\nA Very Long Name\n\n*** END OF THIS PROJECT GUTENBERG EBOOK X ***",
+    "2008": "\n\nEnd of the Project Gutenberg EBook of X, by Y\n\n"
+    "*** END OF THIS PROJECT GUTENBERG EBOOK X ***\n\nlicence\n",
+    "two lines": "\n\nEnd of the Project Gutenberg EBook of X, by\nA Very Long Name\n\n"
+    "*** END OF THIS PROJECT GUTENBERG EBOOK X ***",
     "1994": "\n\nEnd of the Project Gutenberg Etext of X\n\n",
     "the": "\n\nEnd of The Project Gutenberg Etext of X by Y\n",
     "possessive": "\n\nEnd of Project Gutenberg's X, by Y\n",
