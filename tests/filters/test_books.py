@@ -28,7 +28,7 @@ HEADERS = {
     "This etext was produced by A\n",
     "1994": "***START**THE SMALL PRINT!**FOR PUBLIC DOMAIN ETEXTS**START***\nlaw\n"
     "*END*THE SMALL PRINT! FOR PUBLIC DOMAIN ETEXTS*Ver.04.29.93*END*\n\n\n*The Project Gutenberg Etext of X*\n\n",
-    "2001": "**END THE SMALL PRINT! FOR PUBLIC DOMAIN ETEXTS*Ver.04.08.01*END**\n[Portions of this header are (C) 2001\n"
+    "2001": "**END THE SMALL PRINT! FOR PUBLIC DOMAIN ETEXTS*Ver.04*END**\n[Portions of this header are (C) 2001\n"
     "Project Gutenberg is a TradeMark]\n\n[Chapters 1-6:  mostly scanned by A,\nproofread by B]\n\n",
     "German": "*** ANFANG DIESES PROJECT GUTENBERG EBOOKS X ***\n\nE-text prepared by A\n",
     "French": "*** DEBUT DU FICHIER DU PROJET GUTENBERG X ***\n\n",
