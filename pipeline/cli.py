@@ -151,7 +151,7 @@ class _Session:
             return
         click.echo(json.dumps(recipe, indent=1))
         for source, names in inputs.items():
-            click.echo(f"{source}: {len(names)} files below {self._run.inputs.url}, the first: {names[0]}")
+            click.echo(f"{source}: {len(names)} files below {self._run.inputs.folder.url}, the first: {names[0]}")
         for row in left:
             click.echo(f"{row['stage']} {row['source']}: {row['units_to_do']} of {row['units']} units to do")
 

@@ -11,6 +11,7 @@ import fsspec
 import pyarrow as pa
 
 from pipeline.errors import SettingError
+from pipeline.inputs import Inputs
 from pipeline.ledger import LedgerEntry, read_entry
 from pipeline.recipe import Recipe
 from pipeline.storage import Folder, digest_of, digest_of_stream, read_batches
@@ -27,24 +28,19 @@ class Run:
     output: Folder
 
     @property
-    def inputs(self) -> Folder:
-        """The folder of raw dumps."""
-        return Folder(self.recipe.inputs.root)
+    def inputs(self) -> Inputs:
+        """The raw dumps. What is slow to find out of them is remembered once the run has written anything."""
+        memory = self.output if self.output.exists("logs") else None
+        return Inputs(Folder(self.recipe.inputs.root), memory)
 
     def units(self, source: str) -> list[Unit]:
         """The source's input files, in name order. Raises SettingError where there is none."""
-        patterns: tuple[str, ...] = getattr(self.recipe.inputs, source)
-        names = sorted({name for pattern in patterns for name in self.inputs.glob(pattern)})
-        if source == "commoncrawl" and self.recipe.commoncrawl.dumps:
-            names = [name for name in names if any(dump in name for dump in self.recipe.commoncrawl.dumps)]
+        inputs = self.inputs
+        names = inputs.names(source, self.recipe)
         if not names:
-            raise SettingError(
-                f"inputs.{source}: no file below {self.inputs.url} matches {', '.join(patterns) or 'an empty list'}"
-            )
-        return [
-            Unit(source=source, name=unit_name(source, name), input=name, size=self.inputs.size(name) or 0)
-            for name in names
-        ]
+            patterns = ", ".join(getattr(self.recipe.inputs, source)) or "an empty list"
+            raise SettingError(f"inputs.{source}: no file below {inputs.folder.url} matches {patterns}")
+        return [Unit(source=source, name=unit_name(source, name), input=name, size=inputs.size(name)) for name in names]
 
     def key(self, stage: str, source: str, unit: str, settings: Any, inputs: Mapping[str, str]) -> str:
         """What a unit's outputs follow from, as a digest: inputs, settings, version."""
@@ -72,11 +68,12 @@ class Run:
     def input_digest(self, unit: Unit) -> str:
         """Digest of the raw file; remembered beside what the file system says of it, so that no rerun reads it."""
         remembered = f"logs/inputs/{unit.source}/{unit.name}.json"
-        fingerprint = self.inputs.fingerprint(unit.input)
+        inputs = self.inputs
+        fingerprint = inputs.fingerprint(unit.input)
         held = self.output.read_json(remembered)
         if held is not None and held.get("fingerprint") == fingerprint:
             return str(held["digest"])
-        digest = self.inputs.digest(unit.input)
+        digest = inputs.digest(unit.input)
         self.output.write_json(remembered, {"fingerprint": fingerprint, "digest": digest})
         return digest
 

@@ -51,6 +51,9 @@ class Conductor:
     def stages(self, names: Sequence[str]) -> None:
         """Bring the named stages up to date. Raises FatalError where the ledger does not balance."""
         self.units = {source: self.run.units(source) for source in self.run.recipe.sources}
+        for source in self.units:
+            for name in self.run.inputs.left_out(source, self.run.recipe):
+                self.reporter.say(f"  {source}: {name} is left out by the recipe")
         self._prune()
         for step in STEPS:
             wanted = [name for name in step if name in names]

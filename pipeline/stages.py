@@ -13,7 +13,7 @@ from filters.perplexity import ScorePerplexity
 from filters.reference import ScoreReference
 from filters.select import LanguageIs, PerplexityBucketIs, ReferenceScoreAtLeast
 from pipeline.context import Run
-from pipeline.corpora.corpus import BadRecord, RawFile, document_batches
+from pipeline.corpora.corpus import BadRecord, document_batches
 from pipeline.corpora.registry import CORPORA
 from pipeline.errors import ShardError
 from pipeline.fits import read_cutoffs
@@ -76,8 +76,7 @@ class Clean:
         """Read and clean one raw file."""
         key, inputs = self.key(run, unit), self._inputs(run, unit)
         corpus, settings = CORPORA[unit.source], getattr(run.recipe, unit.source)
-        folder = run.inputs
-        file = RawFile(name=unit.input, size=unit.size, opener=lambda: folder.open(unit.input))
+        file = run.inputs.file(unit.input)
         tally = Tally()
         with UnitOutputs(
             run.output, self.name, unit.source, unit.name, keep_rejected=run.recipe.rejected.keep

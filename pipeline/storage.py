@@ -98,6 +98,13 @@ class Folder:
         found = fs.glob(f"{path.rstrip('/')}/{pattern}", detail=True)
         return sorted(item[len(path.rstrip("/")) + 1 :] for item, info in found.items() if info["type"] == "file")
 
+    def glob_folders(self, pattern: str) -> list[str]:
+        """Names of the folders below the folder that match, each with a `/` at its end, sorted."""
+        fs, path = self._locate("")
+        found = fs.glob(f"{path.rstrip('/')}/{pattern.rstrip('/')}", detail=True)
+        start = len(path.rstrip("/")) + 1
+        return sorted(f"{item.rstrip('/')[start:]}/" for item, info in found.items() if info["type"] == "directory")
+
     def list(self, name: str = "") -> list[str]:
         """Base names of what lies directly below, sorted; empty where there is no such folder."""
         fs, path = self._locate(name)

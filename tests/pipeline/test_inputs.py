@@ -1,0 +1,122 @@
+"""Which raw files are read, and a folder read as an archive."""
+
+import tarfile
+
+import pytest
+
+from pipeline.inputs import Inputs
+from pipeline.recipe import load_recipe
+from pipeline.storage import Folder
+
+ROW = '<row Id="{}" PostTypeId="1" Title="t" Body="b" />\n'
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    return Inputs(Folder(str(tmp_path)))
+
+
+def put(tmp_path, name, text="x"):
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def posts(tmp_path, site, count):
+    rows = "".join(ROW.format(number) for number in range(count))
+    put(tmp_path, f"stackexchange/{site}/Posts.xml", f'<?xml version="1.0"?>\n<posts>\n{rows}</posts>\n')
+
+
+def recipe(*overrides):
+    return load_recipe("llama1", overrides)
+
+
+def test_only_the_recipes_dumps_are_read(inputs, tmp_path):
+    for dump in ("CC-MAIN-2019-35", "CC-MAIN-2021-04"):
+        put(tmp_path, f"commoncrawl/{dump}/a.wet.gz")
+    chosen = recipe('commoncrawl.dumps=["2019-35"]')
+    assert inputs.names("commoncrawl", chosen) == ["commoncrawl/CC-MAIN-2019-35/a.wet.gz"]
+    assert inputs.left_out("commoncrawl", chosen) == ["commoncrawl/CC-MAIN-2021-04/a.wet.gz"]
+
+
+def test_all_sites_are_read_where_they_are_few(inputs, tmp_path):
+    posts(tmp_path, "coffee", 1)
+    posts(tmp_path, "beer", 2)
+    assert len(inputs.names("stackexchange", recipe())) == 2
+
+
+def test_the_largest_sites_are_read_and_the_others_named(inputs, tmp_path):
+    for site, count in (("coffee", 1), ("beer", 3), ("tea", 2)):
+        posts(tmp_path, site, count)
+    chosen = recipe("stackexchange.sites=2")
+    assert inputs.names("stackexchange", chosen) == ["stackexchange/beer/Posts.xml", "stackexchange/tea/Posts.xml"]
+    assert inputs.left_out("stackexchange", chosen) == ["stackexchange/coffee/Posts.xml"]
+
+
+def test_of_two_dumps_of_a_site_the_larger_is_read(inputs, tmp_path):
+    posts(tmp_path, "ai-2016-09", 1)
+    posts(tmp_path, "ai-2016-12", 2)
+    assert inputs.names("stackexchange", recipe()) == ["stackexchange/ai-2016-12/Posts.xml"]
+
+
+def test_a_dump_that_cannot_be_counted_stays_to_be_quarantined(inputs, tmp_path):
+    posts(tmp_path, "beer", 3)
+    posts(tmp_path, "tea", 2)
+    put(tmp_path, "stackexchange/broken.7z", "no archive")
+    assert inputs.names("stackexchange", recipe("stackexchange.sites=1")) == [
+        "stackexchange/beer/Posts.xml",
+        "stackexchange/broken.7z",
+    ]
+
+
+def test_posts_are_counted_once(tmp_path, monkeypatch):
+    remembering = Inputs(Folder(str(tmp_path)), Folder(str(tmp_path / "out")))
+    posts(tmp_path, "beer", 3)
+    posts(tmp_path, "tea", 2)
+    first = remembering.names("stackexchange", recipe("stackexchange.sites=1"))
+    monkeypatch.setattr("pipeline.inputs.count_posts", lambda _: pytest.fail("counted again"))
+    assert remembering.names("stackexchange", recipe("stackexchange.sites=1")) == first
+
+
+TREE = ("requests/LICENSE", "requests/src/a.py", "requests/.git/config", "other/b.py")
+
+
+def test_a_folder_is_read_as_an_archive_of_its_files(inputs, tmp_path):
+    for name in TREE:
+        put(tmp_path, f"github/{name}", name)
+    chosen = recipe('inputs.github=["github/*/"]')
+    assert inputs.names("github", chosen) == ["github/other/", "github/requests/"]
+    file = inputs.file("github/requests/")
+    with file.open() as stream, tarfile.open(fileobj=stream) as archive:
+        assert archive.getnames() == ["requests/LICENSE", "requests/src/a.py"]
+        assert archive.extractfile("requests/src/a.py").read() == b"requests/src/a.py"
+    assert file.name == "github/requests.tar"
+
+
+def test_a_folders_archive_has_the_same_bytes_each_time(inputs, tmp_path):
+    for name in TREE:
+        put(tmp_path, f"github/{name}")
+    with inputs.file("github/requests/").open() as first, inputs.file("github/requests/").open() as second:
+        assert first.read() == second.read()
+
+
+def test_a_folder_changes_with_each_of_its_files(inputs, tmp_path):
+    for name in TREE:
+        put(tmp_path, f"github/{name}")
+    before = (
+        inputs.digest("github/requests/"),
+        inputs.fingerprint("github/requests/"),
+        inputs.size("github/requests/"),
+    )
+    put(tmp_path, "github/requests/src/a.py", "changed")
+    after = (inputs.digest("github/requests/"), inputs.fingerprint("github/requests/"), inputs.size("github/requests/"))
+    assert all(one != other for one, other in zip(before, after, strict=True))
+
+
+def test_no_link_leads_out_of_a_folder(inputs, tmp_path):
+    put(tmp_path, "secret")
+    put(tmp_path, "github/requests/a.py")
+    (tmp_path / "github/requests/b.py").symlink_to(tmp_path / "secret")
+    (tmp_path / "github/requests/c").symlink_to(tmp_path)
+    with inputs.file("github/requests/").open() as stream, tarfile.open(fileobj=stream) as archive:
+        assert archive.getnames() == ["requests/a.py"]
