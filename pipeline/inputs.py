@@ -28,7 +28,7 @@ class Inputs:
     def names(self, source: str, recipe: Recipe) -> list[str]:
         """The source's files that the recipe asks for, in name order."""
         patterns: tuple[str, ...] = getattr(recipe.inputs, source)
-        found = {name for pattern in patterns for name in self._matches(pattern)}
+        found = {name for pattern in patterns for name in self.folder.glob(pattern)}
         if source == "commoncrawl" and recipe.commoncrawl.dumps:
             found = {name for name in found if any(dump in name for dump in recipe.commoncrawl.dumps)}
         if source == "stackexchange":
@@ -39,7 +39,7 @@ class Inputs:
         """What the patterns match and another key leaves out."""
         patterns: tuple[str, ...] = getattr(recipe.inputs, source)
         return sorted(
-            {name for pattern in patterns for name in self._matches(pattern)} - set(self.names(source, recipe))
+            {name for pattern in patterns for name in self.folder.glob(pattern)} - set(self.names(source, recipe))
         )
 
     def file(self, name: str) -> RawFile:
@@ -66,19 +66,8 @@ class Inputs:
             return digest_of({member: self.folder.digest(member) for member in self._members(name)})
         return self.folder.digest(name)
 
-    def _matches(self, pattern: str) -> Sequence[str]:
-        return self.folder.glob_folders(pattern) if pattern.endswith("/") else self.folder.glob(pattern)
-
     def _members(self, name: str) -> list[str]:
-        found = self.folder.glob(f"{name}**/*") + self.folder.glob(f"{name}**/.*")
-        kept = {member for member in found if not _LEFT_OUT_OF_TREES & set(member.split("/"))}
-        return sorted(member for member in kept if self._is_inside(name, member))
-
-    def _is_inside(self, name: str, member: str) -> bool:
-        """No link leads out of the tree. Only local folders have links."""
-        if not self.folder.is_local:
-            return True
-        return self.folder.local_path(member).resolve().is_relative_to(self.folder.local_path(name).resolve())
+        return [member for member in self.folder.walk(name) if not _LEFT_OUT_OF_TREES & set(member.split("/"))]
 
     def _tar(self, name: str) -> BinaryIO:
         """An uncompressed archive in a temporary file that is gone when it is closed: the same bytes each time."""

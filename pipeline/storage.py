@@ -1,5 +1,7 @@
 """Files on any fsspec file system: read, list, and write so that a reader sees a whole file or none."""
 
+import builtins
+import glob
 import hashlib
 import json
 import os
@@ -93,17 +95,24 @@ class Folder:
             return digest_of_stream(stream)
 
     def glob(self, pattern: str) -> list[str]:
-        """Names of the files below the folder that match, sorted."""
+        """Names of the files below the folder that match, sorted; a pattern ending in `/` matches folders."""
+        if self.is_local:  # fsspec would pass over links, and dumps often are links.
+            found = glob.glob(pattern, root_dir=self.local_path(), recursive=True)
+            return sorted(name for name in found if pattern.endswith("/") or self.local_path(name).is_file())
         fs, path = self._locate("")
-        found = fs.glob(f"{path.rstrip('/')}/{pattern}", detail=True)
-        return sorted(item[len(path.rstrip("/")) + 1 :] for item, info in found.items() if info["type"] == "file")
+        start, wanted = len(path.rstrip("/")) + 1, "directory" if pattern.endswith("/") else "file"
+        matches = fs.glob(f"{path.rstrip('/')}/{pattern.rstrip('/')}", detail=True)
+        names = (item.rstrip("/")[start:] for item, info in matches.items() if info["type"] == wanted)
+        return sorted(f"{name}/" if pattern.endswith("/") else name for name in names)
 
-    def glob_folders(self, pattern: str) -> list[str]:
-        """Names of the folders below the folder that match, each with a `/` at its end, sorted."""
-        fs, path = self._locate("")
-        found = fs.glob(f"{path.rstrip('/')}/{pattern.rstrip('/')}", detail=True)
-        start = len(path.rstrip("/")) + 1
-        return sorted(f"{item.rstrip('/')[start:]}/" for item, info in found.items() if info["type"] == "directory")
+    def walk(self, name: str) -> builtins.list[str]:
+        """Names of all files below a folder, sorted; no link is followed."""
+        if self.is_local:
+            found = (Path(top, file) for top, _, files in os.walk(self.local_path(name)) for file in files)
+            return sorted(str(path.relative_to(self.local_path())) for path in found if not path.is_symlink())
+        fs, path = self._locate(name)
+        start = len(self._locate("")[1].rstrip("/")) + 1
+        return sorted(item[start:] for item in fs.find(path))
 
     def list(self, name: str = "") -> list[str]:
         """Base names of what lies directly below, sorted; empty where there is no such folder."""

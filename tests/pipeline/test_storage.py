@@ -130,3 +130,23 @@ def test_a_parquet_file_holds_its_batches_as_row_groups(tmp_path):
     found = [batch.column("x").to_pylist() for batch in read_batches(Folder(str(tmp_path)), "a.parquet")]
     assert [value for values in found for value in values] == [1, 2, 3]
     assert sink.rows == 3
+
+
+def test_a_glob_follows_links_to_dumps(tmp_path):
+    write(Folder(str(tmp_path / "elsewhere")), "deep/a.gz", b"1")
+    (tmp_path / "dumps").mkdir()
+    (tmp_path / "dumps/c4").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "dumps/b.gz").symlink_to(tmp_path / "elsewhere/deep/a.gz")
+    assert Folder(str(tmp_path / "dumps")).glob("**/*.gz") == ["b.gz", "c4/deep/a.gz"]
+
+
+def test_a_pattern_with_a_slash_at_its_end_matches_folders(folder):
+    for name in ("a/x/1", "a/y/2", "a/z"):
+        write(folder, name, b"1")
+    assert folder.glob("a/*/") == ["a/x/", "a/y/"]
+
+
+def test_a_walk_finds_every_file_hidden_ones_too(folder):
+    for name in ("a/x/1", "a/.y/.2", "b"):
+        write(folder, name, b"1")
+    assert folder.walk("a/") == ["a/.y/.2", "a/x/1"]
