@@ -97,7 +97,7 @@ class Folder:
     def glob(self, pattern: str) -> list[str]:
         """Names of the files below the folder that match, sorted; a pattern ending in `/` matches folders."""
         if self.is_local:  # fsspec would pass over links, and dumps often are links.
-            found = glob.glob(pattern, root_dir=self.local_path(), recursive=True)
+            found = glob.glob(pattern, root_dir=self.local_path(), recursive=True)  # noqa: PTH207 - Path.glob follows no link
             return sorted(name for name in found if pattern.endswith("/") or self.local_path(name).is_file())
         fs, path = self._locate("")
         start, wanted = len(path.rstrip("/")) + 1, "directory" if pattern.endswith("/") else "file"
