@@ -124,6 +124,8 @@ class DedupWork:
     def apply(self, index: int, blocks: Iterator[bytes]) -> None:
         """Write the unit's documents without the duplicates; then the stages that follow."""
         held, unit = self.manifest.read(), self._unit(index)
+        if str(index) not in held["groups"]:
+            return  # Judged with the units to do, but done itself.
         key, inputs = dedup_key(self.run, unit, held["groups"][str(index)])
         if self.run.current(DEDUP, unit.source, unit.name, key) is None:
             filters = dedup_rounds(self.run, self.source).filters(blocks)
