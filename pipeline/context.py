@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
+import fsspec.core
 import pyarrow as pa
 
 from pipeline.errors import SettingError
@@ -26,6 +27,8 @@ class Run:
 
     recipe: Recipe
     output: Folder
+    remembers: bool = True
+    """Whether digests of raw files are written down; a dry run writes nothing."""
 
     @property
     def inputs(self) -> Inputs:
@@ -55,8 +58,11 @@ class Run:
         return entry if whole else None
 
     def record(self, entry: LedgerEntry) -> LedgerEntry:
-        """Write the done record."""
+        """Write the done record; what the one before it names and this one does not is removed."""
+        before = read_entry(self.output, entry.stage, entry.source, entry.unit)
         self.output.write_json(entry.name, entry.to_json())
+        for name in set(before.outputs if before else ()) - set(entry.outputs):
+            self.output.delete(name)
         return entry
 
     def documents(self, stage: str, source: str) -> Iterator[pa.RecordBatch]:
@@ -74,8 +80,18 @@ class Run:
         if held is not None and held.get("fingerprint") == fingerprint:
             return str(held["digest"])
         digest = inputs.digest(unit.input)
-        self.output.write_json(remembered, {"fingerprint": fingerprint, "digest": digest})
+        if self.remembers:
+            self.output.write_json(remembered, {"fingerprint": fingerprint, "digest": digest})
         return digest
+
+
+def check_addresses(run: Run) -> None:
+    """Raise SettingError for an address that fsspec cannot serve, before any work."""
+    for key, address in (("--output", run.output.url), ("inputs.root", run.recipe.inputs.root)):
+        try:
+            fsspec.core.url_to_fs(address)
+        except (ImportError, ValueError) as error:
+            raise SettingError(f"{key} {address}: {error}") from error
 
 
 def external_digest(path: str) -> str:

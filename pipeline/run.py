@@ -3,18 +3,18 @@
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from pipeline.context import Run
 from pipeline.corpora.registry import CORPORA, chains
 from pipeline.engine import Engine
 from pipeline.errors import FatalError
 from pipeline.finish import finish_steps
-from pipeline.ledger import LedgerEntry, chain_faults, entry_name, read_entry
+from pipeline.ledger import LedgerEntry, chain_faults, entry_name, read_entry, read_ledger
 from pipeline.models import ALL_MODELS
 from pipeline.progress import Reporter
 from pipeline.stages import MAP_STAGES, done
-from pipeline.storage import Folder
+from pipeline.storage import TEMPORARY_SUFFIX, Folder
 from pipeline.stream_work import MIX, mix_work
 from pipeline.units import Unit
 from pipeline.work import DEDUP, DedupWork, FitWork, Manifest, MapWork, dedup_work
@@ -35,6 +35,8 @@ STEPS: tuple[tuple[str, ...], ...] = (
 """Stages in their order; those of one step share a pipeline, between steps lies a barrier."""
 
 STAGES = tuple(stage for step in STEPS for stage in step)
+RECORDED = ("documents", "rejected", "quarantine", "tokens", "stream")
+"""Folders in which every file is named by a done record."""
 
 
 @dataclass(slots=True)
@@ -55,6 +57,7 @@ class Conductor:
             for name in self.run.inputs.left_out(source, self.run.recipe):
                 self.reporter.say(f"  {source}: {name} is left out by the recipe")
         self._prune()
+        _sweep(self.run.output)
         for step in STEPS:
             wanted = [name for name in step if name in names]
             if wanted:
@@ -70,9 +73,9 @@ class Conductor:
                 yield stage, source, left, len(units)
 
     def _seems_done(self, stage: str, unit: Unit) -> bool:
-        if stage in MAP_STAGES:
-            return done(MAP_STAGES[stage], self.run, unit) is not None
-        return read_entry(self.run.output, stage, unit.source, unit.name) is not None
+        if read_entry(self.run.output, stage, unit.source, unit.name) is None:
+            return False
+        return stage not in MAP_STAGES or done(MAP_STAGES[stage], replace(self.run, remembers=False), unit) is not None
 
     def _step(self, names: list[str]) -> None:
         before = len(self.worked)
@@ -219,6 +222,19 @@ class _Scratch:
             shutil.rmtree(self._folder.local_path(), ignore_errors=True)
         else:
             self._folder.delete("")
+
+
+def _sweep(output: Folder) -> None:
+    """Remove what a killed run left: files that no done record names, temporary files, scratch folders."""
+    named = {name for entry in read_ledger(output) for name in entry.outputs}
+    for folder in RECORDED:
+        for name in output.glob(f"{folder}/**"):
+            if name not in named:
+                output.delete(name)
+    if output.is_local:  # Nobody else is at work there: the folder is locked.
+        output.delete("logs/work")
+        for path in output.local_path().rglob(f".*{TEMPORARY_SUFFIX}"):
+            path.unlink()
 
 
 def _bytes_done(work: DedupWork) -> int:
