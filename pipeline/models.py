@@ -24,6 +24,8 @@ class Model:
     """A model and its fit stage: the files it consists of, what it is trained on, the settings it depends on.
 
     `external` gives the paths that the recipe names instead of training, in the order of `files`; empty: train.
+    `given` is a file that the fit takes over instead of training. `settings` are those that the fit reads, no more: a
+    threshold that only a later stage applies trains nothing anew.
     """
 
     name: str
@@ -31,8 +33,9 @@ class Model:
     files: tuple[str, ...]
     fit: Callable[[Read, Recipe, Path], dict[str, Any]]
     reads: Callable[[Recipe], Mapping[str, str]]
-    settings: Callable[[Recipe], list[Section]]
+    settings: Callable[[Recipe], list[Any]]
     external: Callable[[Recipe], tuple[str, ...]] = lambda _: ("",)
+    given: Callable[[Recipe], str] = lambda _: ""
     used_by: str = "commoncrawl"
 
     def is_external(self, recipe: Recipe) -> bool:
@@ -55,7 +58,8 @@ class Model:
         if self.is_external(run.recipe):
             return digest_of([load_once(external_digest, path) for path in self.external(run.recipe)])
         held = run.output.read_json(f"ledger/{self.stage}/{MODELS}/{self.name}.json")
-        return digest_of(held["outputs"]) if held else ""
+        # The report may change, say with a threshold that it is about, while the model stays what it was.
+        return digest_of([held["outputs"][f"models/{self.name}/{file}"] for file in self.files]) if held else ""
 
     def inputs(self, run: Run) -> dict[str, str]:
         """Digests of all that the model is trained on."""
@@ -64,11 +68,12 @@ class Model:
             names = run.output.list(f"ledger/{stage}/{source}")
             held = [run.output.read_json(f"ledger/{stage}/{source}/{name}") or {} for name in names]
             found[f"{stage}/{source}"] = digest_of([entry.get("outputs") for entry in held])
-        return found
+        given = self.given(run.recipe)
+        return found | {given: load_once(external_digest, given)} if given else found
 
     def key(self, run: Run) -> str:
         """The key of the model's done record."""
-        settings = [section.model_dump(mode="json") for section in self.settings(run.recipe)]
+        settings = [_plain(item) for item in self.settings(run.recipe)]
         return run.key(self.stage, MODELS, self.name, [settings, run.recipe.seed], self.inputs(run))
 
     def is_current(self, run: Run) -> bool:
@@ -96,6 +101,10 @@ class Model:
         return run.record(Tally().entry(self.stage, MODELS, self.name, key, inputs, outputs))
 
 
+def _plain(item: Any) -> Any:
+    return item.model_dump(mode="json") if isinstance(item, Section) else item
+
+
 def external_path(path: str) -> str:
     """A path on this machine to a file that the recipe names by path or fsspec address."""
     if "://" not in path:
@@ -115,7 +124,7 @@ LANGUAGE = Model(
     files=("language.bin",),
     fit=fit_language,
     reads=lambda _: {"wikipedia": "clean"},
-    settings=lambda recipe: [recipe.language],
+    settings=lambda recipe: [recipe.language.keep, recipe.language.max_text_bytes],
     external=lambda recipe: (recipe.language.model,),
 )
 LANGUAGE_MODEL = Model(
@@ -133,7 +142,7 @@ CUTOFFS = Model(
     files=("cutoffs.json",),
     fit=fit_cutoffs,
     reads=lambda _: {"commoncrawl": "perplexity"},
-    settings=lambda recipe: [recipe.perplexity, recipe.language],
+    settings=lambda recipe: [recipe.perplexity],
 )
 REFERENCE = Model(
     name="reference",
@@ -141,7 +150,7 @@ REFERENCE = Model(
     files=("reference.bin",),
     fit=fit_reference,
     reads=lambda _: {"commoncrawl": "perplexity", "wikipedia": "clean"},
-    settings=lambda recipe: [recipe.reference, recipe.language],
+    settings=lambda recipe: [recipe.reference, recipe.language.keep, recipe.language.min_score],
     external=lambda recipe: (recipe.reference.model,),
 )
 TOKENIZER = Model(
@@ -150,7 +159,8 @@ TOKENIZER = Model(
     files=("tokenizer.model",),
     fit=fit_tokenizer,
     reads=last_stages,
-    settings=lambda recipe: [recipe.tokenizer, recipe.mixture],
+    settings=lambda recipe: [recipe.tokenizer, dict(recipe.mixture.weights)],
+    given=lambda recipe: recipe.tokenizer.model,
     used_by="all",
 )
 ALL_MODELS = (LANGUAGE, LANGUAGE_MODEL, CUTOFFS, REFERENCE, TOKENIZER)
@@ -159,7 +169,7 @@ ALL_MODELS = (LANGUAGE, LANGUAGE_MODEL, CUTOFFS, REFERENCE, TOKENIZER)
 def check_models(recipe: Recipe) -> None:
     """Raise SettingError where a model can be neither trained nor found, before any work."""
     for model in ALL_MODELS:
-        for path in model.external(recipe):
+        for path in (*model.external(recipe), model.given(recipe)):
             if path and "://" not in path and not Path(path).is_file():
                 raise SettingError(f"{model.name}: no model at {path}")
         if model.is_trained(recipe):

@@ -1,6 +1,6 @@
 """The map stages: what each reads, which settings and models it depends on, and what it does to one unit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,17 +13,19 @@ from filters.perplexity import ScorePerplexity
 from filters.reference import ScoreReference
 from filters.select import LanguageIs, PerplexityBucketIs, ReferenceScoreAtLeast
 from pipeline.context import Run
-from pipeline.corpora.corpus import BadRecord, document_batches
+from pipeline.corpora.corpus import BadRecord, Corpus, RawFile, Record, document_batches
 from pipeline.corpora.registry import CORPORA
 from pipeline.errors import ShardError
 from pipeline.fits import read_cutoffs
 from pipeline.ledger import LedgerEntry, Tally, read_entry
 from pipeline.models import CUTOFFS, LANGUAGE, LANGUAGE_MODEL, REFERENCE, TOKENIZER, Model
-from pipeline.recipe import Section
 from pipeline.storage import read_batches
 from pipeline.token_shards import write_token_shards
 from pipeline.units import Unit, UnitOutputs, process_batches, readable
 from tokenizer.vocabulary import Vocabulary
+
+UNREADABLE = "unreadable_file"
+"""The reason of a raw file that the file system, or its container, does not give up."""
 
 
 class Stage(Protocol):
@@ -81,14 +83,8 @@ class Clean:
         with UnitOutputs(
             run.output, self.name, unit.source, unit.name, keep_rejected=run.recipe.rejected.keep
         ) as outputs:
-            try:
-                records = readable(corpus.read(file, settings), outputs, tally, unit.input)
-                batches = document_batches(unit.source, file, records)
-                process_batches(batches, corpus.filters(settings), outputs, tally)
-            except (OSError, ShardError) as error:
-                bad = BadRecord(key="0", reason="unreadable_file", detail=str(error), size=unit.size)
-                tally.fail(bad.reason, bad.size)
-                outputs.quarantine(bad, unit.input)
+            records = readable(_records(corpus, file, settings), outputs, tally, unit.input)
+            process_batches(document_batches(unit.source, file, records), corpus.filters(settings), outputs, tally)
         return run.record(tally.entry(self.name, unit.source, unit.name, key, inputs, outputs.written))
 
     def _inputs(self, run: Run, unit: Unit) -> dict[str, str]:
@@ -98,19 +94,27 @@ class Clean:
         return [run.recipe.mode, run.recipe.rejected.keep, getattr(run.recipe, unit.source).model_dump(mode="json")]
 
 
+def _records(corpus: Corpus, file: RawFile, settings: Any) -> Iterator[Record]:
+    """The file's records; where it cannot be read on, one more that says so. What came before it stays."""
+    try:
+        yield from corpus.read(file, settings)
+    except (OSError, ShardError) as error:
+        yield BadRecord(key="0", reason=UNREADABLE, detail=str(error), size=file.size)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterStage:
     """Documents through filters that depend on settings and models of the run."""
 
     name: str
     filters: Callable[[Run], tuple[Filter, ...]]
-    settings: Callable[[Run], list[Section]]
+    settings: Callable[[Run], list[Any]]
     models: tuple[Model, ...] = ()
 
     def key(self, run: Run, unit: Unit) -> str:
         """Follows from the documents, the models and the settings."""
-        settings = [section.model_dump(mode="json") for section in self.settings(run)]
-        return run.key(self.name, unit.source, unit.name, [run.recipe.rejected.keep, settings], self._inputs(run, unit))
+        settings = [run.recipe.rejected.keep, self.settings(run)]
+        return run.key(self.name, unit.source, unit.name, settings, self._inputs(run, unit))
 
     def process(self, run: Run, unit: Unit) -> LedgerEntry:
         """Put the unit's documents through the filters."""
@@ -200,7 +204,7 @@ PERPLEXITY_STAGE = FilterStage(
             languages=(run.recipe.language_model.language,),
         ),
     ),
-    settings=lambda run: [run.recipe.language_model],
+    settings=lambda run: [run.recipe.language_model.language],
     models=(LANGUAGE_MODEL,),
 )
 REFERENCE_STAGE = FilterStage(
@@ -212,7 +216,12 @@ REFERENCE_STAGE = FilterStage(
 SELECT_STAGE = FilterStage(
     name="select",
     filters=_select,
-    settings=lambda run: [run.recipe.language, run.recipe.perplexity, run.recipe.reference],
+    settings=lambda run: [
+        run.recipe.language.keep,
+        run.recipe.language.min_score,
+        run.recipe.perplexity.keep,
+        run.recipe.reference.min_score,
+    ],
     models=(CUTOFFS,),
 )
 TOKENIZE = Tokenize()
