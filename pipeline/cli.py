@@ -2,25 +2,23 @@
 
 import json
 import logging
-import os
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pipeline.context import VERSION, Run
+from pipeline.context import VERSION, Run, check_addresses
 from pipeline.doctor import check_rooms, diagnose
 from pipeline.errors import FatalError, SettingError
+from pipeline.guards import EXIT_INTERRUPTED, INTERRUPTED, interruptible, leave, locked, log_path, logged
 from pipeline.ledger import read_ledger
 from pipeline.progress import Reporter
 from pipeline.recipe import load_recipe, shipped_recipes
 from pipeline.storage import Folder
 
-EXIT_LIMIT, EXIT_SETTING, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_LIMIT, EXIT_SETTING = 1, 2
 
 _STAGE_HELP = {
     "clean": "Read raw dumps and clean them: raw files to documents, source by source.",
@@ -111,9 +109,10 @@ class _Session:
 
         check_rooms()
         check_flags(flags)
+        check_addresses(run)
         check_models(run.recipe)
         self._run, self._as_json = run, as_json
-        self._engine = Engine(tuple(flags), workers, _log_path(run.output))
+        self._engine = Engine(tuple(flags), workers, log_path(run.output))
         self._reporter = Reporter()
 
     def do(self, stages: Sequence[str]) -> None:
@@ -124,9 +123,12 @@ class _Session:
         check_finish(stages)
         for source in self._run.recipe.sources:
             self._run.units(source)  # A missing input is a wrong setting: found before any work.
-        with _locked(self._run.output), _logged(_log_path(self._run.output)):
+        with locked(self._run.output), logged(log_path(self._run.output)), interruptible():
             conductor = Conductor(self._run, self._engine, self._reporter)
-            conductor.stages(stages)
+            try:
+                conductor.stages(stages)
+            except FatalError as error:
+                raise FatalError("; ".join([str(error), *conductor.exceeded])) from error
             write_manifest(self._run)
         if not conductor.worked:
             self._reporter.say(f"nothing to do: {', '.join(stages)} of {self._run.output.url} are up to date")
@@ -235,7 +237,10 @@ def catalogue(page: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line, and exit: 0 well, 1 a limit or fault, 2 a wrong setting, 130 interrupted."""
-    sys.exit(_exit_code(arguments))
+    code = _exit_code(arguments)
+    if code == EXIT_INTERRUPTED:
+        leave(code)
+    sys.exit(code)
 
 
 def _exit_code(arguments: Sequence[str] | None) -> int:
@@ -249,10 +254,10 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
         return _fail(error.format_message(), EXIT_SETTING)
     except SettingError as error:
         return _fail(str(error), EXIT_SETTING)
-    except FatalError as error:
+    except (FatalError, OSError) as error:  # OSError: the disk is full, a file may not be written.
         return _fail(str(error), EXIT_LIMIT)
     except (KeyboardInterrupt, click.Abort):
-        return _fail("interrupted; the same command goes on from here", EXIT_INTERRUPTED)
+        return _fail(INTERRUPTED, EXIT_INTERRUPTED)
     return 0
 
 
@@ -270,45 +275,6 @@ def _figures(run: Run) -> dict[str, Any]:
         for name in counted:
             row[name] = row.get(name, 0) + getattr(entry, name)
     return {"output": run.output.url, "stages": figures}
-
-
-def _log_path(output: Folder) -> Path:
-    return output.local_path("logs/run.log") if output.is_local else Path(tempfile.gettempdir()) / "tokenmill-run.log"
-
-
-@contextmanager
-def _logged(path: Path) -> Iterator[None]:
-    """What libraries log goes to a file, not to the terminal."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    held = root.handlers[:]
-    root.handlers[:] = [handler]
-    try:
-        yield
-    finally:
-        root.handlers[:] = held
-        handler.close()
-
-
-@contextmanager
-def _locked(output: Folder) -> Iterator[None]:
-    """One run at a time in a local folder; the lock goes with the process, however it ends."""
-    if not output.is_local:
-        yield
-        return
-    import fcntl
-
-    path = output.local_path("logs/lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise SettingError(f"--output {output.url}: another run is at work there") from error
-        os.set_inheritable(held.fileno(), False)
-        yield
 
 
 if __name__ == "__main__":

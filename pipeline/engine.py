@@ -151,7 +151,7 @@ class Engine:
         worker = f"{shlex.quote(sys.executable)} -m apache_beam.runners.worker.sdk_worker_main"
         return FnApiRunner(
             default_environment=SubprocessSDKEnvironment.from_command_string(
-                f"{worker} 2>>{shlex.quote(str(self.log))}"
+                f"trap '' INT; exec {worker} 2>>{shlex.quote(str(self.log))}"  # Ctrl-C is for us: we end them.
             ),
             provision_info=ExtendedProvisionInfo(info),
         )
