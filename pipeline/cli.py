@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -113,7 +114,8 @@ class _Session:
         check_models(run.recipe)
         self._run, self._as_json = run, as_json
         self._engine = Engine(tuple(flags), workers, log_path(run.output))
-        self._reporter = Reporter()
+        # Its own way out: while an engine runs, standard error itself leads to the log.
+        self._reporter = Reporter(stream=os.fdopen(os.dup(2), "w", closefd=False, encoding="utf-8", buffering=1))
 
     def do(self, stages: Sequence[str]) -> None:
         """Bring the stages up to date, then say what is there."""

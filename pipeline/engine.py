@@ -12,6 +12,7 @@ import re
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -124,7 +125,7 @@ class Engine:
     def _execute(self, build: Callable[[Any], None]) -> None:
         options = self.options()
         try:
-            with beam.Pipeline(runner=self._runner(options), options=options) as pipeline:
+            with noise_in(self.log), beam.Pipeline(runner=self._runner(options), options=options) as pipeline:
                 build(pipeline)
         except RuntimeError as error:
             _log.error("the pipeline failed", exc_info=error)
@@ -155,6 +156,25 @@ class Engine:
             ),
             provision_info=ExtendedProvisionInfo(info),
         )
+
+
+@contextmanager
+def noise_in(log: Path) -> Iterator[None]:
+    """What this process and the workers it starts write to standard error goes to the log.
+
+    Engines say much there that is no one's concern, down to tracebacks of workers that are told to stop. What people
+    are to read goes through `Reporter`, which keeps its own way out.
+    """
+    sys.stderr.flush()
+    held = os.dup(2)
+    with log.open("ab") as stream:
+        os.dup2(stream.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(held, 2)
+        os.close(held)
 
 
 def check_flags(flags: Sequence[str]) -> None:

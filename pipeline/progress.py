@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -16,8 +17,8 @@ _POLL_SECONDS = 1.0
 class Reporter:
     """Tells people on standard error what is going on; standard output is left to `--json`."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._console = Console(stderr=True, highlight=False, quiet=quiet, soft_wrap=True)
+    def __init__(self, *, quiet: bool = False, stream: TextIO | None = None) -> None:
+        self._console = Console(file=stream, stderr=stream is None, highlight=False, quiet=quiet, soft_wrap=True)
 
     def say(self, text: str) -> None:
         """One line of text, never read as markup."""

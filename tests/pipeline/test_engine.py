@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.engine import Engine, check_flags, deal, worker_message
+from pipeline.engine import Engine, check_flags, deal, noise_in, worker_message
 from pipeline.errors import FatalError, SettingError
 from pipeline.exchange import FileCarrier, ShuffleCarrier
 from pipeline.storage import Folder
@@ -101,3 +101,18 @@ def test_without_hands_each_piece_stands_alone():
 )
 def test_the_last_word_of_our_own_code_is_what_a_user_reads(text, said):
     assert worker_message(text) == said
+
+
+def test_noise_of_workers_goes_to_the_log_and_then_no_more(tmp_path, capfd):
+    with noise_in(tmp_path / "log"):
+        os.write(2, b"noise\n")
+    os.write(2, b"word\n")
+    assert capfd.readouterr().err == "word\n"
+    assert (tmp_path / "log").read_bytes() == b"noise\n"
+
+
+def test_noise_ends_with_an_error_too(tmp_path, capfd):
+    with pytest.raises(ValueError), noise_in(tmp_path / "log"):
+        raise ValueError
+    os.write(2, b"word\n")
+    assert capfd.readouterr().err == "word\n"
