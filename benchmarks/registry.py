@@ -1,0 +1,85 @@
+"""All claims, in the order in which they are measured."""
+
+from benchmarks.claims import Claim
+from benchmarks.encoding import tokenize
+from benchmarks.growth import growth, growth_memory
+from benchmarks.language_model import train_lm
+from benchmarks.lines import duplicate_verdicts, normalise_hash
+from benchmarks.markup import gutenberg, stackexchange, wikipedia
+from benchmarks.web_chain import commoncrawl_chain
+
+_ALL = (
+    Claim(
+        name="normalise-hash",
+        compares="the 64-bit keys of all lines of web text, against CCNet's normalisation and SHA-1 line by line in"
+        " Python; every key is checked against its specification",
+        goal=25,
+        measure=normalise_hash,
+    ),
+    Claim(
+        name="duplicate-verdicts",
+        compares="which lines two documents have and which files are told so, judged partition by partition, against"
+        " one `np.unique` over all keys, which tells nobody; the duplicate keys are the same",
+        goal=1,
+        measure=duplicate_verdicts,
+    ),
+    Claim(
+        name="train-lm",
+        compares="a 5-gram model from a text file to an ARPA file, against KenLM's `lmplz`, which is compiled and"
+        " looked for on PATH; every logarithm of the two models is within 1e-4",
+        goal=0.5,
+        measure=train_lm,
+    ),
+    Claim(
+        name="tokenize",
+        compares="text to ids in batches, against SentencePiece's `encode` document by document; the ids are the same",
+        goal=5,
+        goal_of="ours",
+        measure=tokenize,
+    ),
+    Claim(
+        name="wikipedia",
+        compares="wikitext of articles to text, against mwparserfromhell's `strip_code` on the same pages; at least"
+        " half of the words are shared, since `strip_code` keeps tables and captions",
+        goal=3,
+        measure=wikipedia,
+    ),
+    Claim(
+        name="stackexchange",
+        compares="posts' HTML to text, against BeautifulSoup as RedPajama v1 calls it, or lxml's `text_content` where"
+        " BeautifulSoup is not installed; at least 90% of the words are shared",
+        goal=10,
+        measure=stackexchange,
+    ),
+    Claim(
+        name="gutenberg",
+        compares="Project Gutenberg's wrappers off books, against one regular expression, which knows the newer form"
+        " of wrapper alone; at least 90% of the words are shared",
+        goal=50,
+        goal_of="ours",
+        measure=gutenberg,
+    ),
+    Claim(
+        name="commoncrawl-chain",
+        compares="a WET file to documents with language and perplexity, through the stages as a worker runs them with"
+        " rejected documents and ledger written, against a plain loop over FastWARC, SHA-1, fastText, SentencePiece"
+        " and kenlm; documents, languages and perplexities are the same",
+        goal=5,
+        measure=commoncrawl_chain,
+    ),
+    Claim(
+        name="growth",
+        compares="speed of the stages clean, dedup and language on one WET file of 16 times the text, against the text"
+        " once, each run in a process of its own",
+        goal=0.9,
+        measure=growth,
+    ),
+    Claim(
+        name="growth-memory",
+        compares="peak memory of those processes, less being better",
+        goal=0.9,
+        measure=growth_memory,
+    ),
+)
+
+CLAIMS = {claim.name: claim for claim in _ALL}

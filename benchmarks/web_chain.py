@@ -1,0 +1,182 @@
+"""CommonCrawl from WET file to scored documents: our stages as a worker runs them, and a plain loop of libraries."""
+
+import gzip
+import hashlib
+import io
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from fastwarc.warc import ArchiveIterator, WarcRecordType
+
+from benchmarks.claims import DisagreementError, Figures, megabytes_a_second, race
+from benchmarks.inputs import Inputs, Page
+from benchmarks.models import LanguageModel, classifier, language_model
+from filters.classifier import predict
+from filters.models import load_once
+from filters.normalize import normalize_for_dedup
+from filters.perplexity import load_language_model, load_pieces, perplexity
+from pipeline.context import Run
+from pipeline.dedup import ParagraphRounds
+from pipeline.recipe import Recipe
+from pipeline.stages import CLEAN, LANGUAGE_STAGE, PERPLEXITY_STAGE, filter_documents, kept_before
+from pipeline.storage import Folder, read_batches
+
+WET = "commoncrawl/benchmark.warc.wet.gz"
+MIN_CHARS = 300
+_PERPLEXITY_TOLERANCE = 1e-3
+
+Scored = dict[str, tuple[str | None, float | None]]
+
+
+def commoncrawl_chain(inputs: Inputs) -> Figures:
+    """WET.gz to documents with language and perplexity: clean, dedup, language, perplexity."""
+    models = classifier(inputs), language_model(inputs)
+    pages = inputs.pages(6)
+    size = write_wet(inputs.work / "chain" / WET, pages)
+    run = chain_run(inputs.work / "chain", *models)
+    plain_out = inputs.work / "plain.jsonl"
+    wet = (inputs.work / "chain" / WET).read_bytes()
+    seconds = race(
+        lambda: run_chain(run),
+        lambda: plain_chain(wet, plain_out, *models),
+        seconds=inputs.seconds,
+        agree=lambda _, expected: agree(scored(run), expected),
+    )
+    ours, reference = megabytes_a_second(size, seconds)
+    return Figures(
+        ours=ours,
+        reference=reference,
+        reference_is="FastWARC, SHA-1, fastText, SentencePiece and kenlm, document by document",
+        unit="MB/s",
+        input_bytes=size,
+    )
+
+
+def write_wet(path: Path, pages: Sequence[Page], copies: int = 1) -> int:
+    """A WET file of the pages, a gzip member a record, each copy with other lines; returns its bytes of text."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    size = 0
+    with path.open("wb") as file:
+        for copy in range(copies):
+            for page in pages:
+                lines = page.text.split("\n")
+                # Letters, since digits do not tell lines apart.
+                changed = [f"{line} {chr(97 + copy)}" if line.strip() and copy else line for line in lines]
+                body = "\n".join([page.title, *changed]).encode()
+                size += len(body)
+                file.write(gzip.compress(_record(f"{page.url}?{copy}", body), 6, mtime=0))
+    return size
+
+
+def _record(url: str, body: bytes) -> bytes:
+    head = (
+        "WARC/1.0\r\nWARC-Type: conversion\r\n"
+        f"WARC-Target-URI: {url}\r\nWARC-Date: 2021-01-01T00:00:00Z\r\n"
+        f"WARC-Record-ID: <urn:uuid:00000000-0000-0000-0000-000000000000>\r\n"
+        f"Content-Type: text/plain\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body + b"\r\n\r\n"
+
+
+def chain_run(folder: Path, language: Path, model: LanguageModel) -> Run:
+    """A run over the WET file below the folder, with models at hand."""
+    recipe = Recipe.model_validate(
+        {
+            "name": "benchmark",
+            "inputs": {"root": str(folder)},
+            "mixture": {"weights": {"commoncrawl": 1.0}},
+            "commoncrawl": {"min_chars": MIN_CHARS},
+            "language": {"model": str(language)},
+            "language_model": {"arpa": str(model.arpa), "pieces": str(model.pieces)},
+        }
+    )
+    return Run(recipe, Folder(str(folder / "out")), remembers=False)
+
+
+def run_chain(run: Run, *, with_perplexity: bool = True) -> None:
+    """The unit through its stages, as one worker does it; nothing is skipped because it is there."""
+    (unit,) = run.units("commoncrawl")
+    CLEAN.process(run, unit)
+    settings = run.recipe.dedup
+    rounds = ParagraphRounds(block_files=settings.block_files, partitions=settings.partitions)
+    blocks: dict[int, list[bytes]] = {}
+    for partition, block in rounds.sketch(0, read_batches(run.output, kept_before(run, "dedup", unit)[0])):
+        blocks.setdefault(partition, []).append(block)
+    judge = rounds.judges[0]
+    verdicts = (verdict for partition, held in blocks.items() for _, verdict in judge(partition, held))
+    filter_documents(run, "dedup", unit, rounds.filters(verdicts), "", {})
+    LANGUAGE_STAGE.process(run, unit)
+    if with_perplexity:
+        PERPLEXITY_STAGE.process(run, unit)
+
+
+def scored(run: Run) -> Scored:
+    """What the chain found, by address."""
+    (unit,) = run.units("commoncrawl")
+    name = f"documents/perplexity/commoncrawl/{unit.name}.parquet"
+    return {
+        row["url"]: (row["language"], row["perplexity"])
+        for batch in read_batches(run.output, name)
+        for row in batch.select(["url", "language", "perplexity"]).to_pylist()
+    }
+
+
+def plain_chain(wet: bytes, output: Path, language: Path, model: LanguageModel) -> Scored:
+    """The same in a loop: two passes over the documents, one to count lines and one to score what is left."""
+    pieces, ngrams = load_once(load_pieces, str(model.pieces)), load_once(load_language_model, str(model.arpa))
+    documents = list(_plain_documents(wet))
+    seen = Counter(key for _, lines in documents for key in {_key(line) for line in lines if line.strip()})
+    found: Scored = {}
+    with output.open("w", encoding="utf-8") as file:
+        for url, lines in documents:
+            text = "\n".join(_without_duplicates(lines, seen))
+            if not text.strip():
+                continue
+            likeliest = predict(str(language), text)
+            name, score = likeliest[0] if likeliest else (None, 0.0)
+            value = perplexity(ngrams, pieces, text.replace("\n", " ")) if name == "en" else None
+            row: dict[str, Any] = {"url": url, "text": text, "language": name, "score": score, "perplexity": value}
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            found[url] = name, value
+    return found
+
+
+def _plain_documents(wet: bytes) -> Iterator[tuple[str, list[str]]]:
+    for record in ArchiveIterator(io.BytesIO(wet), record_types=WarcRecordType.conversion):
+        _, *lines = (line.strip() for line in record.reader.read().decode().split("\n"))
+        while lines and not lines[-1]:
+            lines.pop()
+        if len("\n".join(lines)) >= MIN_CHARS:
+            yield record.headers["WARC-Target-URI"], lines
+
+
+def _key(line: str) -> bytes:
+    return hashlib.sha1(normalize_for_dedup(line).encode()).digest()[:8]
+
+
+def _without_duplicates(lines: Iterable[str], seen: Counter[bytes]) -> Iterator[str]:
+    """Lines that no other document has, each once; a blank line goes with the line before it."""
+    here: set[bytes] = set()
+    kept = True
+    for line in lines:
+        if line.strip():
+            key = _key(line)
+            kept = seen[key] == 1 and key not in here
+            here.add(key)
+        if kept:
+            yield line
+
+
+def agree(ours: Scored, expected: Scored) -> None:
+    """Raises DisagreementError where a document, a language or a perplexity differs."""
+    if ours.keys() != expected.keys():
+        raise DisagreementError(f"{len(ours.keys() ^ expected.keys())} documents are kept by one side alone")
+    for url, (language, value) in expected.items():
+        own_language, own_value = ours[url]
+        if own_language != language or (own_value is None) != (value is None):
+            raise DisagreementError(f"{url} is {own_language} to us and {language} to fastText")
+        if own_value is not None and value is not None and abs(own_value / value - 1) > _PERPLEXITY_TOLERANCE:
+            raise DisagreementError(f"{url} has perplexity {own_value}, not {value}")
