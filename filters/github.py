@@ -14,6 +14,14 @@ from filters.licenses import is_permitted, license_of_notice, spdx_expression
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 _REPLACEMENT = "\ufffd"
 MAX_REPLACED_FRACTION = 0.01
+LINK_MARK = "\0-> "
+"""What the reader sets before the target of a link, which is a name and no text of its own."""
+
+_LICENSE_TEXT = re.compile(
+    r"(?:(?:un)?licen[sc]es?|copying|copyright|notice|patents)(?:[-._](?:mit|apache|bsd|isc|zlib|[al]?gpl|mpl|cc|cc0"
+    r"|third[-_]?party|3rd[-_]?party)[\w.-]{0,20})?\.(?:md|markdown|rst|html|tex)\Z",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,15 +61,16 @@ class LicenseIs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathIsCode:
-    """Keeps files whose name ends like code: `.py`, `.md`, `Makefile`.
+    """Keeps files whose name ends like code: `.py`, `.md`, `Makefile`; not the texts of licences.
 
-    Source: RedPajama v1, data_prep/github: a list of suffixes, case-sensitive.
-    Differs: an extension must follow a dot and a name a slash, a dot or the start, so `Scratchmakefile` is none.
-    Reads path. Rewrites nothing. Rejects: extension_not_kept. Counts: nothing.
+    Source: RedPajama v1, data_prep/github: a list of suffixes, case-sensitive; a file `LICENSE` in the root is no code.
+    Differs: an extension must follow a dot and a name a slash, a dot or the start, so `Scratchmakefile` is none;
+        a licence is none in any folder, nor as `LICENSE.md` or `COPYING.rst`.
+    Reads path. Rewrites nothing. Rejects: extension_not_kept, license_text. Counts: nothing.
     """
 
     name: ClassVar[str] = "github_path"
-    reasons: ClassVar[tuple[str, ...]] = ("extension_not_kept",)
+    reasons: ClassVar[tuple[str, ...]] = ("extension_not_kept", "license_text")
     extensions: tuple[str, ...]
     file_names: tuple[str, ...] = ()
 
@@ -77,24 +86,26 @@ class PathIsCode:
             file_name = (path or "").rpartition("/")[2]
             _, dot, suffix = file_name.rpartition(".")
             is_code = file_name in names or (dot and (suffix in extensions or suffix in names))
-            return None if is_code else "extension_not_kept"
+            if not is_code:
+                return "extension_not_kept"
+            return "license_text" if _LICENSE_TEXT.match(file_name) else None
 
         return FilterResult(batch, reasons(map(fault, batch.column("path").to_pylist())), {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadableText:
-    """Keeps text: files that are not empty, not binary and not too large.
+    """Keeps text: files that are not empty, not binary, not too large, and no links to another file.
 
     Source: BigQuery's `contents` table, which leaves out the content of binary files and of those above 1 MiB.
     Differs: says which of the two it was where the raw dump tells. The reader gives `max_file_bytes` and one byte
         more of a file too large, and a NUL for content left out; more than one character in a hundred that could not
-        be decoded is binary too.
-    Reads text. Rewrites nothing. Rejects: empty_text, file_too_large, binary. Counts: nothing.
+        be decoded is binary too. A link's only text is the name of another file.
+    Reads text. Rewrites nothing. Rejects: empty_text, file_too_large, binary, link. Counts: nothing.
     """
 
     name: ClassVar[str] = "github_text"
-    reasons: ClassVar[tuple[str, ...]] = ("empty_text", "file_too_large", "binary")
+    reasons: ClassVar[tuple[str, ...]] = ("empty_text", "file_too_large", "binary", "link")
     max_file_bytes: int
 
     def __post_init__(self) -> None:
@@ -106,6 +117,8 @@ class ReadableText:
         return FilterResult(batch, reasons(map(self._fault, texts(batch))), {})
 
     def _fault(self, text: str) -> str | None:
+        if text.startswith(LINK_MARK):
+            return "link"
         if "\0" in text or text.count(_REPLACEMENT) > MAX_REPLACED_FRACTION * len(text):
             return "binary"
         if len(text) > self.max_file_bytes or len(text.encode()) > self.max_file_bytes:

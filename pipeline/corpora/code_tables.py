@@ -30,6 +30,7 @@ _COLUMNS = {
     "path": ("path", "file_path", "max_stars_repo_path", "sample_path", "filename"),
     "license": ("license", "licenses", "license_key", "max_stars_repo_licenses", "detected_licenses"),
     "content": ("content", "contents", "text", "code"),
+    "link": ("symlink_target",),
 }
 _BATCH_ROWS = 64
 _LINE_BYTES = 1 << 16
@@ -37,13 +38,17 @@ _LINE_BYTES = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class CodeRow:
-    """One file of a repository; `content` is None where BigQuery left it out, for a binary or too large file."""
+    """One file of a repository; `content` is None where BigQuery left it out, for a binary or too large file.
+
+    Git keeps a link as a file that holds its target, so a link's content is that.
+    """
 
     key: str
     repository: str
     path: str
     licenses: tuple[str, ...]
     content: str | None
+    is_link: bool = False
 
 
 def rows(file: RawFile, max_row_bytes: int) -> Iterator[CodeRow | BadRecord]:
@@ -157,4 +162,5 @@ def _row(key: str, values: Mapping[str, Any]) -> CodeRow | BadRecord:
         path=path,
         licenses=tuple(item for item in keys if isinstance(item, str)),
         content=content,
+        is_link=bool(values.get("link")),
     )

@@ -6,7 +6,15 @@ from pathlib import PurePosixPath
 from charset_normalizer import from_bytes
 
 from filters.batch import Filter
-from filters.github import AlphanumericFraction, LicenseIs, LineLengths, PathIsCode, ReadableText, StripLicenseHeader
+from filters.github import (
+    LINK_MARK,
+    AlphanumericFraction,
+    LicenseIs,
+    LineLengths,
+    PathIsCode,
+    ReadableText,
+    StripLicenseHeader,
+)
 from filters.licenses import MAX_LICENSE_CHARS, all_of, spdx_expression
 from pipeline.corpora.code_tables import BAD_ROW_REASONS, JSON_SUFFIXES, PARQUET_SUFFIX, CodeRow, rows
 from pipeline.corpora.corpus import BadRecord, Corpus, RawDocument, RawFile, Record
@@ -50,6 +58,8 @@ def filters(settings: GitHub) -> tuple[Filter, ...]:
 
 def _row_document(row: CodeRow, max_file_bytes: int) -> RawDocument:
     content = LEFT_OUT if row.content is None else row.content[: max_file_bytes + 1]
+    if row.is_link:
+        content = LINK_MARK + content
     repository, path = _clean(row.repository), _clean(row.path)
     return RawDocument(
         key=row.key,
@@ -72,7 +82,7 @@ def _archive(file: RawFile, max_file_bytes: int) -> Iterator[Record]:
         return is_license_file(name)
 
     for member in members(file, MAX_LICENSE_CHARS, licensed):
-        if isinstance(member, Member):
+        if isinstance(member, Member) and not member.is_link:
             licenses.add(member)
     root = f"{roots.pop()}/" if len(roots) == 1 and "" not in roots else ""
     repository = root.rstrip("/") if root not in ("", "package/") else _stem(file.name)
@@ -82,7 +92,7 @@ def _archive(file: RawFile, max_file_bytes: int) -> Iterator[Record]:
             continue
         yield RawDocument(
             key=member.name,
-            text=decoded(member.content),
+            text=LINK_MARK * member.is_link + decoded(member.content),
             title=repository,
             license=licenses.of(member.name),
             path=member.name.removeprefix(root),

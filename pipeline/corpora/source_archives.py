@@ -23,7 +23,7 @@ MAX_NAME_BYTES = 1 << 20
 """A long name or an extended header lies in memory whole."""
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".zip")
-BAD_MEMBER_REASONS = ("broken_archive", "archive_too_large", "unsafe_name", "link_member", "special_member")
+BAD_MEMBER_REASONS = ("broken_archive", "archive_too_large", "unsafe_name", "special_member")
 
 _NAME_HEADERS = (
     tarfile.XHDTYPE,
@@ -47,10 +47,11 @@ _READ_ERRORS = (
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One file of an archive: its name in it, and its first bytes."""
+    """One file of an archive: its name in it, and its first bytes; of a link, which nobody follows, its target."""
 
     name: str
     content: bytes
+    is_link: bool = False
 
 
 class ExpansionError(OSError):
@@ -81,8 +82,8 @@ def expansion_limit(file: RawFile) -> int:
 def members(file: RawFile, max_bytes: int, wanted: Callable[[str], bool]) -> Iterator[Member | BadRecord]:
     """The archive's files whose name is wanted, with at most `max_bytes` of each, in the archive's order.
 
-    What is no plain file, or is named so that it would escape from a folder, is a bad record; so is the rest of an
-    archive that is damaged or that unpacks to too much.
+    What is neither file nor link, or is named so that it would escape from a folder, is a bad record; so is the rest
+    of an archive that is damaged or that unpacks to too much.
     """
     reader = _zip_members if file.name.lower().endswith(".zip") else _tar_members
     try:
@@ -108,7 +109,9 @@ def _tar_members(file: RawFile, max_bytes: int, wanted: Callable[[str], bool]) -
                     continue
                 fault = _name_fault(name) or _kind_fault(member)
                 if fault is not None:
-                    yield BadRecord(key=name, reason=fault, detail=_readable(member.linkname)[:200])
+                    yield BadRecord(key=name, reason=fault)
+                elif wanted(name) and (member.issym() or member.islnk()):
+                    yield Member(name, _readable(member.linkname).encode()[:max_bytes], is_link=True)
                 elif wanted(name):
                     content = archive.extractfile(member)
                     yield Member(name, content.read(max_bytes) if content else b"")
@@ -120,10 +123,9 @@ def _zip_members(file: RawFile, max_bytes: int, wanted: Callable[[str], bool]) -
     left = expansion_limit(file)
     with file.open() as raw, zipfile.ZipFile(raw) as archive:
         for member in archive.infolist():
-            mode = member.external_attr >> 28
             if member.is_dir():
                 continue
-            fault = _name_fault(member.filename) or ("link_member" if mode == 0o12 else None)
+            fault = _name_fault(member.filename)
             if fault is not None:
                 yield BadRecord(key=member.filename, reason=fault)
             elif wanted(member.filename):
@@ -132,7 +134,7 @@ def _zip_members(file: RawFile, max_bytes: int, wanted: Callable[[str], bool]) -
                 left -= len(content)
                 if left < 0:
                     raise ExpansionError("the members unpack to too much")
-                yield Member(_readable(member.filename), content)
+                yield Member(_readable(member.filename), content, is_link=member.external_attr >> 28 == 0o12)
 
 
 def _unpacked(raw: BinaryIO) -> "closing[IO[bytes]]":
@@ -167,9 +169,7 @@ class _StrictTarInfo(tarfile.TarInfo):
 
 
 def _kind_fault(member: tarfile.TarInfo) -> str | None:
-    if member.issym() or member.islnk():
-        return "link_member"
-    return None if member.isfile() else "special_member"
+    return None if member.isfile() or member.issym() or member.islnk() else "special_member"
 
 
 def _name_fault(name: str) -> str | None:

@@ -1,6 +1,7 @@
 import pytest
 
 from filters.github import (
+    LINK_MARK,
     AlphanumericFraction,
     LicenseIs,
     LineLengths,
@@ -84,6 +85,28 @@ def test_a_path_is_code_by_its_ending(documents, path, kept):
     assert result.counts == {}
 
 
+@pytest.mark.parametrize(
+    ("path", "is_license"),
+    [
+        ("LICENSE.md", True),
+        ("docs/licence.rst", True),
+        ("x/COPYING.html", True),
+        ("LICENSE-MIT.md", True),
+        ("Licenses_third-party.md", True),
+        ("NOTICE.md", True),
+        ("UNLICENSE.md", True),
+        ("license.py", False),
+        ("license-checker.md", False),
+        ("my-license.md", False),
+        ("copying-files.md", False),
+    ],
+)
+def test_a_licence_is_no_code_whatever_its_ending(documents, path, is_license):
+    result = PathIsCode(extensions=("py", "md", "rst", "html")).apply(documents("", path=path))
+    assert result.reason.to_pylist() == ["license_text" if is_license else None]
+    assert result.counts == {}
+
+
 def test_some_extension_or_name_must_be_kept():
     with pytest.raises(ValueError, match="at least one file"):
         PathIsCode(extensions=(), file_names=())
@@ -101,6 +124,8 @@ def test_some_extension_or_name_must_be_kept():
         ("a\0b", "binary"),
         ("\0", "binary"),
         ("\ufffd" + "x" * 97, "binary"),
+        (LINK_MARK + "../y.py", "link"),
+        ("../y.py", None),
     ],
 )
 def test_a_file_is_text_of_a_bounded_size(documents, text, reason):

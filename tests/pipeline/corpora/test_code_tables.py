@@ -72,6 +72,13 @@ def test_a_row_may_have_any_number_of_licences(license, licenses):
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
+def test_a_link_is_told_by_its_target(name):
+    links = [ROW | {"symlink_target": target} for target in (None, "", "../y.py")]
+    content = parquet(links) if name == "a.parquet" else json_lines(*links)
+    assert [record.is_link for record in found(content, name)] == [False, False, True]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet"])
 def test_content_left_out_is_none(name):
     row = ROW | {"content": None}
     records = found(json_lines(row) if name == "a.jsonl" else parquet([ROW, row]), name)

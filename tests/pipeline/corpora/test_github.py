@@ -68,6 +68,9 @@ def test_a_row_is_a_document():
         ({"content": "# Copyright 2020 A\n"}, "only_a_header"),
         ({"content": None}, "binary"),
         ({"content": ""}, "empty_text"),
+        ({"content": "../y.py", "symlink_target": "../y.py"}, "link"),
+        ({"content": "x = 1\n", "symlink_target": None}, "x = 1\n"),
+        ({"path": "docs/LICENSE.md"}, "license_text"),
         ({"content": "x" * 1000}, "mean_line_too_long"),
         ({"content": "x" * 1001}, "line_too_long"),
         ({"content": "-" * 20}, "too_few_alphanumeric"),
@@ -97,6 +100,18 @@ def test_an_archive_is_a_document_a_file_under_its_folders_licence():
         ("a-1/vendor/g/COPYING", "vendor/g/COPYING", "a-1", "GPL-2.0-or-later"),
         ("a-1/LICENSE", "LICENSE", "a-1", "MIT"),
     ]
+
+
+def test_links_are_rejected_and_say_nothing_of_licences():
+    stream = io.BytesIO(gzip.decompress(tar({"a-1/LICENSE": MIT, "a-1/x.py": "x = 1\n"})))
+    with tarfile.open(fileobj=stream, mode="a") as archive:
+        for name, target in (("a-1/y.py", "x.py"), ("a-1/sub/LICENSE", "../LICENSE"), ("a-1/sub/z.py", "/etc/passwd")):
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = tarfile.SYMTYPE, target
+            archive.addfile(link)
+    verdicts = judged(stream.getvalue(), "a-1.tar")
+    assert verdicts["x.py"] == "x = 1\n"
+    assert (verdicts["y.py"], verdicts["sub/z.py"], verdicts["sub/LICENSE"]) == ("link", "link", "extension_not_kept")
 
 
 def test_a_package_of_npm_is_named_by_its_file():
