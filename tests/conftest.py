@@ -2,8 +2,12 @@
 
 import os
 import random
+import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,10 @@ import pytest
 from hypothesis import settings
 
 from filters.batch import document_batch
+from pipeline.context import Run
+from pipeline.demo_input import generate
+from pipeline.recipe import load_recipe
+from pipeline.storage import Folder
 from tokenizer.train import train_tokenizer
 
 # The same examples on every run, and no limit of time for one of them: machines are slow at times.
@@ -65,3 +73,59 @@ def vocabulary_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("vocabulary")
     train_tokenizer(iter(texts), folder / "tokenizer", vocabulary_size=600)
     return folder / "tokenizer.model"
+
+
+@dataclass(frozen=True)
+class SmallRun:
+    """The demo with little of everything: its dumps, its output, and what the command that made it said."""
+
+    dumps: Path
+    output: Path
+    said: str = ""
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """What makes it small, as overrides of the recipe."""
+        trainer = ("trainer.steps=20", "trainer.warmup_steps=2", "trainer.layers=1", "trainer.batch_sequences=8")
+        sizes = ("mixture.total_tokens=65536", "tokenizer.vocabulary_size=600", "limits.max_failed_fraction=0.9")
+        return (f"inputs.root={self.dumps}", *trainer, *sizes)
+
+    def arguments(self, *overrides: str) -> list[str]:
+        """What comes after the verb and its recipe."""
+        sets = [part for setting in (*self.settings, *overrides) for part in ("--set", setting)]
+        return ["demo", "--output", str(self.output), *sets]
+
+    def run(self, *overrides: str) -> Run:
+        """The run that stage functions take."""
+        return Run(load_recipe("demo", (*self.settings, *overrides)), Folder(str(self.output)))
+
+    def start(self, verb: str, *extra: str) -> subprocess.Popen[str]:
+        """The command in a process, and a process group, of its own."""
+        command = [sys.executable, "-m", "pipeline.cli", verb, *self.arguments(), *extra]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(command, text=True, start_new_session=True, **pipes)
+
+    def copied_to(self, folder: Path, *, dumps: bool = False) -> "SmallRun":
+        """A copy of the output to spoil; of the dumps too where they are to change."""
+        shutil.copytree(self.output, folder / "out")
+        if dumps:
+            shutil.copytree(self.dumps, folder / "dumps")
+        return replace(self, output=folder / "out", dumps=folder / "dumps" if dumps else self.dumps)
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
+    """Not to be written to."""
+    folder = tmp_path_factory.mktemp("demo")
+    generate(folder / "dumps", seed=0, scale=0.15)
+    made = SmallRun(folder / "dumps", folder / "out")
+    with made.start("run", "--workers=2") as process:
+        _, said = process.communicate()
+    assert process.returncode == 0, said
+    return replace(made, said=said)
+
+
+@pytest.fixture
+def copied_run(small_run: SmallRun, tmp_path: Path) -> SmallRun:
+    """A copy of its output."""
+    return small_run.copied_to(tmp_path)

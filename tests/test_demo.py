@@ -1,0 +1,84 @@
+"""The whole demo: seven raw dumps to a falling loss and a report, and the same bytes however it gets there."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+from dataclasses import replace
+
+import pytest
+
+from pipeline.corpora.registry import chains
+from pipeline.ledger import chain_faults, read_ledger
+from pipeline.recipe import SOURCES
+from pipeline.run import STAGES
+
+
+def manifest(run):
+    return json.loads((run.output / "manifest.json").read_text())
+
+
+def test_each_stage_left_its_record(small_run):
+    stages = {entry.stage for entry in read_ledger(small_run.run().output)}
+    assert stages == set(STAGES)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_documents_of_each_source_reach_the_stream(small_run, source):
+    entries = [entry for entry in read_ledger(small_run.run().output) if entry.source == source]
+    assert {entry.stage for entry in entries} == set(chains()[source])
+    assert sum(entry.tokens for entry in entries if entry.stage == "tokenize") > 0
+    assert json.loads((small_run.output / "stream/stream.json").read_text())["sources"][source]
+
+
+def test_nothing_vanishes_unexplained(small_run):
+    entries = read_ledger(small_run.run().output)
+    assert [fault for entry in entries for fault in entry.faults()] == []
+    assert list(chain_faults(entries, chains())) == []
+    assert all(sum(e.documents_in for e in entries if e.source == source) for source in SOURCES)
+
+
+def test_every_output_is_what_the_manifest_says(small_run):
+    output = small_run.run().output
+    assert {name: output.digest(name) for name in manifest(small_run)["outputs"]} == manifest(small_run)["outputs"]
+
+
+def test_every_file_outside_the_logs_is_accounted_for(small_run):
+    named = set(manifest(small_run)["outputs"]) | {"manifest.json", "training/key.json"}
+    found = {str(path.relative_to(small_run.output)) for path in small_run.output.rglob("*") if path.is_file()}
+    assert {name for name in found - named if not name.startswith(("logs/", "ledger/"))} == set()
+
+
+def test_the_loss_falls(small_run):
+    lines = (small_run.output / "training/metrics.jsonl").read_text().splitlines()
+    losses = [json.loads(line)["loss"] for line in lines]
+    assert len(losses) == 20
+    assert losses[-1] < losses[0] - 0.5
+
+
+def test_a_second_run_does_nothing_and_says_so(copied_run):
+    files = [path for path in copied_run.output.rglob("*") if path.is_file() and "logs" not in path.parts]
+    before = [path.stat().st_mtime_ns for path in files]
+    with copied_run.start("run") as process:
+        _, said = process.communicate()
+    assert (process.returncode, len(said.splitlines())) == (0, 1)
+    assert said.startswith("nothing to do: clean, ")
+    assert [path.stat().st_mtime_ns for path in files] == before
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_again_and_again_makes_the_same_bytes_with_another_number_of_workers(small_run, tmp_path):
+    broken = replace(small_run, output=tmp_path / "out")
+    chance = random.Random(6)
+    for _ in range(3):
+        with broken.start("run", "--workers=1") as process:
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(timeout=chance.uniform(4, 14))
+            os.killpg(process.pid, signal.SIGKILL)
+    with broken.start("run", "--workers=1") as process:
+        _, said = process.communicate()
+    assert process.returncode == 0, said
+    assert manifest(broken)["digest"] == manifest(small_run)["digest"]
+    assert list(broken.output.rglob("*.part")) == []
+    assert list((broken.output / "logs/work").iterdir()) == []
