@@ -16,7 +16,7 @@ from pipeline.errors import FatalError, SettingError
 from pipeline.guards import EXIT_INTERRUPTED, INTERRUPTED, interruptible, leave, locked, log_path, logged
 from pipeline.ledger import read_ledger
 from pipeline.progress import Reporter
-from pipeline.recipe import load_recipe, shipped_recipes
+from pipeline.recipe_file import load_recipe, shipped_recipes
 from pipeline.storage import Folder
 
 EXIT_LIMIT, EXIT_SETTING = 1, 2

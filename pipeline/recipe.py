@@ -1,19 +1,14 @@
-"""The recipe: the whole run as one TOML file, parsed into frozen, typed classes before any work.
+"""The recipe: the whole run as frozen, typed classes. `pipeline/recipe_file.py` reads them from TOML.
 
 Defaults are LLaMA-1's where the paper gives a number; an open choice of the paper is a key of its own.
 """
 
 import difflib
 import math
-import tomllib
 from collections.abc import Iterable, Mapping
-from importlib import resources
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from pipeline.errors import SettingError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 SOURCES = ("commoncrawl", "c4", "github", "wikipedia", "books", "arxiv", "stackexchange")
 WIKIPEDIA_LANGUAGES = tuple("bg ca cs da de en es fr hr hu it nl pl pt ro ru sl sr sv uk".split())
@@ -142,8 +137,8 @@ class GitHub(Section):
     max_file_bytes: Positive = 1 << 20
     extensions: Texts = tuple(
         "asm bat cmd c h cs cpp hpp c++ h++ cc hh C H cmake css dockerfile f90 f f03 f08 f77 f95 for fpp go hs"
-        " html java js jl lua md markdown php php3 php4 php5 phps phpt pl pm pod perl ps1 psd1 psm1 py rb rs sql scala sh"
-        " bash command zsh ts tsx tex vb xml rst m smali".split()
+        " html java js jl lua md markdown php php3 php4 php5 phps phpt pl pm pod perl ps1 psd1 psm1 py rb rs sql scala"
+        " sh bash command zsh ts tsx tex vb xml rst m smali".split()
     )
     file_names: Texts = ("Dockerfile", "Makefile")
 
@@ -223,7 +218,7 @@ class Mixture(Section):
     def _weights_are_a_mixture(self) -> Self:
         for name, weight in self.weights.items():
             if name not in SOURCES:
-                raise ValueError(f"weights.{name} is no source{_nearest(name, SOURCES)}")
+                raise ValueError(f"weights.{name} is no source{nearest_name(name, SOURCES)}")
             if not 0 < weight <= 1:
                 raise ValueError(f"weights.{name} must be above 0 and at most 1, got {weight}")
         total = math.fsum(self.weights.values())
@@ -312,88 +307,8 @@ class Recipe(Section):
         return tuple(source for source in SOURCES if source in self.mixture.weights)
 
 
-def load_recipe(path: str, overrides: Iterable[str] = ()) -> Recipe:
-    """The recipe of a TOML file, or of a name that ships (`llama1`, `demo`), with `key.of.it=value` overrides.
-
-    Raises SettingError, one line that names the key, the bound and the value.
-    """
-    try:
-        tables = tomllib.loads(_recipe_text(path))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingError(f"{path} is not TOML: {error}") from error
-    for override in overrides:
-        _override(tables, override)
-    try:
-        return Recipe.model_validate(_tuples(tables))
-    except ValidationError as error:
-        raise SettingError(f"{path}: {_one_line(error)}") from error
-
-
-def shipped_recipes() -> tuple[str, ...]:
-    """Names of the recipes that ship with the package."""
-    folder = resources.files("pipeline.recipes")
-    return tuple(sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml")))
-
-
-def _recipe_text(path: str) -> str:
-    if Path(path).is_file():
-        return Path(path).read_bytes().decode()
-    name = path.removesuffix(".toml")
-    if name in shipped_recipes():
-        return (resources.files("pipeline.recipes") / f"{name}.toml").read_text()
-    raise SettingError(f"recipe {path} is neither a file nor one that ships ({', '.join(shipped_recipes())})")
-
-
-def _override(tables: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    if not equals:
-        raise SettingError(f"--set {override}: write key=value, for example tokenizer.vocabulary_size=8000")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text  # A bare word is a string: --set inputs.root=/data needs no quotes in quotes.
-    *parents, last = key.strip().split(".")
-    table = tables
-    for parent in parents:
-        table = table.setdefault(parent, {})
-        if not isinstance(table, dict):
-            raise SettingError(f"--set {key}: {parent} is a value, not a table")
-    table[last] = value
-
-
-def _tuples(value: Any) -> Any:
-    """TOML's lists as tuples: a strict, frozen recipe holds no list."""
-    if isinstance(value, dict):
-        return {key: _tuples(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return tuple(_tuples(item) for item in value)
-    return value
-
-
-def _one_line(error: ValidationError) -> str:
-    """The first fault as one line: key, bound, value, and the nearest valid name."""
-    fault = error.errors()[0]
-    key = ".".join(str(part) for part in fault["loc"])
-    if fault["type"] == "extra_forbidden":
-        return f"unknown key {key}{_nearest(str(fault['loc'][-1]), _keys_beside(fault['loc']))}"
-    if fault["type"] == "missing":
-        return f"missing key {key}"
-    message = fault["msg"].removeprefix("Value error, ")
-    value = "" if fault["type"] == "value_error" else f", got {fault['input']!r}"
-    return f"{key} {message[:1].lower()}{message[1:]}{value}".removeprefix(" ")
-
-
-def _keys_beside(location: tuple[int | str, ...]) -> tuple[str, ...]:
-    model: type[BaseModel] = Recipe
-    for part in location[:-1]:
-        annotation = model.model_fields[str(part)].annotation
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return ()
-        model = annotation
-    return tuple(model.model_fields)
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
+def nearest_name(name: str, known: Iterable[str]) -> str:
+    """A hint that names the nearest known name, or all of them."""
     known = tuple(known)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"; did you mean {near[0]}?" if near else f"; known: {', '.join(known)}"

@@ -18,7 +18,7 @@ from hypothesis import settings
 from filters.batch import document_batch
 from pipeline.context import Run
 from pipeline.demo_input import generate
-from pipeline.recipe import load_recipe
+from pipeline.recipe_file import load_recipe
 from pipeline.storage import Folder
 from tokenizer.train import train_tokenizer
 

@@ -8,7 +8,8 @@ import pytest
 from pipeline.context import Run, external_digest, on_this_machine
 from pipeline.errors import SettingError
 from pipeline.ledger import LedgerEntry
-from pipeline.recipe import Recipe, load_recipe
+from pipeline.recipe import Recipe
+from pipeline.recipe_file import load_recipe
 from pipeline.storage import Folder
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline import demo_input
 from pipeline.demo_input import MARKER, SOURCES, digest, generate, marker
-from pipeline.recipe import load_recipe
+from pipeline.recipe_file import load_recipe
 from pipeline.storage import Folder
 
 SCALE = 0.01

@@ -5,7 +5,7 @@ import tarfile
 import pytest
 
 from pipeline.inputs import Inputs
-from pipeline.recipe import load_recipe
+from pipeline.recipe_file import load_recipe
 from pipeline.storage import Folder
 
 ROW = '<row Id="{}" PostTypeId="1" Title="t" Body="b" />\n'

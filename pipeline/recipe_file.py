@@ -1,0 +1,93 @@
+"""Reads a recipe from its TOML file, with overrides; a fault is one line that names key, bound and value."""
+
+import tomllib
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from pipeline.errors import SettingError
+from pipeline.recipe import Recipe, nearest_name
+
+
+def load_recipe(path: str, overrides: Iterable[str] = ()) -> Recipe:
+    """The recipe of a TOML file, or of a name that ships (`llama1`, `demo`), with `key.of.it=value` overrides.
+
+    Raises SettingError, one line that names the key, the bound and the value.
+    """
+    try:
+        tables = tomllib.loads(_recipe_text(path))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"{path} is not TOML: {error}") from error
+    for override in overrides:
+        _override(tables, override)
+    try:
+        return Recipe.model_validate(_tuples(tables))
+    except ValidationError as error:
+        raise SettingError(f"{path}: {_one_line(error)}") from error
+
+
+def shipped_recipes() -> tuple[str, ...]:
+    """Names of the recipes that ship with the package."""
+    folder = resources.files("pipeline.recipes")
+    return tuple(sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml")))
+
+
+def _recipe_text(path: str) -> str:
+    if Path(path).is_file():
+        return Path(path).read_bytes().decode()
+    name = path.removesuffix(".toml")
+    if name in shipped_recipes():
+        return (resources.files("pipeline.recipes") / f"{name}.toml").read_text()
+    raise SettingError(f"recipe {path} is neither a file nor one that ships ({', '.join(shipped_recipes())})")
+
+
+def _override(tables: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise SettingError(f"--set {override}: write key=value, for example tokenizer.vocabulary_size=8000")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text  # A bare word is a string: --set inputs.root=/data needs no quotes in quotes.
+    *parents, last = key.strip().split(".")
+    table = tables
+    for parent in parents:
+        table = table.setdefault(parent, {})
+        if not isinstance(table, dict):
+            raise SettingError(f"--set {key}: {parent} is a value, not a table")
+    table[last] = value
+
+
+def _tuples(value: Any) -> Any:
+    """TOML's lists as tuples: a strict, frozen recipe holds no list."""
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return tuple(_tuples(item) for item in value)
+    return value
+
+
+def _one_line(error: ValidationError) -> str:
+    """The first fault as one line: key, bound, value, and the nearest valid name."""
+    fault = error.errors()[0]
+    key = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return f"unknown key {key}{nearest_name(str(fault['loc'][-1]), _keys_beside(fault['loc']))}"
+    if fault["type"] == "missing":
+        return f"missing key {key}"
+    message = fault["msg"].removeprefix("Value error, ")
+    value = "" if fault["type"] == "value_error" else f", got {fault['input']!r}"
+    return f"{key} {message[:1].lower()}{message[1:]}{value}".removeprefix(" ")
+
+
+def _keys_beside(location: tuple[int | str, ...]) -> tuple[str, ...]:
+    model: type[BaseModel] = Recipe
+    for part in location[:-1]:
+        annotation = model.model_fields[str(part)].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return ()
+        model = annotation
+    return tuple(model.model_fields)

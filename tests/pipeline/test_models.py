@@ -1,0 +1,159 @@
+"""A model is trained from the run's documents or taken from the recipe, and its digest is what stages follow from."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import FatalError, SettingError
+from pipeline.models import (
+    ALL_MODELS,
+    CUTOFFS,
+    LANGUAGE,
+    LANGUAGE_MODEL,
+    REFERENCE,
+    TOKENIZER,
+    check_models,
+    external_path,
+    last_stages,
+)
+from pipeline.recipe import Recipe
+from pipeline.recipe_file import load_recipe
+
+EXTERNAL = (
+    (LANGUAGE, ("language.model",)),
+    (LANGUAGE_MODEL, ("language_model.arpa", "language_model.pieces")),
+    (REFERENCE, ("reference.model",)),
+)
+
+
+@pytest.mark.parametrize("model", ALL_MODELS, ids=lambda model: model.name)
+def test_a_trained_model_is_current_with_its_files_and_report(small_run, model):
+    run = small_run.run()
+    assert model.is_current(run)
+    assert all(Path(model.path(run, file)).stat().st_size for file in model.files)
+    assert run.output.read_json(f"models/{model.name}/report.json")
+
+
+@pytest.mark.parametrize("model", [CUTOFFS, TOKENIZER], ids=lambda model: model.name)
+def test_a_model_trained_anew_is_the_same(copied_run, model):
+    run = copied_run.run()
+    before = model.digest(run)
+    shutil.rmtree(copied_run.output / "models" / model.name)
+    assert not model.is_current(run)
+    model.train(run)
+    assert model.is_current(run)
+    assert model.digest(run) == before
+
+
+@pytest.mark.parametrize(
+    "override, changed",
+    [
+        ("language.min_score=0.7", {"reference"}),
+        ("reference.min_score=0.7", {"reference"}),
+        ('perplexity.keep=["head"]', {"perplexity"}),
+        ("language_model.order=4", {"language_model"}),
+        ("mixture.total_tokens=32768", set()),
+        ("tokenizer.character_coverage=0.99", {"tokenizer"}),
+        ("seed=2", {"language", "language_model", "perplexity", "reference", "tokenizer"}),
+    ],
+)
+def test_a_model_follows_from_the_settings_that_its_fit_reads(small_run, override, changed):
+    run = small_run.run(override)
+    assert {model.name for model in ALL_MODELS if not model.is_current(run)} == changed
+
+
+def test_a_report_that_changes_changes_no_digest(copied_run):
+    run = copied_run.run()
+    before = REFERENCE.digest(run)
+    name = "ledger/train-reference/models/reference.json"
+    held = run.output.read_json(name)
+    held["outputs"]["models/reference/report.json"]["digest"] = "other"
+    run.output.write_json(name, held)
+    assert REFERENCE.digest(run) == before
+    held["outputs"]["models/reference/reference.bin"]["digest"] = "other"
+    run.output.write_json(name, held)
+    assert REFERENCE.digest(run) != before
+
+
+def test_a_model_that_is_not_there_has_no_digest(small_run, tmp_path):
+    run = small_run.__class__(small_run.dumps, tmp_path).run()
+    assert [model.digest(run) for model in ALL_MODELS] == [""] * len(ALL_MODELS)
+
+
+@pytest.mark.parametrize("model, keys", EXTERNAL, ids=lambda item: getattr(item, "name", ""))
+def test_a_model_that_the_recipe_names_is_used_and_digested_and_not_trained(small_run, tmp_path, model, keys):
+    paths = [tmp_path / file for file in model.files]
+    for path in paths:
+        path.write_bytes(path.name.encode())
+    run = small_run.run(*(f"{key}={path}" for key, path in zip(keys, paths, strict=True)))
+    assert model.is_external(run.recipe)
+    assert not model.is_trained(run.recipe)
+    assert [model.path(run, file) for file in model.files] == [str(path) for path in paths]
+    assert model.digest(run) not in ("", model.digest(small_run.run()))
+
+
+def test_the_digest_of_a_named_model_is_of_its_content(small_run, tmp_path):
+    found = set()
+    for name, content in (("a", b"1"), ("b", b"1"), ("c", b"2")):
+        (tmp_path / name).write_bytes(content)
+        found.add(LANGUAGE.digest(small_run.run(f"language.model={tmp_path / name}")))
+    assert len(found) == 2
+
+
+def test_a_given_tokenizer_is_an_input_of_its_stage(small_run, vocabulary_path):
+    given = small_run.run(f"tokenizer.model={vocabulary_path}")
+    assert set(TOKENIZER.inputs(given)) - set(TOKENIZER.inputs(small_run.run())) == {str(vocabulary_path)}
+    assert not TOKENIZER.is_current(given)
+
+
+@pytest.mark.parametrize("key, name", [("language.model", "language"), ("tokenizer.model", "tokenizer")])
+def test_a_named_model_that_is_not_there_is_a_wrong_setting(key, name):
+    with pytest.raises(SettingError, match=f"{name}: no model at /nowhere/model"):
+        check_models(load_recipe("demo", [f"{key}=/nowhere/model"]))
+
+
+def recipe_of(*sources, **sections):
+    weights = dict.fromkeys(sources, 1 / len(sources))
+    return Recipe.model_validate({"name": "t", "mixture": {"weights": weights}} | sections)
+
+
+def test_commoncrawl_without_wikipedia_needs_models():
+    with pytest.raises(SettingError, match=r"train-language needs the source wikipedia: add it to mixture\.weights"):
+        check_models(recipe_of("commoncrawl"))
+    check_models(recipe_of("commoncrawl", "wikipedia"))
+
+
+def test_models_of_commoncrawl_are_not_trained_without_it():
+    recipe = recipe_of("c4", "books")
+    check_models(recipe)
+    assert [model.name for model in ALL_MODELS if model.is_trained(recipe)] == ["tokenizer"]
+    assert last_stages(recipe) == {"c4": "dedup", "books": "dedup"}
+
+
+def test_nothing_to_train_on_ends_the_run_with_one_line(small_run, tmp_path):
+    run = small_run.__class__(small_run.dumps, tmp_path).run()
+    with pytest.raises(FatalError, match="language identification needs Wikipedias of two languages or more"):
+        LANGUAGE.train(run)
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_model_that_is_trained_on_fewer_files_loses_what_it_had_more(copied_run):
+    run = copied_run.run()
+    entry = run.output.read_json("ledger/cutoffs/models/perplexity.json")
+    run.output.write_json("models/perplexity/old.json", {})
+    entry["outputs"]["models/perplexity/old.json"] = {"bytes": 3, "digest": ""}
+    run.output.write_json("ledger/cutoffs/models/perplexity.json", entry)
+    CUTOFFS.train(run)
+    assert sorted(run.output.list("models/perplexity")) == ["cutoffs.json", "report.json"]
+    assert json.loads(Path(CUTOFFS.path(run, "cutoffs.json")).read_text())
+
+
+def test_an_address_is_fetched_once_and_a_path_is_taken_as_it_is():
+    import fsspec
+
+    with fsspec.open("memory://models/lid.bin", "wb") as stream:
+        stream.write(b"model")
+    assert Path(external_path("memory://models/lid.bin")).read_bytes() == b"model"
+    assert external_path("models/lid.bin") == "models/lid.bin"

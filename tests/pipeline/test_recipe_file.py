@@ -1,0 +1,73 @@
+"""A recipe is read from a file or by its name, with overrides; what is wrong is one line."""
+
+import pytest
+
+from pipeline.errors import SettingError
+from pipeline.recipe_file import load_recipe, shipped_recipes
+
+
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_each_shipped_recipe_is_valid(name):
+    assert load_recipe(name).name == name
+    assert load_recipe(f"{name}.toml").name == name
+
+
+@pytest.mark.parametrize(
+    "override, said",
+    [
+        ("tokenizer.vocabulary_siz=1", "unknown key tokenizer.vocabulary_siz; did you mean vocabulary_size?"),
+        ("tokeniser.vocabulary_size=1", "unknown key tokeniser; did you mean tokenizer?"),
+        (
+            "tokenizer.vocabulary_size=299",
+            "tokenizer.vocabulary_size input should be greater than or equal to 300, got 299",
+        ),
+        ("tokenizer.vocabulary_size=many", "tokenizer.vocabulary_size input should be a valid integer, got 'many'"),
+        ("mixture.weights={c4=0.3}", "mixture weights must sum to 1, got 0.3"),
+        ("mixture.weights={d4=1.0}", "weights.d4 is no source; did you mean c4?"),
+        ("mixture.weights={c4=0.0, books=1.0}", "weights.c4 must be above 0 and at most 1, got 0.0"),
+        ("language.min_score=1.1", "language.min_score input should be less than or equal to 1, got 1.1"),
+        ("perplexity.head_percentile=60.0", "head_percentile must be below middle_percentile"),
+        ("perplexity.head_cutoff=1.0", "head_cutoff and middle_cutoff are set together or not at all"),
+        ('perplexity.keep=["top"]', "perplexity.keep.0 input should be 'head', 'middle' or 'tail', got 'top'"),
+        ("name.x=1", "name is a value, not a table"),
+        ("name", "write key=value"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_with_key_bound_and_value(override, said):
+    with pytest.raises(SettingError) as error:
+        load_recipe("llama1", [override])
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "override, value",
+    [("inputs.root=/data", "/data"), ('inputs.root="/d"', "/d"), ("inputs.root=s3://b/x", "s3://b/x")],
+)
+def test_an_override_needs_no_quotes_around_a_word(override, value):
+    assert load_recipe("llama1", [override]).inputs.root == value
+
+
+def test_the_last_override_of_a_key_wins():
+    assert load_recipe("llama1", ["seed=1", "seed=2"]).seed == 2
+
+
+def test_a_recipe_is_read_from_a_file(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('name = "mine"\n[mixture]\nweights = {books = 1.0}\n')
+    assert load_recipe(str(path)).sources == ("books",)
+
+
+@pytest.mark.parametrize(
+    "content, said", [(b"name = ", "is not TOML"), (b"\xff", "is not TOML"), (b"", "missing key name")]
+)
+def test_a_file_that_is_no_recipe_says_so(tmp_path, content, said):
+    path = tmp_path / "mine.toml"
+    path.write_bytes(content)
+    with pytest.raises(SettingError, match=said):
+        load_recipe(str(path))
+
+
+def test_an_unknown_recipe_names_those_that_ship():
+    with pytest.raises(SettingError, match=r"neither a file nor one that ships \(demo, llama1\)"):
+        load_recipe("llama2")
