@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
+from filters.superscript import subscript, superscript
+
 MAX_DEPTH = 256
 """Open elements at once; libxml2's own search through them is quadratic beyond (258 s for 2 MB of `<b>`, 2026-11)."""
 
@@ -18,6 +20,7 @@ _PARAGRAPHS = frozenset("p div h1 h2 h3 h4 h5 h6 dl table hr section header foot
 _LINES = frozenset({"tr", "dt", "dd"})
 _LISTS = frozenset({"ul", "ol"})
 _CELLS = frozenset({"td", "th"})
+_MOVED = {"sup": superscript, "sub": subscript}
 
 
 class NestedTooDeeplyError(ValueError):
@@ -65,6 +68,7 @@ class _Layout:
     blank_prefixes: int = 0  # how many quotes and items lasted from the last line to the next
     at_first_item: bool = False
     at_item: bool = False  # nothing stands behind the item's mark yet
+    moved_from: list[int] = field(default_factory=list)  # where in `line` each open <sup> and <sub> begins
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         """An element opens."""
@@ -91,6 +95,8 @@ class _Layout:
             self._end_line()
         elif tag in _CELLS and "".join(self.line).strip():
             self.line.append(" | ")
+        elif tag in _MOVED:
+            self.moved_from.append(len(self.line))
 
     def end(self, tag: str) -> None:
         """An element closes; libxml2 closes each that it opened, in order."""
@@ -115,6 +121,9 @@ class _Layout:
             self.at_item = False
         elif tag in _LINES:
             self._end_line()
+        elif tag in _MOVED:
+            start = self.moved_from.pop()
+            self.line[start:] = [_MOVED[tag]("".join(self.line[start:]))]
 
     def data(self, text: str) -> None:
         """Text between tags."""
@@ -165,6 +174,8 @@ class _Layout:
         text = text.rstrip() if self.code else _BLANKS.sub(" ", text).strip(" ")
         if not text and not (keep_empty and self.lines and not self.blank_wanted and not self.at_item):
             return
+        if not text and not self.code and self.lines[-1].rstrip("> ") == "":
+            return  # one blank line is enough: what stood between them, a picture, left nothing
         if self.blank_wanted and self.lines:
             self.lines.append("".join(prefix.rest for prefix in self.prefixes[: self.blank_prefixes]).rstrip())
         self.lines.append(("".join(prefix.take() for prefix in self.prefixes[:MAX_PREFIX]) + text).rstrip())

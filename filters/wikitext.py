@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 
 from filters.namespaces import SISTER_PREFIXES, dropped_prefixes
+from filters.superscript import subscript, superscript
 from filters.wikilayout import BREAK, HOLE, lay_out, mend_holes, restore
 from filters.wikitemplates import template_text
 
@@ -17,8 +18,6 @@ MAX_DEPTH = 100
 _TOKEN = re.compile(r"\{\{+|\}\}+|\{\||\|\}|\[\[|\]\]|</?([A-Za-z][A-Za-z0-9-]*+)[^<>]*+>")
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _SUPERSCRIPT = re.compile(r"<(sup|sub)>[ ]?([-+−]?[0-9]{1,6}[-+]?|[-+−n])[ ]?</\1>", re.IGNORECASE)
-_RAISED = str.maketrans("0123456789+-−n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻ⁿ")
-_LOWERED = str.maketrans("0123456789+-−n", "₀₁₂₃₄₅₆₇₈₉₊₋₋ₙ")
 _EXTERNAL_LINK = re.compile(
     r"\[(?:(?:https?:|ftp:)?//|mailto:|news:|irc:)[^\s\[\]]*+[ \t]*+([^\[\]\n]*+)\]", re.IGNORECASE
 )
@@ -72,7 +71,7 @@ _APOSTROPHES = {2: "", 3: "", 5: ""}
 
 
 def _raise_or_lower(match: re.Match[str]) -> str:
-    return match[2].translate(_RAISED if match[1].lower() == "sup" else _LOWERED)
+    return superscript(match[2]) if match[1].lower() == "sup" else subscript(match[2])
 
 
 def _first_variant(match: re.Match[str]) -> str:

@@ -104,10 +104,14 @@ def test_marks_of_deep_quotes_do_not_multiply_the_text():
         ("<p>a</p><ul><li>b</li></ul><p>c</p><ul><li>d</li></ul>", "a\n\n* b\n\nc\n\n* d"),
         ("<pre><code>a\n</code></pre><pre><code>b\n</code></pre>", "a\n\nb"),
         ("<blockquote><pre><code>x\n  y\n</code></pre></blockquote>", "> x\n>   y"),
-        ("<p>2<sup>nd</sup> H<sub>2</sub>O <kbd>Ctrl</kbd></p>", "2nd H2O Ctrl"),
+        ("<p>2<sup>nd</sup> H<sub>2</sub>O <kbd>Ctrl</kbd></p>", "2nd H₂O Ctrl"),
+        ("<p>10<sup>9</sup> m<sup>-2</sup>, x<sup>i+1</sup></p>", "10⁹ m⁻², xi+1"),
+        ("<sup>a<br>b</sup><sub></sub>c<sup>2", "a\nbc²"),
         ("<p>« mot&nbsp;»</p>", "« mot\u00a0»"),
         ("<p>&lt;b&gt; &amp;amp; &#x41;&hellip;</p>", "<b> &amp; A…"),
         ("<p>a<br><br>b</p>", "a\n\nb"),
+        ("<p>a<br><img><br><img><br><br>b</p>", "a\n\nb"),
+        ("<blockquote>a<br><br><br>b</blockquote>", "> a\n>\n> b"),
     ],
 )
 def test_smaller_elements_read_as_they_look(html, text):
