@@ -25,7 +25,13 @@ _FIRST_LINE = re.compile(
     r"^[ *]*(?:This is )?(?:The )?Project Gutenberg(?:['’]s|(?:'s)? (?:E-?text|E-?Book) of:?)[ ]+(.{1,200})",
     re.IGNORECASE | re.MULTILINE,
 )
-_NUMBER = re.compile(r"\[(?:E-?Book|E-?text) ?#(\d{1,7})\]", re.IGNORECASE)
+_NUMBER = re.compile(r"\b(?:E-?Book|E-?text) ?#(\d{1,7})\]", re.IGNORECASE)
+_RELEASED = re.compile(
+    r"^\W{0,4}(?:Official release date|This Edition Is Being Officially Released On)[ ].{1,40}"
+    r"|^[ \t]*[a-z]{3,9},? \d{4}(?=[ \t]+\[E-?(?:Book|text) ?#)",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""How the headers of the 1990s tell the day that today's call Release Date."""
 _DATE = re.compile(r"([A-Z][a-z]{2,8})\.? ?(\d{1,2})?,? ?(\d{4})")
 _MONTHS = "January February March April May June July August September October November December".split()
 _LANGUAGES = dict(
@@ -84,7 +90,7 @@ def book(key: str, raw: bytes) -> RawDocument | BadRecord:
         title=_title(header, fields),
         license=COPYRIGHTED if copyrighted else PUBLIC_DOMAIN,
         url=f"https://www.gutenberg.org/ebooks/{number[1]}" if number else None,
-        date=_iso_date(fields.get("release date", fields.get("posting date", ""))),
+        date=_date(header, fields),
         language=_LANGUAGES.get(re.split(r"[ ,;(]", fields.get("language", "").lower(), maxsplit=1)[0]),
     )
 
@@ -143,6 +149,13 @@ def _title(header: str, fields: dict[str, str]) -> str | None:
         return title
     first = _FIRST_LINE.search(header)
     return re.split(r",? by ", first[1].strip(" *"))[0].strip(" *,") if first else None
+
+
+def _date(header: str, fields: dict[str, str]) -> str | None:
+    told = fields.get("release date", fields.get("posting date"))
+    if told is None and (released := _RELEASED.search(header)):
+        told = released[0]
+    return _iso_date(told or "")
 
 
 def _iso_date(value: str) -> str | None:

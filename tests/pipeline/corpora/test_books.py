@@ -63,6 +63,23 @@ def test_old_headers_tell_the_title_in_their_first_line(first, title, date):
 
 
 @pytest.mark.parametrize(
+    "line, date, number",
+    [
+        ("April, 1994  [Etext #120]", "1994-04", "120"),
+        ("***This Edition Is Being Officially Released On March 8, 1994***", "1994-03-08", None),
+        ("Official release date October 31, 1993", "1993-10-31", None),
+        ("[Originally released February/March, 1991 as Etext #12]", None, "12"),
+        ("Maytime, 1994  [Etext #120]", None, "120"),
+        ("It was in April, 1994, that Etext #120 came", None, None),
+        ("May, 1990 [Etext #7]\nRelease Date: June 17, 2008 [EBook #84]", "2008-06-17", "7"),
+    ],
+)
+def test_old_headers_tell_date_and_number_in_their_own_ways(line, date, number):
+    record = book("book", f"The Project Gutenberg Etext of X\n{line}\n\ntext".encode())
+    assert (record.date, record.url) == (date, number and f"https://www.gutenberg.org/ebooks/{number}")
+
+
+@pytest.mark.parametrize(
     "line, license", [("** This is a COPYRIGHTED Project Gutenberg eBook **", COPYRIGHTED), ("", PUBLIC_DOMAIN)]
 )
 def test_copyrighted_book_says_so(line, license):
