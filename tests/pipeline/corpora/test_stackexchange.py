@@ -110,6 +110,14 @@ def test_what_is_wrong_is_told_and_the_rest_is_read(content, reasons):
     assert set(reasons) <= set(CORPUS.bad_reasons)
 
 
+def test_a_file_that_cannot_be_opened_is_one_bad_record():
+    def refuse():
+        raise OSError("no such disk")
+
+    (bad,) = read(RawFile(name="coffee-2015/Posts.xml", size=9, opener=refuse), StackExchange())
+    assert (bad.reason, bad.detail) == ("unreadable_file", "no such disk")
+
+
 def test_entities_are_never_expanded():
     bomb = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;"><!ENTITY f SYSTEM "file:///etc/passwd">]>'
     content = dump('<row Id="1" PostTypeId="1" Body="&b;" />', '<row Id="2" PostTypeId="1" Body="&f;" />', post(3))
