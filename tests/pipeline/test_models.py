@@ -50,7 +50,7 @@ def test_a_model_trained_anew_is_the_same(copied_run, model):
 @pytest.mark.parametrize(
     "override, changed",
     [
-        ("language.min_score=0.7", {"reference"}),
+        ("language.min_score=0.7", {"perplexity", "reference"}),
         ("reference.min_score=0.7", {"reference"}),
         ('perplexity.keep=["head"]', {"perplexity"}),
         ("language_model.order=4", {"language_model"}),

@@ -1,0 +1,107 @@
+"""One run at a time in a folder, a log apart from the terminal, and Ctrl-C that ends a run."""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from pipeline.errors import SettingError
+from pipeline.guards import EXIT_INTERRUPTED, INTERRUPTED, interruptible, locked, log_path, logged
+from pipeline.storage import Folder
+
+
+def test_a_second_run_in_the_folder_is_refused_until_the_first_ends(tmp_path):
+    folder = Folder(str(tmp_path / "out"))
+    with locked(folder), pytest.raises(SettingError, match="out: another run is at work there"), locked(folder):
+        pass
+    with locked(folder):
+        pass
+
+
+def test_a_folder_that_cannot_be_written_to_is_a_wrong_setting(tmp_path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(SettingError, match="file cannot be written to: Not a directory"),
+        locked(Folder(str(tmp_path / "file"))),
+    ):
+        pass
+
+
+def test_a_remote_folder_is_not_locked():
+    with locked(Folder("memory://out")), locked(Folder("memory://out")):
+        pass
+
+
+def test_the_log_lies_with_the_output_or_on_this_machine(tmp_path):
+    assert log_path(Folder(str(tmp_path))) == tmp_path / "logs/run.log"
+    assert log_path(Folder("memory://out")).name == "tokenmill-run.log"
+
+
+def test_what_libraries_log_goes_to_the_file_and_then_no_more(tmp_path):
+    held = logging.getLogger().handlers[:]
+    with logged(tmp_path / "logs/run.log"):
+        logging.getLogger("beam").warning("inside")
+    assert logging.getLogger().handlers == held
+    logging.getLogger("beam").debug("outside")
+    assert (tmp_path / "logs/run.log").read_text().endswith("WARNING beam: inside\n")
+
+
+def test_ctrl_c_is_a_keyboard_interrupt_and_the_handler_is_put_back():
+    held = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), interruptible():
+        os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is held
+    assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer) and thread.is_alive()]
+
+
+def test_a_thread_other_than_the_main_one_leaves_signals_alone():
+    held = signal.getsignal(signal.SIGINT)
+    seen = []
+
+    def work():
+        with interruptible():
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [held]
+
+
+STUCK = """
+import os, signal, threading, pipeline.guards as guards
+guards._GRACE_SECONDS = 0.2
+with guards.interruptible():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        threading.Event().wait(60)
+"""
+
+
+def test_a_run_that_does_not_end_when_interrupted_is_ended():
+    done = subprocess.run([sys.executable, "-c", STUCK], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (EXIT_INTERRUPTED, f"error: {INTERRUPTED}\n")
+
+
+@pytest.mark.parametrize("whole_group", [True, False])
+def test_an_interrupted_run_says_how_to_go_on_and_leaves_whole_files(small_run, tmp_path, whole_group):
+    started = replace(small_run, output=tmp_path / "out")
+    with started.start("clean") as process:
+        while process.poll() is None and not list(started.output.glob("documents/clean/*/*.parquet")):
+            time.sleep(0.05)
+        (os.killpg if whole_group else os.kill)(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == EXIT_INTERRUPTED
+    assert said.splitlines()[-1] == f"error: {INTERRUPTED}"
+    assert "Traceback" not in said
+    for path in started.output.glob("ledger/clean/*/*.json"):
+        entry = json.loads(path.read_text())
+        assert all(started.run().output.digest(name) == o["digest"] for name, o in entry["outputs"].items())

@@ -1,0 +1,140 @@
+"""The pieces that the engine deals do only what is left to do."""
+
+import pickle
+
+import pytest
+
+from pipeline.dedup import ExactRounds, ParagraphRounds
+from pipeline.overlap import OverlapRounds
+from pipeline.stages import CLEAN, done
+from pipeline.storage import Folder
+from pipeline.work import DEDUP, FitWork, Manifest, MapWork, dedup_groups, dedup_rounds, dedup_work
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    return Manifest(Folder(str(tmp_path / "scratch")), "list.json")
+
+
+def test_a_manifest_is_read_as_it_was_written(manifest):
+    assert manifest.write({"items": [1]}) is manifest
+    assert pickle.loads(pickle.dumps(manifest)).read() == {"items": [1]}
+
+
+def test_a_manifest_that_is_not_there_is_missed(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no manifest gone\.json in"):
+        Manifest(Folder(str(tmp_path)), "gone.json").read()
+
+
+def test_pieces_are_marked_as_they_are_done(manifest):
+    assert manifest.marked() == set()
+    manifest.mark(3)
+    manifest.mark(3)
+    manifest.mark(11)
+    assert manifest.marked() == {3, 11}
+
+
+def as_item(unit, *stages):
+    fields = {name: getattr(unit, name) for name in ("source", "name", "input", "size")}
+    return {"unit": fields, "stages": list(stages)}
+
+
+def test_map_work_does_a_unit_that_is_not_done_and_marks_it(copied_run, manifest):
+    run = copied_run.run()
+    unit = run.units("books")[0]
+    run.output.delete(f"documents/clean/books/{unit.name}.parquet")
+    work = MapWork(run, manifest.write({"items": [as_item(unit, "clean")]}))
+    assert work.sizes() == [(0, unit.size)]
+    work.do(0)
+    assert manifest.marked() == {0}
+    assert done(CLEAN, run, unit) is not None
+
+
+def test_fit_work_trains_the_models_it_names(copied_run):
+    run = copied_run.run()
+    run.output.delete("models/perplexity/cutoffs.json")
+    work = FitWork(run, ("language", "perplexity"))
+    assert work.sizes() == [(0, 1), (1, 1)]
+    work.do(1)
+    assert run.output.exists("models/perplexity/cutoffs.json")
+
+
+@pytest.mark.parametrize(
+    "source, kind", [("commoncrawl", ParagraphRounds), ("books", OverlapRounds), ("c4", ExactRounds)]
+)
+def test_each_source_is_deduplicated_in_its_own_way(small_run, source, kind):
+    assert isinstance(dedup_rounds(small_run.run(), source), kind)
+
+
+@pytest.mark.parametrize("source", ["commoncrawl", "c4", "github", "books"])
+def test_nothing_is_left_of_a_finished_source(small_run, manifest, source):
+    run = small_run.run()
+    assert dedup_work(run, source, run.units(source), [], manifest) is None
+
+
+def test_blocks_of_commoncrawl_are_judged_apart_and_other_sources_whole(small_run):
+    run = small_run.run("dedup.block_files=3")
+    assert [
+        dedup_groups(run, "commoncrawl", run.units("commoncrawl")).count(g)
+        for g in dict.fromkeys(dedup_groups(run, "commoncrawl", run.units("commoncrawl")))
+    ] == [3, 1]
+    assert len(set(dedup_groups(run, "c4", run.units("c4")))) == 1
+
+
+def spoiled(made, source, index):
+    """The run without one unit's deduplicated documents, and what is left to do of it."""
+    run = made.run()
+    units = run.units(source)
+    name = f"documents/{DEDUP}/{source}/{units[index].name}.parquet"
+    digest = run.output.digest(name)
+    run.output.delete(name)
+    return run, units, name, digest
+
+
+def by_hand(work):
+    """All rounds of the work, as an engine would do them; piece → blocks."""
+    blocks = [pair for index, _ in work.sketched() for pair in work.sketch(index)]
+    for round_index in range(work.rounds()):
+        partitions = {key for key, _ in blocks}
+        blocks = [
+            pair
+            for partition in sorted(partitions)
+            for pair in work.judge(round_index, partition, iter([b for key, b in blocks if key == partition]))
+        ]
+    return {index: [block for key, block in blocks if key == index] for index, _ in work.sketched()}
+
+
+@pytest.mark.parametrize("source", ["commoncrawl", "c4", "books"])
+def test_a_unit_is_deduplicated_again_with_all_that_it_is_judged_with(copied_run, manifest, source):
+    run, units, name, digest = spoiled(copied_run, source, 1)
+    work = dedup_work(run, source, units, [], manifest)
+    assert (work.applied(), len(work.sketched()), work.label) == ([1], len(units), f"dedup-{source}")
+    verdicts = by_hand(work)
+    work.apply(1, iter(verdicts[1]))
+    assert run.output.digest(name) == digest
+    assert manifest.marked() == {1}
+
+
+def test_verdicts_for_a_unit_that_is_done_are_passed_over(copied_run, manifest):
+    run, units, _, _ = spoiled(copied_run, "c4", 1)
+    work = dedup_work(run, "c4", units, [], manifest)
+    path = copied_run.output / f"documents/dedup/c4/{units[0].name}.parquet"
+    before = path.stat().st_mtime_ns
+    work.apply(0, iter([b"whatever"]))
+    assert (path.stat().st_mtime_ns, manifest.marked()) == (before, set())
+
+
+def test_a_stage_behind_the_deduplication_is_done_without_sketching_anew(copied_run, manifest):
+    run = copied_run.run()
+    units = run.units("commoncrawl")
+    run.output.delete(f"documents/perplexity/commoncrawl/{units[2].name}.parquet")
+    work = dedup_work(run, "commoncrawl", units, ["language", "perplexity"], manifest)
+    assert (work.applied(), work.sketched()) == ([2], [])
+    work.apply(2, iter([]))
+    assert run.output.exists(f"documents/perplexity/commoncrawl/{units[2].name}.parquet")
+
+
+def test_work_is_small_when_it_is_sent_to_workers(small_run, manifest):
+    run = small_run.run()
+    items = [as_item(unit, "clean") for unit in run.units("wikipedia")] * 1000
+    assert len(pickle.dumps(MapWork(run, manifest.write({"items": items})))) < 20_000
