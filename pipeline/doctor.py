@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.errors import SettingError
 
 ROOMS = ("pipeline", "filters", "tokenizer", "mixtures", "trainer")
-_NEEDED = ("apache-beam", "pyarrow", "numpy", "numba", "kenlm", "sentencepiece", "fastwarc", "lxml", "py7zr")
+_NEEDED = ("apache-beam", "pyarrow", "numpy", "numba", "kenlm", "sentencepiece", "lxml", "py7zr")
 _FASTTEXT = ("fasttext-numpy2-wheel", "fasttext", "fasttext-wheel")
 
 

@@ -96,3 +96,18 @@ def test_text_within_a_buffer_is_read_from_its_offsets():
     hashes, words = shingle_hashes(values, int(offsets[1]), int(offsets[2]), 3, MASK)
     assert (hashes.tolist(), words) == (sample("one two three")[0], 3)
     assert hashes.dtype == np.uint64
+
+
+@pytest.mark.parametrize("shared", [0, 300, 700, 1000])
+def test_sampled_overlap_agrees_with_datasketch(shared):
+    from datasketch import MinHash
+
+    first = [f"word{index}" for index in range(1000)]
+    second = first[:shared] + [f"other{index}" for index in range(1000 - shared)]
+    sketches = [
+        MinHash.bulk([[" ".join(words[i : i + 3]).encode() for i in range(998)]], num_perm=256)[0]
+        for words in (first, second)
+    ]
+    ours = [set(sample(" ".join(words))[0]) for words in (first, second)]
+    jaccard = len(ours[0] & ours[1]) / len(ours[0] | ours[1])
+    assert sketches[0].jaccard(sketches[1]) == pytest.approx(jaccard, abs=0.09)
