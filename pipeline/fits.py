@@ -31,6 +31,8 @@ _HELD_OUT_SHARE = 20
 _MAX_HELD_OUT = 1000
 _MIN_LANGUAGE_EXAMPLES = 50_000  # Times epochs: fewer steps leave fastText near where it started.
 _MAX_LANGUAGE_EPOCHS = 50
+_MIN_REFERENCE_EXAMPLES = 20_000  # Likewise: 5 epochs of 172 documents leave every score between 0.499 and 0.501.
+_MAX_REFERENCE_EPOCHS = 200
 _KEYS_A_MERGE = 1 << 20
 
 
@@ -73,7 +75,7 @@ def _language_examples(
         if language in samples and samples[language].holds(doc_id):
             for i, piece in enumerate(language_pieces(text[:MAX_CHARS])):
                 # Not the first piece: a language may have no other.
-                if i and len(held_out) < _MAX_HELD_OUT and _held_out(f"{doc_id} {i}"):
+                if i and len(held_out) < _MAX_HELD_OUT and _held_out(piece):
                     held_out.append((language, piece))
                 else:
                     yield language, piece
@@ -133,7 +135,7 @@ def _of_language(read: Read, language: str) -> Iterator[tuple[str, str]]:
 def _lines(read: Read, language: str, sample: Sample) -> Iterator[str]:
     """Normalised lines of the sampled documents that are not held out; of a lone document nothing is."""
     for doc_id, text in _of_language(read, language):
-        if sample.holds(doc_id) and (sample.documents < _HELD_OUT_SHARE or not _held_out(doc_id)):
+        if sample.holds(doc_id) and (sample.documents < _HELD_OUT_SHARE or not _held_out(text)):
             for line in text.split("\n"):
                 normalized = normalize_for_language_model(line[:MAX_CHARS])
                 if normalized:
@@ -145,19 +147,24 @@ def _tested(read: Read, language: str, sample: Sample) -> Iterator[str]:
         return
     found = 0
     for doc_id, text in _of_language(read, language):
-        if found < _MAX_HELD_OUT and sample.holds(doc_id) and _held_out(doc_id):
+        if found < _MAX_HELD_OUT and sample.holds(doc_id) and _held_out(text):
             found += 1
             yield text
 
 
 def fit_cutoffs(read: Read, recipe: Recipe, folder: Path) -> dict[str, Any]:
-    """`cutoffs.json`: the perplexities that part head, middle and tail, from a sample or from the recipe."""
+    """`cutoffs.json`: the perplexities that part head, middle and tail, from a sample or from the recipe.
+
+    The sample is of documents that are surely in a kept language, as in CCNet, which scores no others: the scraps of
+    other languages that a model takes for English would else say what an English page should read like.
+    """
     settings = recipe.perplexity
     draw = Draw(f"cutoffs {recipe.seed}", settings.max_documents)
     head, middle = settings.head_cutoff, settings.middle_cutoff
     if not head:
-        for doc_id, value in _rows(read("commoncrawl"), "doc_id", "perplexity"):
-            if value is not None:
+        columns = ("doc_id", "language", "language_score", "perplexity")
+        for doc_id, language, score, value in _rows(read("commoncrawl"), *columns):
+            if value is not None and _is_kept(recipe, language, score):
                 draw.add(doc_id, value)
         if not draw.candidates:
             raise FatalError(
@@ -196,6 +203,7 @@ def fit_reference(read: Read, recipe: Recipe, folder: Path) -> dict[str, Any]:
     documents = min(len(positives.values()), len(negatives.values()))
     if not documents:
         raise FatalError(_nothing_to_refer_to(recipe, positives.candidates))
+    epochs = max(settings.epochs, min(_MAX_REFERENCE_EPOCHS, math.ceil(_MIN_REFERENCE_EXAMPLES / (2 * documents))))
     chosen, others = positives.sample(max_documents=documents), negatives.sample(max_documents=documents)
     report = _or_fatal(
         lambda: train_reference(
@@ -203,13 +211,13 @@ def fit_reference(read: Read, recipe: Recipe, folder: Path) -> dict[str, Any]:
             (text for doc_id, _, text in _pages(read, recipe, cited, wanted=False) if others.holds(doc_id)),
             folder / "reference.bin",
             dimension=settings.dimension,
-            epochs=settings.epochs,
+            epochs=epochs,
             min_score=settings.min_score,
             seed=recipe.seed,
         ),
         "reference.model",
     )
-    found = {"cited_urls": len(cited), "positive_candidates": positives.candidates}
+    found = {"epochs": epochs, "cited_urls": len(cited), "positive_candidates": positives.candidates}
     return report.to_dict() | found | {"negative_candidates": negatives.candidates}
 
 
@@ -266,12 +274,15 @@ def _pages(
     """CommonCrawl documents of the kept languages, long enough, that are (`wanted`) or are not among the cited."""
     columns = ("doc_id", "language", "language_score", "url", "text")
     for doc_id, language, score, url, text in _rows(read("commoncrawl"), *columns):
-        kept = language in recipe.language.keep and (score or 0) >= recipe.language.min_score
-        if kept and len(text) >= recipe.reference.min_chars:
+        if _is_kept(recipe, language, score) and len(text) >= recipe.reference.min_chars:
             key = url_keys([url])[0]
             at = int(np.searchsorted(cited, key))
             if (at < len(cited) and cited[at] == key) == wanted:
                 yield doc_id, int(key), text
+
+
+def _is_kept(recipe: Recipe, language: str | None, score: float | None) -> bool:
+    return language in recipe.language.keep and (score or 0) >= recipe.language.min_score
 
 
 def _rows(batches: Iterable[pa.RecordBatch], *columns: str) -> Iterator[tuple[Any, ...]]:
@@ -283,8 +294,9 @@ def _size(text: str) -> int:
     return len(text.encode("utf-8", "replace"))
 
 
-def _held_out(doc_id: str) -> bool:
-    return rank("held out", doc_id) % _HELD_OUT_SHARE == 0
+def _held_out(text: str) -> bool:
+    """Goes by the text, so that a copy of it under another id is not trained on either."""
+    return rank("held out", text) % _HELD_OUT_SHARE == 0
 
 
 def _or_fatal(fit: Callable[[], Result], key: str) -> Result:

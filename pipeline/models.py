@@ -142,7 +142,7 @@ CUTOFFS = Model(
     files=("cutoffs.json",),
     fit=fit_cutoffs,
     reads=lambda _: {"commoncrawl": "perplexity"},
-    settings=lambda recipe: [recipe.perplexity],
+    settings=lambda recipe: [recipe.perplexity, recipe.language.keep, recipe.language.min_score],
 )
 REFERENCE = Model(
     name="reference",

@@ -80,6 +80,13 @@ def test_held_out_documents_are_not_trained_on(tmp_path):
     assert sum(sizes) - report["held_out_documents"] * max(sizes) <= report["tokens"] < sum(sizes)
 
 
+def test_copies_of_a_held_out_document_are_not_trained_on(tmp_path):
+    rows = [row | {"doc_id": f"{row['doc_id']} {copy}"} for row in wikipedia() for copy in "abc"]
+    report = fit_language_model(reader(wikipedia=rows), recipe(language_model={"vocabulary_size": 300}), tmp_path)
+    assert report["held_out_documents"] % 3 == 0 < report["held_out_documents"]
+    assert report["held_out_median_perplexity"] > 8  # Of 16 words in any order; what was trained on has 2.
+
+
 @pytest.mark.parametrize("limit, documents", [({"max_documents": 10}, 10), ({"max_text_bytes": 1}, 1)])
 def test_a_language_model_takes_a_bounded_sample(tmp_path, limit, documents):
     settings = recipe(language_model={"vocabulary_size": 300} | limit)
@@ -113,6 +120,20 @@ def test_cutoffs_are_percentiles_of_the_scored_pages(tmp_path):
     assert json.loads((tmp_path / "cutoffs.json").read_text()) == report
 
 
+@pytest.mark.parametrize(
+    "change, documents",
+    [
+        ({"language": "de"}, 50),
+        ({"language_score": 0.49}, 50),
+        ({"language_score": 0.5}, 60),
+        ({"perplexity": None}, 50),
+    ],
+)
+def test_pages_that_may_be_in_another_language_set_no_cutoff(tmp_path, change, documents):
+    pages = [page | change if i < 20 else page for i, page in enumerate(crawl())]
+    assert fit_cutoffs(reader(commoncrawl=pages), recipe(), tmp_path)["candidates"] == documents
+
+
 def test_cutoffs_of_the_recipe_need_no_document(tmp_path):
     settings = recipe(perplexity={"head_cutoff": 340.0, "middle_cutoff": 520.0})
     report = fit_cutoffs(reader(), settings, tmp_path)
@@ -126,6 +147,18 @@ def test_pages_that_wikipedia_cites_are_told_from_random_ones(tmp_path):
     assert reference_score(path, " ".join(WORDS["en"])) > 0.8 > 0.2 > reference_score(path, " ".join(SPAM))
     assert (report["cited_urls"], report["positive_candidates"], report["negative_candidates"]) == (60, 60, 60)
     assert report["positives"] + report["held_out_positives"] == report["negatives"] + report["held_out_negatives"]
+
+
+@pytest.mark.parametrize("epochs, gone_through", [(5, 167), (167, 167), (168, 168)])
+def test_few_pages_are_gone_through_more_often(tmp_path, epochs, gone_through):
+    report = fit_reference(CITING, recipe(reference=REFERENCE | {"epochs": epochs}), tmp_path)
+    assert report["epochs"] == gone_through
+    assert (report["recall"], report["random_kept"]) == (1.0, 0.0)
+
+
+def test_a_handful_of_pages_is_not_gone_through_for_ever(tmp_path):
+    read = reader(wikipedia=next(CITING("wikipedia")).to_pylist(), commoncrawl=crawl(7))
+    assert fit_reference(read, recipe(reference=REFERENCE), tmp_path)["epochs"] == 200
 
 
 def test_articles_can_stand_for_cited_pages(tmp_path):
