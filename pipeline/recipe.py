@@ -32,8 +32,8 @@ class Inputs(Section):
     root: str = "dumps"
     commoncrawl: Texts = ("commoncrawl/**/*.wet.gz", "commoncrawl/**/*.wet")
     c4: Texts = ("c4/**/*.json.gz",)
-    github: Texts = ("github/**/*.tar.gz", "github/**/*.jsonl.gz", "github/**/*.parquet")
-    wikipedia: Texts = ("wikipedia/**/*.xml.bz2", "wikipedia/**/*.xml")
+    github: Texts = tuple(f"github/**/*.{ending}" for ending in "tar.gz tgz zip jsonl.gz json.gz parquet".split())
+    wikipedia: Texts = ("wikipedia/**/*.xml*.bz2", "wikipedia/**/*.xml")  # parts are `….xml-p1p41242.bz2`
     books: Texts = ("books/**/*.txt", "books/**/*.zip")
     arxiv: Texts = ("arxiv/**/*.tar",)
     stackexchange: Texts = ("stackexchange/**/*.7z", "stackexchange/**/Posts.xml")

@@ -39,6 +39,24 @@ def test_only_the_recipes_dumps_are_read(inputs, tmp_path):
     assert inputs.left_out("commoncrawl", chosen) == ["commoncrawl/CC-MAIN-2021-04/a.wet.gz"]
 
 
+@pytest.mark.parametrize(
+    ("name", "is_read"),
+    [
+        ("wikipedia/enwiki-20220720-pages-articles-multistream.xml.bz2", True),
+        ("wikipedia/en/enwiki-20220720-pages-articles1.xml-p1p41242.bz2", True),
+        ("wikipedia/enwiki-20220720-pages-articles.xml", True),
+        ("wikipedia/enwiki-20220720-pages-articles-multistream-index.txt.bz2", False),
+        ("wikipedia/dumpstatus.json", False),
+        ("github/express-5.3.0.tgz", True),
+        ("github/000000000000.json.gz", True),
+        ("github/README.md", False),
+    ],
+)
+def test_dumps_are_found_under_the_names_they_are_published_by(inputs, tmp_path, name, is_read):
+    put(tmp_path, name)
+    assert inputs.names(name.split("/")[0], recipe()) == ([name] if is_read else [])
+
+
 def test_all_sites_are_read_where_they_are_few(inputs, tmp_path):
     posts(tmp_path, "coffee", 1)
     posts(tmp_path, "beer", 2)
