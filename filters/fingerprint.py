@@ -14,7 +14,7 @@ import numba
 import numpy as np
 import pyarrow as pa
 
-from filters.kernels import BYTES, OFFSETS, compiled, text_buffers
+from filters.kernels import BYTES, OFFSETS, compiled, next_code_point, text_buffers
 from filters.normalize import normalize_for_dedup
 
 Array = np.ndarray[Any, Any]
@@ -121,26 +121,11 @@ def _split_lines(values: Array, offsets: Array) -> tuple[Array, Array, Array]:
     return document, start, end
 
 
-@compiled(numba.types.UniTuple(numba.int64, 2)(BYTES, numba.int64, numba.int64))
-def _decode(values: Array, at: int, end: int) -> Any:
-    """The code point at a place in valid UTF-8, and the place after it."""
-    first = np.int64(values[at])
-    if first < 0x80 or at + 1 >= end:
-        return first, at + 1
-    code = np.int64(values[at + 1]) & 0x3F
-    if first < 0xE0 or at + 2 >= end:
-        return (first & 0x1F) << 6 | code, at + 2
-    code = code << 6 | (np.int64(values[at + 2]) & 0x3F)
-    if first < 0xF0 or at + 3 >= end:
-        return (first & 0x0F) << 12 | code, at + 3
-    return (first & 0x07) << 18 | code << 6 | (np.int64(values[at + 3]) & 0x3F), at + 4
-
-
 @compiled(numba.types.UniTuple(numba.int64, 2)(BYTES, numba.int64, numba.int64, _CODE_POINTS))
 def _strip(values: Array, start: int, end: int, table: Array) -> tuple[int, int]:
     """The line without white space at its ends."""
     while start < end:
-        code, after = _decode(values, start, end)
+        code, after = next_code_point(values, start, end)
         if code >= MAPPED_CODE_POINTS or not table[code] & _BLANK:
             break
         start = after
@@ -148,7 +133,7 @@ def _strip(values: Array, start: int, end: int, table: Array) -> tuple[int, int]
         last = end - 1
         while last > start and values[last] & 0xC0 == 0x80:
             last -= 1
-        code, _ = _decode(values, last, end)
+        code, _ = next_code_point(values, last, end)
         if code >= MAPPED_CODE_POINTS or not table[code] & _BLANK:
             break
         end = last
@@ -182,7 +167,7 @@ def _normalize(values: Array, start: int, end: int, table: Array, form: Array) -
     """Write a stripped line's form; its length, or `_ASK_PYTHON` where lower case hangs on the letters around."""
     length = 0
     while start < end:
-        code, start = _decode(values, start, end)
+        code, start = next_code_point(values, start, end)
         if code == 0x3A3:  # Capital sigma has two small ones.
             return _ASK_PYTHON
         if code == 0x130:  # Dotted capital I becomes an i and a dot of its own.

@@ -35,6 +35,21 @@ def compiled(signature: Any, **options: Any) -> Callable[[Function], Function]:
     return build
 
 
+@compiled(numba.types.UniTuple(numba.int64, 2)(BYTES, numba.int64, numba.int64))
+def next_code_point(values: np.ndarray[Any, Any], at: int, end: int) -> Any:
+    """The code point at a place in valid UTF-8, and the place after it."""
+    first = np.int64(values[at])
+    if first < 0x80 or at + 1 >= end:
+        return first, at + 1
+    code = np.int64(values[at + 1]) & 0x3F
+    if first < 0xE0 or at + 2 >= end:
+        return (first & 0x1F) << 6 | code, at + 2
+    code = code << 6 | (np.int64(values[at + 2]) & 0x3F)
+    if first < 0xF0 or at + 3 >= end:
+        return (first & 0x0F) << 12 | code, at + 3
+    return (first & 0x07) << 18 | code << 6 | (np.int64(values[at + 3]) & 0x3F), at + 4
+
+
 def text_buffers(texts: pa.Array) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """The UTF-8 bytes of a string array without nulls, and its n + 1 offsets into them as int64.
 

@@ -12,7 +12,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from filters.kernels import BYTES, compiled
+from filters.kernels import BYTES, compiled, next_code_point
 
 Array = np.ndarray[Any, Any]
 
@@ -70,21 +70,6 @@ def _mixed(word: Any) -> Any:
     return word ^ (word >> np.uint64(31))
 
 
-@compiled(numba.types.UniTuple(numba.int64, 2)(BYTES, numba.int64, numba.int64))
-def _next_code_point(values: Array, at: int, end: int) -> Any:
-    """The code point at a place in valid UTF-8, and the place after it."""
-    first = np.int64(values[at])
-    if first < 0x80 or at + 1 >= end:
-        return first, at + 1
-    code = np.int64(values[at + 1]) & 0x3F
-    if first < 0xE0 or at + 2 >= end:
-        return (first & 0x1F) << 6 | code, at + 2
-    code = code << 6 | (np.int64(values[at + 2]) & 0x3F)
-    if first < 0xF0 or at + 3 >= end:
-        return (first & 0x0F) << 12 | code, at + 3
-    return (first & 0x07) << 18 | code << 6 | (np.int64(values[at + 3]) & 0x3F), at + 4
-
-
 @compiled(
     numba.types.UniTuple(numba.int64, 2)(
         BYTES, numba.int64, numba.int64, numba.int64, _U64, _TABLE, numba.types.Array(numba.uint64, 1, "C")
@@ -102,7 +87,7 @@ def _sample(values: Array, start: int, end: int, words: int, limit: Any, table: 
         letter = np.int64(SEPARATOR)
         after = at + 1
         if at < end:
-            letter, after = _next_code_point(values, at, end)
+            letter, after = next_code_point(values, at, end)
             if letter < MAPPED_CODE_POINTS:
                 letter = np.int64(table[letter])
         at = after

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from filters.kernels import compiled, text_array, text_buffers
+from filters.kernels import compiled, next_code_point, text_array, text_buffers
 
 PROGRAM = (
     "from filters.fingerprint import line_keys; import pyarrow as pa; print(len(line_keys(pa.array(['a b'])).keys))"
@@ -73,3 +73,11 @@ def test_the_package_works_with_its_cache_in_another_folder(tmp_path):
     done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == "1\n"
     assert any(tmp_path.rglob("*.nbc"))
+
+
+@pytest.mark.parametrize(
+    "character", ["a", "é", "中", "😀", "\x7f", "\x80", "\u07ff", "\u0800", "\uffff", "\U0010ffff"]
+)
+def test_a_code_point_is_read_from_utf8(character):
+    values = np.frombuffer((character + "b").encode("utf-8"), np.uint8)
+    assert next_code_point(values, 0, len(values)) == (ord(character), len(values) - 1)
