@@ -10,16 +10,14 @@ RUN apt-get update && apt-get install --yes --no-install-recommends \
     cmake g++ make libboost-program-options-dev libboost-system-dev libboost-thread-dev libboost-test-dev \
     zlib1g-dev libbz2-dev liblzma-dev
 # kenlm's own source package holds lmplz and build_binary beside the Python module.
-RUN pip download --no-deps --no-binary kenlm --no-build-isolation "kenlm==${KENLM}" --dest /source \
-    || pip download --no-deps --no-binary kenlm "kenlm==${KENLM}" --dest /source
+RUN pip download --no-deps --no-binary kenlm "kenlm==${KENLM}" --dest /source
 RUN mkdir /kenlm && tar --extract --gzip --strip-components 1 --file /source/kenlm-*.tar.gz --directory /kenlm
-RUN cmake -S /kenlm -B /kenlm/build -DCMAKE_BUILD_TYPE=Release && make -C /kenlm/build --jobs 4 lmplz build_binary
+RUN cmake -S /kenlm -B /kenlm/build -DCMAKE_BUILD_TYPE=Release -DFORCE_STATIC=ON \
+    && make -C /kenlm/build --jobs 4 lmplz build_binary
 
 FROM apache/beam_python${PYTHON}_sdk:${BEAM}
 ARG EXTRAS=gcp,aws
-RUN apt-get update && apt-get install --yes --no-install-recommends \
-    g++ libboost-program-options1.74.0 libboost-system1.74.0 libboost-thread1.74.0 \
-    && rm -rf /var/lib/apt/lists/*
+RUN apt-get update && apt-get install --yes --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*
 COPY --from=kenlm /kenlm/build/bin/lmplz /kenlm/build/bin/build_binary /usr/local/bin/
 COPY pyproject.toml README.md LICENSE /tokenmill/
 COPY pipeline /tokenmill/pipeline
@@ -28,6 +26,6 @@ COPY tokenizer /tokenmill/tokenizer
 COPY mixtures /tokenmill/mixtures
 COPY trainer /tokenmill/trainer
 RUN pip install --no-cache-dir "/tokenmill[${EXTRAS}]"
-# Kernels compile once here, so that no worker's first unit pays for it.
-RUN tokenmill doctor
+# Kernels compile once here, so that no worker's first unit pays for it; and the doctor says that all is there.
+RUN python -c "import filters.fingerprint, filters.shingles" && tokenmill doctor
 # Beam starts its workers through its own entry point, which stays as it is.
