@@ -34,14 +34,19 @@ BAD_REASONS = (
     "truncated_xml",
     "entity_declared",
     "page_too_large",
+    "no_pages",
 )
 
 
 def read(file: RawFile, settings: Wikipedia) -> Iterator[RawDocument | BadRecord]:
     """Every page of a dump, of all namespaces, with its latest revision's wikitext."""
     site = Site()
+    empty = True
     for page in pages(dump_bytes(file), site, settings.max_page_bytes):
+        empty = False
         yield page if isinstance(page, BadRecord) else _document(page, site, file.name)
+    if empty:
+        yield BadRecord(key="0", reason="no_pages", detail="the file holds no page", size=file.size)
 
 
 def filters(settings: Wikipedia) -> tuple[Filter, ...]:

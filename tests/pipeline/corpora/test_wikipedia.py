@@ -24,6 +24,12 @@ def read(name, content):
     return list(CORPUS.read(RawFile.of_bytes(name, content), Wikipedia()))
 
 
+@pytest.mark.parametrize("content", [b"", bz2.compress(b""), b"<mediawiki></mediawiki>"])
+def test_a_dump_without_a_page_is_told(content):
+    (record,) = read("wikipedia/dewiki.xml", content)
+    assert (record.key, record.reason, record.size) == ("0", "no_pages", len(content))
+
+
 def test_document_has_everything_that_the_dump_says():
     (record,) = read("wikipedia/dewiki-20220620-pages-articles.xml.bz2", bz2.compress(dump()))
     assert record == RawDocument(
