@@ -1,0 +1,2 @@
+// Copyright 2026 The Keepers.
+// SPDX-License-Identifier: MIT
