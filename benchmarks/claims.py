@@ -85,12 +85,12 @@ def race(
 
     The first call of each warms up; `agree` raises DisagreementError where the two answers are not the same.
     """
-    with one_core():
+    with one_core(), quiet_collector():
         start = time.perf_counter()
-        agree_on = ours(), reference()
+        answers = ours(), reference()
         once = time.perf_counter() - start
-        agree(*agree_on)
-        del agree_on
+        agree(*answers)
+        del answers
         times = [(_timed(ours), _timed(reference)) for _ in range(rounds(once, seconds))]
     return median(first for first, _ in times), median(second for _, second in times)
 
@@ -101,7 +101,6 @@ def rounds(once: float, seconds: float) -> int:
 
 
 def _timed(call: Callable[[], object]) -> float:
-    gc.collect()
     start = time.perf_counter()
     result = call()
     elapsed = time.perf_counter() - start
@@ -121,6 +120,17 @@ def one_core() -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+@contextmanager
+def quiet_collector() -> Iterator[None]:
+    """Keeps Python's collector from looking through the inputs again and again while others are timed."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def megabytes_a_second(size: int, seconds: tuple[float, float]) -> tuple[float, float]:

@@ -24,7 +24,7 @@ def train_lm(inputs: Inputs) -> Figures:
     lmplz = shutil.which("lmplz")
     if lmplz is None:
         raise SkippedError("lmplz is not on PATH; it is built from kenlm's source package with CMake and Boost")
-    text = _write_text(inputs, 4)
+    text = _write_text(inputs, 3)
     ours_path, reference_path = inputs.work / "ours.arpa", inputs.work / "reference.arpa"
     command = [lmplz, "-o", str(ORDER), "--discount_fallback", "--vocab_estimate", "65536", "--skip_symbols"]
     command += ["-S", "1G", "-T", str(inputs.work), "--text", str(text), "--arpa", str(reference_path)]

@@ -1,0 +1,17 @@
+import pytest
+
+from benchmarks.registry import CLAIMS
+
+ASKED_FOR = "normalise-hash duplicate-verdicts train-lm tokenize wikipedia stackexchange gutenberg commoncrawl-chain"
+
+
+def test_every_claim_is_there_under_its_name():
+    assert list(CLAIMS) == [*ASKED_FOR.split(), "growth", "growth-memory"]
+    assert all(name == claim.name for name, claim in CLAIMS.items())
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
+def test_every_claim_has_a_goal_and_says_what_it_compares(claim):
+    assert claim.goal > 0
+    assert len(claim.compares) > 40
+    assert not claim.compares.endswith(".")
