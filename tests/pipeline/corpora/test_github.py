@@ -114,6 +114,13 @@ def test_links_are_rejected_and_say_nothing_of_licences():
     assert (verdicts["y.py"], verdicts["sub/z.py"], verdicts["sub/LICENSE"]) == ("link", "link", "extension_not_kept")
 
 
+def test_files_that_differ_in_their_header_alone_are_one_text_before_dedup():
+    heads = ("# Copyright 2019 A\n\n", "# Copyright 2020 B. All rights reserved.\n\n", "")
+    rows = [{"path": f"{number}.py", "content": head + "x = 1\n"} for number, head in enumerate(heads)]
+    assert judged(table(*rows), "x.jsonl") == {"0.py": "x = 1\n", "1.py": "x = 1\n", "2.py": "x = 1\n"}
+    assert CORPUS.stages.index("clean") < CORPUS.stages.index("dedup")
+
+
 def test_a_package_of_npm_is_named_by_its_file():
     (document, _) = records(tar({"package/x.js": "x", "package/package.json": '{"license": "MIT"}'}), "npm/x-2.1.tgz")
     assert (document.title, document.path, document.license) == ("x-2.1", "x.js", "MIT")
