@@ -16,19 +16,20 @@ _DUMP = re.compile(r"CC-MAIN-\d{4}-\d{2}(?!\d)")
 
 
 def read(file: RawFile, settings: CommonCrawl) -> Iterator[RawDocument | BadRecord]:
-    """The file's pages. A file that is no WET gives a bad record for each record, or one where it has none."""
+    """The file's pages. A file that is no WET gives a bad record for each record, or one where it has no page."""
     dump = _dump(file.name)
     empty = True
     for record in warc_records(file, settings.max_record_bytes):
+        if isinstance(record, WarcRecord) and record.fields.get("warc-type", "").lower() == "warcinfo":
+            dump = dump or _dump(record.body.decode("utf-8", "replace"))
+            continue
         empty = False
         if isinstance(record, BadRecord):
             yield record
-        elif record.fields.get("warc-type", "").lower() == "warcinfo":
-            dump = dump or _dump(record.body.decode("utf-8", "replace"))
         else:
             yield _document(record, dump, title_in_text=settings.title_line == "text")
     if empty:
-        yield BadRecord(key="0", reason="no_records", detail="the file holds no WARC record", size=file.size)
+        yield BadRecord(key="0", reason="no_records", detail="the file holds no page", size=file.size)
 
 
 def _document(record: WarcRecord, dump: str | None, *, title_in_text: bool) -> RawDocument | BadRecord:
