@@ -58,7 +58,7 @@ def test_ctrl_c_is_a_keyboard_interrupt_and_the_handler_is_put_back():
     with pytest.raises(KeyboardInterrupt), interruptible():
         os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is held
-    assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer) and thread.is_alive()]
+    assert all(t.finished.is_set() for t in threading.enumerate() if isinstance(t, threading.Timer))
 
 
 def test_a_thread_other_than_the_main_one_leaves_signals_alone():
@@ -100,7 +100,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_leaves_whole_files(small_run, 
         (os.killpg if whole_group else os.kill)(process.pid, signal.SIGINT)
         _, said = process.communicate(timeout=60)
     assert process.returncode == EXIT_INTERRUPTED
-    assert said.splitlines()[-1] == f"error: {INTERRUPTED}"
+    assert said.splitlines().count(f"error: {INTERRUPTED}") == 1
     assert "Traceback" not in said
     for path in started.output.glob("ledger/clean/*/*.json"):
         entry = json.loads(path.read_text())
