@@ -163,3 +163,172 @@ def test_each_familys_words_are_known(text, mark):
 )
 def test_a_comment_on_other_things_stays(line):
     assert strip_license_header(f"{line}\nimport os  # Copyright\n", "a.py") == f"{line}\nimport os  # Copyright\n"
+
+
+@pytest.mark.parametrize(
+    "mark, endings",
+    [
+        ("//", "c h cs cpp hpp c++ h++ cc hh C H go java js ts tsx rs scala css"),
+        ("//", "php php3 php4 php5 phps phpt m"),
+        ("#", "php py rb pl pm perl sh bash command zsh cmake dockerfile Dockerfile Makefile jl ps1 psd1 psm1"),
+        ("--", "sql lua hs"),
+        ("%", "tex m"),
+        ("!", "f90 f f03 f08 f77 f95 for fpp"),
+        ("C", "f for"),
+        ("c", "f77"),
+        ("*", "f"),
+        ("::", "bat cmd"),
+        ("REM", "bat"),
+        ("@rem", "cmd"),
+        (";", "asm smali"),
+        ("#", "asm smali"),
+        ("..", "rst"),
+    ],
+)
+def test_every_ending_has_the_comments_of_its_language(mark, endings):
+    header = f"{mark} Copyright 2020 A\n"
+    for ending in endings.split():
+        assert strip_license_header(f"{header}code\n", f"src/x.{ending}") == "code\n", ending
+
+
+@pytest.mark.parametrize(
+    "opener, closer, endings",
+    [
+        ("/*", "*/", "c php asm m"),
+        ("%{", "%}", "m"),
+        ("#=", "=#", "jl"),
+        ("<#", "#>", "ps1"),
+        ("--[[", "]]", "lua"),
+        ("{-", "-}", "hs"),
+        ("<!--", "-->", "html xml md markdown"),
+    ],
+)
+def test_every_ending_has_the_blocks_of_its_language(opener, closer, endings):
+    header = f"{opener} Copyright 2020 A\n\nAll rights reserved. {closer}\n"
+    for ending in endings.split():
+        assert strip_license_header(f"{header}code\n", f"src/x.{ending}") == "code\n", ending
+
+
+@pytest.mark.parametrize("path, header", [("a.py", "// Copyright"), ("a.tex", "# Copyright"), ("a.md", "% Copyright")])
+def test_another_languages_comment_is_code(path, header):
+    assert strip_license_header(f"{header}\ncode\n", path) == f"{header}\ncode\n"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Copyright The Keepers",
+        "(c) 2020 The Keepers",
+        "(C)2020 The Keepers",
+        "© The Keepers",
+        "All rights reserved.",
+        "@license MIT",
+        "@licence none",
+        "Licensed under terms of our own",
+        "Licenced to the board",
+        "Licensed by the board",
+        "License: ISC",
+        "An MIT licence",
+        "BSD licensed",
+        "Apache license",
+        "GPL licensed",
+        "A GNU license",
+        "Some public license",
+        "Read the licence",
+        "Ours under an odd licence",
+        "For more see LICENSE",
+        "http://a.example/licenses",
+        "https://licences.example/",
+        "SPDX-FileContributor: A. Mason",
+        "Permission is hereby granted",
+        "Redistribution is allowed",
+        "Redistributions are allowed",
+        "Without warranty",
+        "Without any warranty",
+        "With or without modification",
+        "Without modification",
+        "No warranty of fitness",
+        "No warranties of fitness",
+        "In no event shall we pay",
+        "It is provided 'as is'",
+        "It comes “as-is”",
+        "Neither the name nor the mark",
+        "To endorse or promote products",
+        "This is free software",
+        "This file is part of Lamp",
+        "In the public domain",
+        "These terms and conditions",
+        "The permissions and limitations",
+        "Be in compliance with it",
+        "Put it into all copies or parts",
+    ],
+)
+def test_a_paragraph_that_speaks_of_rights_goes(said):
+    assert strip_license_header(f"# Trims the wick.\n#\n# {said}\n\ncode\n", "a.py") == "# Trims the wick.\n\ncode\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# -*- mode: python -*-",
+        "# vim: set ts=4:",
+        "# vi: set ts=4:",
+        "# ex: set ts=4:",
+        "# coding: utf-8",
+        "# coding=utf-8",
+        "# This Python file uses the following coding: utf-8",
+        "# type: ignore",
+        "# noqa: E501",
+        "# pylint: disable=all",
+        "# flake8: noqa",
+        "# mypy: strict",
+        "# ruff: noqa",
+        "# isort: skip_file",
+        "# fmt: off",
+        "# frozen_string_literal: true",
+        "# encoding: utf-8",
+        "# syntax = docker/dockerfile:1",
+        "# escape=`",
+        "# shellcheck disable=SC2034",
+        "# eslint no-var: 0",
+        "# jshint esversion: 6",
+        "# jslint browser: true",
+        "# global window",
+        "# tslint:disable",
+        "# prettier-ignore",
+        "# @ts-nocheck",
+        "# @flow",
+        "# @jsx h",
+        "# @providesModule Lamp",
+        "# +build linux",
+        "# go:build linux",
+        "# nolint",
+        "# export lamp",
+        "# swiftlint:disable all",
+        "# require: lamp",
+        "# requires: lamp",
+        "# use lamp",
+        "'use strict';",
+        '"use strict";',
+        "<?xml version='1.0'?>",
+        "<!doctype html>",
+        "#!/bin/sh",
+    ],
+)
+def test_a_line_that_a_tool_reads_stays_beside_the_licence(line):
+    assert strip_license_header(f"{line}\n# Copyright 2020 A\ncode\n", "a.py") == f"{line}\ncode\n"
+
+
+@pytest.mark.parametrize(
+    "before, after",
+    [
+        ("# Copyright A\n\n\ncode\n", "code\n"),
+        ("# Copyright A\n\ncode\n\n\ncode\n", "code\n\n\ncode\n"),
+        ("\n\n# Copyright A\ncode\n", "\n\ncode\n"),
+        ("#!/bin/sh\n\n# Copyright A\n\ncode\n", "#!/bin/sh\n\ncode\n"),
+        ("# One.\n\n# Copyright A\n\n# Two.\n", "# One.\n\n# Two.\n"),
+        ("# One.\n#\n# Copyright A\n#\n# Two.\n#\n# Three.\n", "# One.\n#\n# Two.\n#\n# Three.\n"),
+    ],
+)
+def test_blank_lines_close_up_where_the_licence_stood_and_nowhere_else(before, after):
+    assert strip_license_header(before, "a.py") == after
