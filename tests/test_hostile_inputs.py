@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import random
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -49,15 +50,6 @@ def broken_files(seed: int) -> dict[str, bytes]:
     return files | {f"bytes-{size}.bin": noise(seed + 200 + size, size) for size in (0, 1, 2, 13, 511)}
 
 
-@pytest.fixture(scope="module")
-def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of them."""
-    folder = tmp_path_factory.mktemp("hostile")
-    for name, content in broken_files(seed=1).items():
-        (folder / name).write_bytes(content)
-    return folder
-
-
 def clean(source: str, root: Path, output: Path) -> list[LedgerEntry]:
     """Every file below a folder through the source's reader and rules, one unit at a time."""
     recipe = Recipe.model_validate({"name": "hostile", "inputs": {"root": str(root), source: ("**/*",)}})
@@ -81,34 +73,41 @@ def assert_nothing_vanished(source: str, output: Path, entries: list[LedgerEntry
     assert len(rows(output, "documents", source)) == sum(entry.documents_kept for entry in entries)
 
 
-@pytest.mark.parametrize("source", SOURCES)
-def test_random_bytes_are_told_with_a_reason(source, hostile, tmp_path):
-    entries = clean(source, hostile, tmp_path / "out")
-    assert_nothing_vanished(source, tmp_path / "out", entries)
-    assert len(entries) == len(list(hostile.iterdir()))
-    assert sum(entry.documents_failed > 0 for entry in entries) > len(entries) // 2
-    assert max(len(row["raw"]) for row in rows(tmp_path / "out", "quarantine", source)) <= QUARANTINED_BYTES
+@dataclass(frozen=True)
+class Cleaned:
+    """A source that was given hostile files for a dump, and what came of it."""
+
+    source: str
+    folder: Path
+    entries: list[LedgerEntry]
 
 
-@pytest.mark.parametrize("source", SOURCES)
-def test_random_bytes_are_no_document(source, hostile, tmp_path):
-    clean(source, hostile, tmp_path / "out")
-    assert [row["origin"] for row in rows(tmp_path / "out", "documents", source)] == []
+@pytest.fixture(scope="module", params=SOURCES)
+def cleaned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Cleaned:
+    """Each source in turn, with `dumps` and `out` in a folder of its own."""
+    folder = tmp_path_factory.mktemp(request.param)
+    (folder / "dumps").mkdir()
+    for name, content in broken_files(seed=1).items():
+        (folder / "dumps" / name).write_bytes(content)
+    return Cleaned(request.param, folder, clean(request.param, folder / "dumps", folder / "out"))
 
 
-@pytest.mark.parametrize("source", SOURCES)
-def test_random_bytes_leave_nothing_outside_the_output(source, hostile, tmp_path):
-    before = sorted((path.name, path.stat().st_mtime_ns) for path in hostile.iterdir())
-    clean(source, hostile, tmp_path / "out")
-    assert sorted((path.name, path.stat().st_mtime_ns) for path in hostile.iterdir()) == before
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    assert {path.name for path in (tmp_path / "out").iterdir()} <= {
-        "quarantine",
-        "rejected",
-        "documents",
-        "ledger",
-        "logs",
-    }
+def test_random_bytes_are_told_with_a_reason(cleaned):
+    assert_nothing_vanished(cleaned.source, cleaned.folder / "out", cleaned.entries)
+    assert [entry.unit for entry in cleaned.entries if not entry.documents_failed and not entry.rejected] == []
+    raw = [row["raw"] for row in rows(cleaned.folder / "out", "quarantine", cleaned.source)]
+    assert 0 < max(map(len, raw)) <= QUARANTINED_BYTES
+
+
+def test_random_bytes_are_no_document(cleaned):
+    assert [row["origin"] for row in rows(cleaned.folder / "out", "documents", cleaned.source)] == []
+
+
+def test_random_bytes_leave_nothing_outside_the_output(cleaned):
+    assert {path.name: path.read_bytes() for path in (cleaned.folder / "dumps").iterdir()} == broken_files(seed=1)
+    assert {path.name for path in cleaned.folder.iterdir()} == {"dumps", "out"}
+    found = {path.name for path in (cleaned.folder / "out").iterdir()}
+    assert found <= {"documents", "rejected", "quarantine", "ledger", "logs"}
 
 
 @pytest.mark.real
