@@ -160,3 +160,191 @@ def test_empty_verdict_drops_nothing(documents):
 def test_rules_are_filters_and_take_an_empty_batch(documents, rule):
     assert isinstance(rule, Filter)
     assert len(rule.apply(documents()).reason) == 0
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "*** START OF THE PROJECT GUTENBERG EBOOK X ***",
+        "***START OF THE PROJECT GUTENBERG EBOOK X***",
+        " *** START OF THIS PROJECT GUTENBERG EBOOK X ***",
+        "*** START OF PROJECTGUTENBERG EBOOK X ***",
+        "*** START OF THE GUTENBERG PROJECT EBOOK X ***",
+        "*** ANFANG DES PROJEKT GUTENBERG EBOOKS X ***",
+        "*** BEGINN DES PROJEKT GUTENBERG EBOOKS X ***",
+        "*** DEBUT DE CE LIVRE DU PROJET GUTENBERG X ***",
+        "*** DÉBUT DU LIVRE DU PROJET GUTENBERG X ***",
+        "*** start of the project gutenberg ebook x ***",
+        "*END*THE SMALL PRINT! FOR PUBLIC DOMAIN ETEXTS*Ver.04.29.93*END*",
+        "*END THE SMALL PRINT! FOR PUBLIC DOMAIN ETEXTS*Ver.04.29.93*END*",
+        "*END*The Small Print! For Public Domain Etexts*Ver.04.29.93*End*",
+        "* END OF THE SMALL PRINT! FOR PUBLIC DOMAIN ETEXTS",
+        "*SMALL PRINT! Ver.03.17.98*END*",
+    ],
+)
+def test_a_header_ends_with_each_of_its_marks(mark):
+    book = unwrap(f"What Gutenberg says of the book.\n{mark}\n{BOOK}")
+    assert (book.text, book.header) == (BOOK, True)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "START OF THE PROJECT GUTENBERG EBOOK X",
+        "He wrote: *** START OF THE PROJECT GUTENBERG EBOOK X ***",
+        "*** START THE PROJECT GUTENBERG EBOOK X ***",
+        "*** START OF THE GUTENBERG BIBLE ***",
+        "*** START OF " + "x" * 61 + " PROJECT GUTENBERG ***",
+        "END OF THE SMALL PRINT",
+        "*** BEGINNING OF THE PROJECT GUTENBERG EBOOK X ***",
+    ],
+)
+def test_a_line_that_is_nearly_a_mark_ends_no_header(line):
+    assert not unwrap(f"Words.\n{line}\n{BOOK}").header
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "*** END OF THE PROJECT GUTENBERG EBOOK X ***",
+        "***END OF THIS PROJECT GUTENBERG EBOOK X***",
+        "** END OF THE PROJECT GUTENBERG EBOOK X **",
+        "*** ENDE DIESES PROJEKT GUTENBERG EBOOKS X ***",
+        "*** ENDE DES PROJEKT GUTENBERG EBOOKS X ***",
+        "*** FIN DU LIVRE DU PROJET GUTENBERG X ***",
+        "*** FIN DE CE LIVRE DU PROJET GUTENBERG X ***",
+        "End of the Project Gutenberg EBook of X",
+        "This is the end of the Project Gutenberg Etext of X",
+        "The end of Project Gutenberg's X",
+        "* * * End of the Project Gutenberg Etext of X",
+        "* END OF THE PROJECT GUTENBERG EBOOK X *",
+        "Ende dieses Projekt Gutenberg Etextes X",
+        "Ende des Projekt Gutenberg Etextes X",
+        "Ende von Project Gutenbergs X",
+        "Fin du livre du Projet Gutenberg X",
+        "Fin de ce livre du Projet Gutenberg X",
+        "Fine di questo Project Gutenberg Etext X",
+        "Fine del Progetto, Project Gutenberg X",
+        "Fim do livro do Project Gutenberg X",
+        "Einde van dit Project Gutenberg EBoek X",
+        "*** This file should be named 11.txt or 11.zip ***",
+        "*****This file should be named 11.txt or 11.zip *****",
+    ],
+)
+def test_a_footer_begins_with_each_of_its_marks(mark):
+    book = unwrap(f"{BOOK}\n\n{mark}\nlicence")
+    assert (book.text, book.footer) == (BOOK, True)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "This file should be named 11.txt or 11.zip",
+        "It was the end of the Project Gutenberg sale.",
+        "End of the Gutenberg Bible.",
+        "Ende gut, Projekt Gutenberg gut",
+        "End of " + "x" * 61 + " Project Gutenberg",
+    ],
+)
+def test_a_line_that_is_nearly_a_mark_begins_no_footer(line):
+    assert unwrap(f"{BOOK}\n{line}\nmore").footer is False
+
+
+@pytest.mark.parametrize(
+    "credit",
+    [
+        "Produced by A. Mason",
+        "Prepared by A. Mason",
+        "Transcribed from the edition of 1871 by A. Mason",
+        "Scanned by A. Mason",
+        "Typed for the keepers by A. Mason",
+        "Proofread by A. Mason",
+        "Proof-read by A. Mason",
+        "Digitized by A. Mason",
+        "Entered by A. Mason",
+        "Created by A. Mason",
+        "Converted by A. Mason",
+        "E-text prepared by A. Mason",
+        "Ebook produced by A. Mason",
+        "[Produced by A. Mason]",
+        "This etext was first typed in 1993",
+        "The e-book was produced in 2001",
+        "This file was produced from images",
+        "This text is scanned from a copy",
+        "HTML version by A. Mason",
+        "HTML file by A. Mason",
+        "Distributed Proofreading Team",
+        "Credits: A. Mason",
+        "Chapters 1 to 9 scanned by A. Mason",
+        "Chapters 1 to 9 proof-read by A. Mason",
+        "Chapters 1 to 9 typed by A. Mason",
+        "Chapters 1 to 9\nsubmitted by A. Mason",
+        "A Project Gutenberg book",
+    ],
+)
+def test_each_way_to_credit_who_made_the_file_goes(credit):
+    assert unwrap(f"{HEADERS['2020']}\n{credit}\n\n{BOOK}").text == BOOK
+
+
+@pytest.mark.parametrize("words", ["Reproduced by art", "The text is long", "Retyped by hand", "A creation by God"])
+def test_what_is_no_credit_stays(words):
+    assert unwrap(f"{HEADERS['2020']}\n{words}\n\n{BOOK}").text == f"{words}\n\n{BOOK}"
+
+
+@pytest.mark.parametrize("lines, kept", [(14, False), (15, True)])
+def test_a_credit_is_no_longer_than_a_paragraph_of_credits(lines, kept):
+    paragraph = "Produced by A" + "\nand B" * (lines - 1)
+    assert unwrap(f"{HEADERS['2020']}\n{paragraph}\n\n{BOOK}").text.startswith("Produced") is kept
+
+
+@pytest.mark.parametrize("lines, kept", [(5, False), (6, True)])
+def test_a_mention_of_gutenberg_is_a_credit_only_in_a_short_paragraph(lines, kept):
+    paragraph = "\n".join(["words"] * (lines - 1) + ["of Project Gutenberg"])
+    assert unwrap(f"{HEADERS['2020']}\n{paragraph}\n\n{BOOK}").text.startswith("words") is kept
+
+
+@pytest.mark.parametrize("paragraphs, kept", [(8, False), (9, True)])
+def test_so_many_paragraphs_of_credits_go_and_no_more(paragraphs, kept):
+    credits = "Produced by A\n\n" * paragraphs
+    assert unwrap(f"{HEADERS['2020']}\n{credits}{BOOK}").text.startswith("Produced") is kept
+
+
+@pytest.mark.parametrize("lines, left", [(4, ""), (5, "TITLE\n" * 4 + "TITLE ***\n\n")])
+def test_a_title_in_a_mark_runs_over_five_lines_at_most(lines, left):
+    mark = "*** START OF THE PROJECT GUTENBERG EBOOK A\n" + "TITLE\n" * (lines - 1) + "TITLE ***\n\n"
+    assert unwrap(mark + BOOK).text == left + BOOK
+
+
+def test_a_mark_without_its_closing_stars_is_one_line():
+    assert unwrap(f"*** START OF THE PROJECT GUTENBERG EBOOK X\n{BOOK}").text == BOOK
+
+
+def test_a_header_with_nothing_behind_it_leaves_an_empty_book():
+    book = unwrap(HEADERS["2020"])
+    assert (book.text, book.header, book.footer) == ("", True, False)
+
+
+def test_the_last_of_several_headers_ends_the_wrapper():
+    assert unwrap(HEADERS["2020"] + "legal words\n" + HEADERS["1994"] + BOOK).text == BOOK
+
+
+@pytest.mark.parametrize("lines, left", [(12, BOOK), (13, BOOK + "\nEnd of Project Gutenberg's X" + "\nx" * 12)])
+def test_a_line_of_ending_counts_just_before_the_stars(lines, left):
+    text = (
+        f"{BOOK}\nEnd of Project Gutenberg's X" + "\nx" * (lines - 1) + "\n*** END OF THE PROJECT GUTENBERG EBOOK ***"
+    )
+    assert unwrap(text).text == left
+
+
+def test_a_mark_of_ending_ends_the_search_for_a_header():
+    text = f"{BOOK}\n*** END OF THE PROJECT GUTENBERG EBOOK ***\n{HEADERS['2020']}licence"
+    assert (unwrap(text).text, unwrap(text).header) == (BOOK, False)
+
+
+def test_no_length_at_all_keeps_the_empty_book(documents):
+    assert LongEnough(min_chars=0).apply(documents("")).reason.to_pylist() == [None]
+
+
+def test_a_books_key_follows_from_its_id():
+    assert book_key("1").hex() == "cea3878a334b240469d159ff840b6434"
+    assert book_key("1") != book_key("2")
