@@ -109,7 +109,7 @@ class Perplexity(Section):
 
 
 class Reference(Section):
-    """The linear classifier "cited by Wikipedia" against random pages."""
+    """The linear classifier "cited by Wikipedia" against random pages; few pages are gone through more often."""
 
     model: str = ""
     positives: Literal["cited", "articles"] = "cited"
