@@ -43,7 +43,7 @@ _BY_SUFFIX = {suffix: comments for suffixes, comments in _FAMILIES for suffix in
 _KEPT_LINE = re.compile(
     r"#!|<\?|<!doctype|['\"]use strict|\W{1,4}(?:-\*-|vim?:|ex:|coding[:=]|type:|noqa|pylint|flake8|mypy|ruff|isort"
     r"|fmt:|frozen_string_literal|encoding:|syntax ?=|escape ?=|shellcheck|eslint|jshint|jslint|global |tslint|prettier"
-    r"|@ts-|@flow|@jsx|@providesModule|\+build|go:|nolint|export |swiftlint|requires?:|use )"
+    r"|@ts-|@flow|@jsx|@providesModule|\+build|go:|nolint|export |swiftlint|requires?:|use strict)"
     r"|#.*coding[:=]",
     re.IGNORECASE,
 )

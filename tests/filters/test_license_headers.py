@@ -40,6 +40,7 @@ def commented(mark: str, text: str = APACHE) -> str:
         ("a.js", "/*! x v1 | (c) 2011 Y | MIT license */\n"),
         ("a.c", "// SPDX-License-Identifier: MIT\n"),
         ("a.h", "/* SPDX-License-Identifier: MIT */\n"),
+        ("a.cc", "// Copyright 2020 A\n// Use of this source code is governed by a BSD-style license that can be\n"),
     ],
 )
 def test_a_licence_header_goes_in_each_language(path, header):
@@ -307,7 +308,7 @@ def test_a_paragraph_that_speaks_of_rights_goes(said):
         "# swiftlint:disable all",
         "# require: lamp",
         "# requires: lamp",
-        "# use lamp",
+        "# use strict",
         "'use strict';",
         '"use strict";',
         "<?xml version='1.0'?>",
