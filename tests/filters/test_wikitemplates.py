@@ -77,3 +77,102 @@ def test_a_wiki_has_templates_of_its_own(language, content, text):
 )
 def test_everything_else_is_a_hole(language, content):
     assert template_text(content, language) == HOLE
+
+
+@pytest.mark.parametrize(
+    "names, shown",
+    [
+        ("nowrap nobr nobreak small smaller big larger abbr math mvar var val code kbd em strong sup sub ill", "a"),
+        ("nihongo sic keypress key ship linktext smallcaps sc mono tt num title noitalic nocaps comment", "a"),
+        ("ipa api afi ipalink underline strikethrough lang-fr ipa-fr interlanguage_link link-interwiki", "a"),
+        ("not_a_typo proper_name ipa_link", "a"),
+        ("lang langx язык мова lang2 wikt-lang", "b"),
+        ("transl transliteration translit", "c"),
+        ("quote blockquote cquote quotation citat zitat cita citace cytat citaat citazione citação", "\n\na\n\n"),
+        ("цитата idézet poem_quote verse_translation", "\n\na\n\n"),
+        ("convert cvt unité unite unit", "a"),
+        ("frac fraction sfrac", "a b/c"),
+        ("as_of", "As of a"),
+        ("chem chem2 ce", "abc"),
+        ("angbr angle_bracket grapheme", "⟨a⟩"),
+        ("ipaslink ipa_slink", "/a/"),
+        ("ipablink ipa_blink", "[a]"),
+        ("us$", "US$a"),
+        ("isbn", "ISBN a"),
+        ("issn", "ISSN a"),
+        ("oclc", "OCLC a"),
+        ("ndash en_dash", "–"),
+        ("mdash em_dash", "—"),
+        ("spaced_ndash snd spnd", " – "),
+        ("spaced_mdash — тире", " — "),
+        ("! pipe", "|"),
+        ("=", "="),
+        ("'", "'"),
+        ("· dot middot •", " · "),
+        ("pi", "π"),
+        ("spaces nbsp space pad int:nbsp", " "),
+        ("circa c.", "c. "),
+    ],
+)
+def test_every_template_that_dresses_words_is_known_in_every_wiki(names, shown):
+    for name in names.split():
+        assert template_text(f"{name}|a|b|c", "en") == shown, name
+        assert template_text(f" {name.upper()}\n|a|b|c", None) == shown, name
+
+
+@pytest.mark.parametrize(
+    "language, names, shown",
+    [
+        ("ca", "unitat romanes", "a"),
+        ("ca", "segle", "segle a"),
+        ("de", '"', "„a“"),
+        ("es", "esd unidad", "a"),
+        ("es", "siglo", "siglo a"),
+        ("fr", "s s- siècle sap", "ab siècle"),
+        ("fr", "date date- date_de_naissance date_de_décès date_de_naissance- date_de_décès-", "a b"),
+        ("fr", "nombre nb citation langue2 lien", "a"),
+        ("fr", "incise", "– a –"),
+        ("fr", "1er", "1er"),
+        ("fr", "1re", "1re"),
+        ("hu", "szám", "a"),
+        ("it", "ta", "a"),
+        ("it", "m", "a"),
+        ("pt", "fmtn", "a"),
+        ("pt", "séc", "século a"),
+        ("pt", "converter", "a"),
+        ("ro", "conversie", "a"),
+        ("ru", "нп5 нп3", "a"),
+    ],
+)
+def test_a_wikis_own_templates_are_known_there_alone(language, names, shown):
+    for name in names.split():
+        assert template_text(f"{name}|a|b", language) == shown, name
+        assert template_text(f"{name}|a|b", "en") == HOLE, name
+
+
+@pytest.mark.parametrize("name", ["text", "quote", "texte", "zitat", "1", "2", "3", "u", "ul"])
+def test_an_argument_named_for_its_words_counts_as_one(name):
+    assert template_text(f"quote| {name.upper()} = a ", "en") == "\n\na\n\n"
+
+
+@pytest.mark.parametrize("name", ["author", "source", "lang-code", "4", "_x"])
+def test_any_other_named_argument_shows_nothing(name):
+    assert template_text(f"nowrap|{name}=a|b", "en") == "b"
+
+
+@pytest.mark.parametrize("argument", ["a.b=c", "http://a.example/?b=c", "=c", "2 + 2=4"])
+def test_an_equals_sign_behind_no_name_is_part_of_the_words(argument):
+    assert template_text(f"nowrap|{argument}", "en") == argument
+
+
+@pytest.mark.parametrize("word", ["to", "and", "by", "x", "or", "–", "-5", "−5", "+5", ".5"])
+def test_a_measure_goes_on_until_its_first_unit(word):
+    assert template_text(f"convert|10|{word}|km|mi", "en") == f"10 {word} km"
+
+
+@pytest.mark.parametrize(
+    "name, shown",
+    [("XXe siècle", True), ("ier siècle", True), ("XVIIIes siècle", True), ("20e siècle", False), ("un siècle", False)],
+)
+def test_only_a_roman_century_names_itself(name, shown):
+    assert template_text(name, "fr") == (name if shown else HOLE)
