@@ -41,8 +41,8 @@ def test_without_a_command_the_help_is_shown(capsys):
 
 WRONG = [
     ("no-such-recipe", (), "recipe no-such-recipe is neither a file nor one that ships"),
-    ("demo", ("--set", "mixtur.total_tokens=1"), "unknown key mixtur; did you mean mixture?"),
-    ("demo", ("--set", "seed=-1"), "seed input should be greater than or equal to 0, got -1"),
+    ("demo", ("--set", "mixtur.total_tokens=1"), "demo: unknown key mixtur; did you mean mixture?"),
+    ("demo", ("--set", "seed=-1"), "demo: seed input should be greater than or equal to 0, got -1"),
     ("demo", ("--set", "seed"), "--set seed: write key=value"),
     ("demo", ("--worker", "2"), "No such option"),
     ("demo", ("--workers", "0"), "Invalid value for '--workers'"),
@@ -76,8 +76,8 @@ def test_a_dry_run_as_json_is_one_object(capsys, small_run):
     assert {row["units_to_do"] for row in plan["stages"]} == {0}
 
 
-def test_json_is_one_object_on_standard_output_and_people_are_told_on_standard_error(capsys, copied_run):
-    code, out, err = called(capsys, "clean", *copied_run.arguments(), "--json")
+def test_json_is_one_object_on_standard_output_and_people_are_told_on_standard_error(capfd, copied_run):
+    code, out, err = called(capfd, "clean", *copied_run.arguments(), "--json")
     told = json.loads(out)
     assert (code, told["did"], told["limits_passed"]) == (0, [], [])
     assert set(told["stages"]["clean"]) == set(SOURCES)
