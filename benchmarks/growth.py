@@ -14,7 +14,7 @@ from benchmarks.models import LanguageModel, classifier, language_model
 from benchmarks.web_chain import WET, chain_run, run_chain, write_wet
 
 SIZES = (1, 4, 16)
-_UNIT_MEGABYTES = 4
+_UNIT_MEGABYTES = 3
 _ROOT = Path(__file__).parent.parent
 
 
