@@ -1,6 +1,7 @@
 """Project Gutenberg's plain texts, one book a file, in any encoding; a zip holds one book a `.txt` member."""
 
 import codecs
+import lzma
 import re
 import zipfile
 import zlib
@@ -47,7 +48,19 @@ _CANDIDATES = "cp1251 koi8_r cp866 mac_cyrillic iso8859_5 iso8859_7 cp1253 cp125
 _HIGH_RUN = re.compile(rb"[\x80-\xff]++")
 _AMONG_ASCII = re.compile(rb"(?:(?<=[A-Za-z])[\x80-\xff]|[\x80-\xff](?=[A-Za-z]))[\x80-\xff]*+")
 
-BAD_REASONS = ("binary", "undecodable", "book_too_large", "damaged_zip", "zip_bomb")
+BAD_REASONS = ("binary", "undecodable", "book_too_large", "damaged_zip", "zip_bomb", "too_many_members", "no_book")
+
+_ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    LookupError,
+)
+"""What `zipfile` raises on damage: it believes each number of the directory."""
 
 
 def read(file: RawFile, settings: Books) -> Iterator[RawDocument | BadRecord]:
@@ -169,12 +182,19 @@ def _iso_date(value: str) -> str | None:
 def _zipped(file: RawFile, max_bytes: int) -> Iterator[RawDocument | BadRecord]:
     with file.open() as stream:
         try:
-            with zipfile.ZipFile(stream) as archive:
-                members = [member for member in archive.infolist() if member.filename.lower().endswith(".txt")]
-                for member in members[:MAX_MEMBERS]:
-                    yield _member(archive, member, max_bytes)
-        except zipfile.BadZipFile as error:
-            yield BadRecord(key="zip", reason="damaged_zip", detail=str(error), size=file.size)
+            archive = zipfile.ZipFile(stream)
+        except _ZIP_ERRORS as error:
+            yield BadRecord(key="zip", reason="damaged_zip", detail=str(error)[:200], size=file.size)
+            return
+        with archive:
+            members = [member for member in archive.infolist() if member.filename.lower().endswith(".txt")]
+            for member in members[:MAX_MEMBERS]:
+                yield _member(archive, member, max_bytes)
+    if not members:
+        yield BadRecord(key="zip", reason="no_book", detail="no .txt in it", size=file.size)
+    if len(members) > MAX_MEMBERS:
+        detail = f"{len(members)} books, at most {MAX_MEMBERS} are read"
+        yield BadRecord(key="zip", reason="too_many_members", detail=detail, size=file.size)
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_bytes: int) -> RawDocument | BadRecord:
@@ -186,8 +206,8 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_bytes: int) -
     try:
         with archive.open(member) as content:
             raw = content.read(max_bytes + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError) as error:
-        return BadRecord(key=key, reason="damaged_zip", detail=str(error), size=size)
+    except _ZIP_ERRORS as error:
+        return BadRecord(key=key, reason="damaged_zip", detail=str(error)[:200], size=size)
     return book(key, raw)
 
 

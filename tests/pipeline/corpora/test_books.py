@@ -7,6 +7,7 @@ import zipfile
 import pytest
 
 from filters.books import PUBLIC_DOMAIN, unwrap
+from pipeline.corpora import books
 from pipeline.corpora.books import BAD_REASONS, COPYRIGHTED, CORPUS, MAX_EXPANSION, book, decode
 from pipeline.corpora.corpus import BadRecord, RawDocument, RawFile
 from pipeline.recipe import Books
@@ -180,8 +181,35 @@ def test_damaged_member_costs_only_itself():
     assert (bad.reason, good.text) == ("damaged_zip", "two")
 
 
-def test_all_reasons_are_declared():
-    assert set(BAD_REASONS) == {"binary", "undecodable", "book_too_large", "damaged_zip", "zip_bomb"}
+@pytest.mark.parametrize("value", [0, 1, 9, 14, 93, 255])
+def test_a_wrong_byte_anywhere_in_a_zip_has_a_reason(value):
+    content = zipped(a_txt="one two three four", b_txt="two")
+    for at in range(4, len(content)):
+        records = read("11.zip", content[:at] + bytes([value]) + content[at + 1 :])
+        assert records
+        assert {record.reason for record in records if isinstance(record, BadRecord)} <= set(BAD_REASONS)
+
+
+def test_a_zip_without_a_book_is_told():
+    content = zipped(a_jpg="three")
+    (record,) = read("11.zip", content)
+    assert (record.key, record.reason, record.size) == ("zip", "no_book", len(content))
+
+
+@pytest.mark.parametrize("bound, reasons", [(2, []), (1, ["too_many_members"])])
+def test_books_above_the_number_that_is_read_are_told(monkeypatch, bound, reasons):
+    monkeypatch.setattr(books, "MAX_MEMBERS", bound)
+    records = read("11.zip", zipped(a_txt="one", b_txt="two", c_jpg="three"))
+    assert [record.text for record in records if isinstance(record, RawDocument)] == ["one", "two"][:bound]
+    assert [record.reason for record in records if isinstance(record, BadRecord)] == reasons
+
+
+def test_a_member_packed_in_a_damaged_way_costs_only_itself():
+    content = bytearray(zipped(a_txt="one two three four", b_txt="two"))
+    content[content.index(b"PK\1\2") + 10] = zipfile.ZIP_LZMA
+    content[35 : 35 + 9] = b"\x09\x04\x05\x00" + b"\xff" * 5
+    bad, good = read("11.zip", bytes(content))
+    assert (bad.key, bad.reason, good.text) == ("a.txt", "damaged_zip", "two")
 
 
 EDGES = {
