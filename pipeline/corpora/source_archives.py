@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import lzma
 import tarfile
 import zipfile
 import zlib
@@ -36,6 +37,7 @@ _READ_ERRORS = (
     tarfile.TarError,
     zipfile.BadZipFile,
     zlib.error,
+    lzma.LZMAError,
     OSError,
     EOFError,
     ValueError,
@@ -115,15 +117,21 @@ def _tar_members(file: RawFile, max_bytes: int, wanted: Callable[[str], bool]) -
                 elif wanted(name):
                     content = archive.extractfile(member)
                     yield Member(name, content.read(max_bytes) if content else b"")
-        while bounded.read():  # to the end, where gzip's and bzip2's checksums stand
-            pass
+            _check_tail(cast("IO[bytes]", archive.fileobj))
+
+
+def _check_tail(stream: IO[bytes]) -> None:
+    """Read on to the end, where the checksums of gzip and bzip2 stand; behind the end mark only zeros may lie."""
+    while data := stream.read(1 << 16):
+        if data.strip(b"\0"):
+            raise tarfile.ReadError("something follows the archive's end mark")
 
 
 def _zip_members(file: RawFile, max_bytes: int, wanted: Callable[[str], bool]) -> Iterator[Member | BadRecord]:
     left = expansion_limit(file)
     with file.open() as raw, zipfile.ZipFile(raw) as archive:
         for member in archive.infolist():
-            if member.is_dir():
+            if member.filename.endswith("/"):
                 continue
             fault = _name_fault(member.filename)
             if fault is not None:

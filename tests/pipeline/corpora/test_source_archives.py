@@ -128,6 +128,43 @@ def test_a_wrong_checksum_in_the_middle_does_not_end_the_archive_silently():
     assert "checksum" in records[1].detail
 
 
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress])
+def test_a_header_wiped_by_a_bad_disk_does_not_end_the_archive_silently(pack):
+    content = bytearray(tar(FILES))
+    content[1024:1536] = bytes(512)
+    records = found(pack(bytes(content)))
+    assert records[0] == Member("a-1/README.md", b"# A\n")
+    assert [(record.reason, "end mark" in record.detail) for record in records[1:]] == [("broken_archive", True)]
+
+
+@pytest.mark.parametrize("zeros", [0, 512, 100_000])
+def test_zeros_behind_the_end_mark_are_padding_and_nothing_else_is(zeros):
+    assert reasons(found(tar(FILES) + bytes(zeros))) == []
+    assert reasons(found(tar(FILES) + bytes(zeros) + tar({"b": b"x"}))) == ["broken_archive"]
+
+
+def test_a_member_of_a_zip_without_a_name_is_unsafe():
+    content = zipped({"a": b"x", "ok": b"y"})
+    at = content.index(b"PK\1\2") + 28
+    bad, kept = found(content[:at] + b"\0\0\1" + content[at + 3 :], "a.zip")
+    assert (bad.reason, kept) == ("unsafe_name", Member("ok", b"y"))
+
+
+def test_a_member_of_a_zip_packed_in_a_damaged_way_has_a_reason():
+    content = bytearray(zipped({"a": b"one two three four"}))
+    content[content.index(b"PK\1\2") + 10] = zipfile.ZIP_LZMA
+    content[31:40] = b"\x09\x04\x05\x00" + b"\xff" * 5
+    assert reasons(found(bytes(content), "a.zip")) == ["broken_archive"]
+
+
+@pytest.mark.parametrize("value", [0, 1, 14, 93, 255])
+def test_a_wrong_byte_anywhere_in_a_zip_has_a_reason(value):
+    content = zipped({"a.py": b"x = 1\n", "b.py": b"y = 2\n"})
+    for at in range(len(content)):
+        records = found(content[:at] + bytes([value]) + content[at + 1 :], "a.zip")
+        assert set(reasons(records)) <= set(BAD_MEMBER_REASONS)
+
+
 @pytest.mark.parametrize("cut", [20, 100, -8, -1])
 def test_a_cut_gzip_stream_says_so(cut):
     assert reasons(found(gzip.compress(tar(FILES))[:cut], "a.tar.gz")) == ["broken_archive"]
