@@ -13,6 +13,8 @@ MAX_TOKEN_BYTES = 64 << 20
 _PAGE = re.compile(rb"<page[\s>]")
 _ROOT = b"<mediawiki>"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff", b"<\x00", b"\x00<")
+_ENCODINGS = frozenset({"utf-8", "utf-16", "iso-8859-1", "us-ascii"})
+"""What expat knows by itself; of any other name Python raises whatever its codec does."""
 _SITE_FIELDS = frozenset({"dbname", "base", "sitename"})
 _PAGE_FIELDS = frozenset({"title", "ns", "id", "timestamp", "text"})
 
@@ -40,6 +42,10 @@ class Site:
     base: str = ""
     sitename: str = ""
     namespaces: dict[str, str] = field(default_factory=dict)
+
+
+class EncodingError(ValueError):
+    """The file declares an encoding that no export has; its pages are then looked for as UTF-8."""
 
 
 class EntityError(ValueError):
@@ -103,6 +109,8 @@ class _Reader:
         except EntityError as error:
             self._finished = True
             return b"", str(error)
+        except EncodingError as error:
+            return chunk, str(error)
         except expat.ExpatError as error:
             if self._handler.closed and error.code == expat.errors.codes[expat.errors.XML_ERROR_JUNK_AFTER_DOC_ELEMENT]:
                 return chunk[max(0, self._parser.ErrorByteIndex - before) :], "trailing_xml"
@@ -161,6 +169,7 @@ class _Handler:
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._data
         parser.EntityDeclHandler = self._entity
+        parser.XmlDeclHandler = self._declaration
         self.page, self._wanted, self.depth, self.closed = None, "", 0, False
         self._in_contributor = self._in_revision = False
         return parser
@@ -179,6 +188,10 @@ class _Handler:
 
     def _entity(self, name: str, *_: object) -> None:
         raise EntityError(f"the entity {name[:40]} is declared")
+
+    def _declaration(self, version: str, encoding: str | None, standalone: int) -> None:
+        if encoding and encoding.lower() not in _ENCODINGS:
+            raise EncodingError(f"the encoding {encoding[:40]} is declared")
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self.depth += 1

@@ -138,6 +138,26 @@ def test_utf16_is_read():
     assert record.text == "ä€"
 
 
+@pytest.mark.parametrize("name", ["utf-9", "gb2312", "hex", "idna", "undefined", "x" * 500])
+@pytest.mark.parametrize("size", [1, 100_000])
+def test_an_encoding_that_no_export_has_is_told_and_the_pages_are_read(name, size):
+    content = (f'<?xml version="1.0" encoding="{name}"?>' + HEAD + page(1, "ä€") + "</mediawiki>").encode()
+    bad, good = read(*(content[at : at + size] for at in range(0, len(content), size)))
+    assert (bad.reason, name[:40] in bad.detail, len(bad.detail) < 100) == ("malformed_xml", True, True)
+    assert (good.id, good.text) == ("1", "ä€")
+
+
+@pytest.mark.parametrize("name", ["utf-8", "UTF-8", "ISO-8859-1", "US-ASCII"])
+def test_an_encoding_that_an_export_may_have_is_read(name):
+    content = f'<?xml version="1.0" encoding="{name}"?>{HEAD}{page(1, "plain")}</mediawiki>'.encode(name)
+    assert [record.text for record in read(content)] == ["plain"]
+
+
+def test_latin_1_is_read_where_it_is_declared():
+    content = f'<?xml version="1.0" encoding="ISO-8859-1"?>{HEAD}{page(1, "café")}</mediawiki>'
+    assert [record.text for record in read(content.encode("latin-1"))] == ["café"]
+
+
 def test_utf16_ends_at_a_fault_since_no_page_can_be_found_in_it():
     content = (HEAD + page(1) + page(2, "<") + page(3) + "</mediawiki>").encode("utf-16")
     assert summary(read(content)) == ["1", "malformed_xml"]
