@@ -202,3 +202,116 @@ def test_words_are_those_that_mwparserfromhell_leaves(pieces):
 
 def test_control_characters_of_the_page_are_no_marks_of_ours():
     assert plain("a\x00b\x010\x02c\x03d\te") == "ab0cd e"
+
+
+@pytest.mark.parametrize(
+    "tag",
+    "categorytree chart gallery graph hiero imagemap includeonly indicator inputbox mapframe maplink ref references "
+    "score script style templatedata templatestyles timeline".split(),
+)
+def test_a_silent_element_shows_nothing(tag):
+    assert plain(f"a<{tag} x=1>[[b]]</{tag}>c<{tag}/>d") == "acd"
+
+
+@pytest.mark.parametrize("tag", ["ce", "chem", "math"])
+def test_a_formula_stays_as_it_is_written(tag):
+    assert plain(f"a <{tag}>[[b]]</{tag}> c") == "a $[[b]]$ c"
+
+
+@pytest.mark.parametrize(
+    "opening, shown",
+    [
+        ("nowiki", "a [[b]] c"),
+        ("pre", "a\n\n[[b]]\n\nc"),
+        ("source", "a\n\n[[b]]\n\nc"),
+        ("syntaxhighlight", "a\n\n[[b]]\n\nc"),
+        ("syntaxhighlight inline", "a [[b]] c"),
+        ("source lang=c INLINE=1", "a [[b]] c"),
+    ],
+)
+def test_code_stays_as_it_is_written(opening, shown):
+    assert plain(f"a <{opening}>[[b]]</{opening.split()[0]}> c") == shown
+
+
+@pytest.mark.parametrize(
+    "tag",
+    "a abbr b bdi bdo big cite code data del dfn em font i img ins kbd mark nobr noinclude onlyinclude q rb rp rt rtc "
+    "ruby s samp section small span strike strong sub sup td th time tr translate tt tvar u var wbr".split(),
+)
+def test_a_tag_within_a_line_goes_and_its_words_stay(tag):
+    assert plain(f"a<{tag} x='y'>[[b]]</{tag}>c") == "abc"
+
+
+@pytest.mark.parametrize("tag", "blockquote center dd div dl dt h1 h2 h3 h4 h5 h6 hr ol p tbody thead ul poem".split())
+def test_a_tag_of_a_block_parts_paragraphs(tag):
+    assert plain(f"a<{tag}>b</{tag}>c") == "a\n\nb\n\nc"
+
+
+@pytest.mark.parametrize(
+    "language, name",
+    [
+        ("bg", "Категория"),
+        ("ca", "Categoria"),
+        ("cs", "Kategorie"),
+        ("da", "Kategori"),
+        ("de", "Kategorie"),
+        ("es", "Categoría"),
+        ("fr", "Catégorie"),
+        ("hr", "Kategorija"),
+        ("hu", "Kategória"),
+        ("it", "Categoria"),
+        ("nl", "Categorie"),
+        ("pl", "Kategoria"),
+        ("pt", "Categoria"),
+        ("ro", "Categorie"),
+        ("ru", "Категория"),
+        ("sl", "Kategorija"),
+        ("sr", "Категорија"),
+        ("sv", "Kategori"),
+        ("uk", "Категорія"),
+        ("uk", "Category"),
+    ],
+)
+def test_categories_do_not_leak_in_any_language(language, name):
+    assert plain(f"a\n[[{name}:B]]\n[[{name.lower()} : C|*]]", language) == "a"
+    assert plain(f"a [[:{name}:B]]", language) == f"a {name}:B"
+
+
+@pytest.mark.parametrize("prefix", ["http://", "https://", "ftp://", "//", "mailto:", "news:", "irc:", "HTTP://"])
+def test_a_link_to_the_outside_shows_its_label(prefix):
+    assert plain(f"a [{prefix}b.example?x|y ''c'' d] e") == "a c d e"
+    assert plain(f"a [{prefix}b.example] e") == "a e"
+
+
+@pytest.mark.parametrize("bracket", ["[gopher://b c]", "[b c]", "[ http://b c]"])
+def test_other_brackets_stay(bracket):
+    assert plain(f"a {bracket} d") == f"a {bracket} d"
+
+
+@pytest.mark.parametrize("article", ["c", "d", "j", "l", "m", "n", "s", "t", "qu", "un", "all", "dell", "nell", "sull"])
+def test_an_elision_before_a_title_keeps_its_apostrophe(article):
+    assert plain(f"x {article}'''Otello'', y", "it") == f"x {article}'Otello, y"
+    assert plain(f"x '''{article}'''Otello y", "it") == f"x {article}Otello y"
+
+
+@pytest.mark.parametrize(
+    "quotes, left", [("''", ""), ("'''", ""), ("''''", "'"), ("'''''", ""), ("''''''", "'"), ("'", "'")]
+)
+def test_quotes_that_dress_words_go(quotes, left):
+    assert plain(f"a {quotes}b") == f"a {left}b"
+
+
+@pytest.mark.parametrize(
+    "before, after",
+    [
+        ("x<sup>2</sup>", "x²"),
+        ("x<SUP> -1 </SUP>", "x⁻¹"),
+        ("Ca<sup>2+</sup>", "Ca²⁺"),
+        ("x<sub>10</sub>", "x₁₀"),
+        ("x<sup>n</sup>", "xⁿ"),
+        ("x<sup>2</sub>", "x2"),
+        ("x<sup>1234567</sup>", "x1234567"),
+    ],
+)
+def test_raised_and_lowered_numbers_stay_apart_from_what_they_follow(before, after):
+    assert plain(before) == after
