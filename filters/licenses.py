@@ -54,6 +54,14 @@ _OTHERS: tuple[tuple[str, str], ...] = (
 )
 """Names that no text of a permitted licence holds: found beside one, they speak of a second licence."""
 
+_GNU_TITLE = re.compile(
+    r"gnu (?:(lesser|library|affero) )?general public license version (\d)(?: (\d))? (?:\d\d? )?[a-z]{3,9} "
+    r"(?:19|20)\d\d"
+)
+_GNU_FAMILIES = {"": "GPL", "lesser": "LGPL", "library": "LGPL", "affero": "AGPL"}
+_SAID_IN_GNU_TEXTS = ("gnu ", "noncommercial")
+"""A licence of the GNU family names the others, and allows noncommercial redistribution in one more way."""
+
 _SPDX_LINE = re.compile(r"^[^\w\n]{0,20}SPDX-License-Identifier:[ \t]*([^\n]{1,200})$", re.MULTILINE | re.IGNORECASE)
 _COMMENT_END = re.compile(r"\s*(?:\*/|-->|\*\)|-\}|\]\]|#>|\"\"\"|''')?\s*\Z")
 _COPYLEFT_NOTICE = re.compile(
@@ -96,7 +104,10 @@ def license_of_text(text: str) -> str | None:
         of_known_family = name.startswith("BSD") and any(other.startswith("BSD") for other in found)
         if not of_known_family and all(phrase in words for phrase in phrases):
             found.append(name)
-    found += [name for name, phrase in _OTHERS if phrase in words]
+    titles = _GNU_TITLE.findall(words)
+    found += [f"{_GNU_FAMILIES[family]}-{major}.{minor or 0}-or-later" for family, major, minor in titles]
+    passing = _SAID_IN_GNU_TEXTS if titles else ()
+    found += [name for name, phrase in _OTHERS if phrase in words and not phrase.startswith(passing)]
     return all_of(found)
 
 

@@ -66,9 +66,9 @@ def test_a_key_is_spelt_as_spdx_spells_it(key, expression):
         (BSD4, "BSD-4-Clause"),
         (CLEAR, "BSD-3-Clause-Clear"),
         (APACHE, "Apache-2.0"),
-        (GPL, "GPL-2.0-or-later"),
+        (GPL, "GPL-3.0-or-later"),
         (MIT + APACHE, "Apache-2.0 AND MIT"),
-        (MIT + GPL, "GPL-2.0-or-later AND MIT"),
+        (MIT + GPL, "GPL-3.0-or-later AND MIT"),
         (MIT + "The Software shall be used for Good, not Evil.", "LicenseRef-Restricted AND MIT"),
         (MIT + "Not for non-commercial use.", "LicenseRef-Restricted AND MIT"),
         (MIT.replace("without restriction", "for research"), None),
@@ -79,6 +79,23 @@ def test_a_key_is_spelt_as_spdx_spells_it(key, expression):
 )
 def test_a_licence_is_known_by_its_text(text, license):
     assert license_of_text(text) == license
+
+
+@pytest.mark.parametrize(
+    ("title", "license"),
+    [
+        ("GNU GENERAL PUBLIC LICENSE\n  Version 2, June 1991", "GPL-2.0-or-later"),
+        ("GNU GENERAL PUBLIC LICENSE\n  Version 3, 29 June 2007", "GPL-3.0-or-later"),
+        ("GNU LESSER GENERAL PUBLIC LICENSE\n  Version 2.1, February 1999", "LGPL-2.1-or-later"),
+        ("GNU LIBRARY GENERAL PUBLIC LICENSE\n  Version 2, June 1991", "LGPL-2.0-or-later"),
+        ("GNU AFFERO GENERAL PUBLIC LICENSE\n  Version 3, 19 November 2007", "AGPL-3.0-or-later"),
+        ("See the GNU General Public License", "GPL-2.0-or-later AND LGPL-2.1-or-later AND LicenseRef-Restricted"),
+    ],
+)
+def test_a_gnu_licence_is_its_title_and_not_what_it_speaks_of(title, license):
+    text = f"{title}\nOnly for noncommercial distribution. Use the GNU Lesser General Public License instead."
+    assert license_of_text(text) == license
+    assert set((license_of_text(text + MIT) or "").split(" AND ")) == {"MIT", *license.split(" AND ")}
 
 
 @pytest.mark.parametrize(
@@ -141,3 +158,81 @@ def test_an_expression_is_met_with_permitted_licences_alone(expression, permitte
 )
 def test_expressions_join_to_one_that_asks_for_all(expressions, joined):
     assert all_of(expressions) == joined
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase"),
+    [
+        (MIT, "Permission is hereby granted"),
+        (MIT, "to deal\nin the Software without restriction"),
+        (MIT, "the above copyright notice and this permission notice"),
+        (APACHE, "version 2.0, january 2004"),
+        (APACHE, "terms and conditions for use, reproduction, and distribution"),
+        (APACHE, "grant of patent license"),
+        (BSD2, "redistribution and use in source and binary forms"),
+        (BSD2, "redistributions of source code must retain the above copyright"),
+        (BSD2, "redistributions in binary form must reproduce the above copyright"),
+    ],
+)
+def test_a_text_that_lacks_one_of_its_phrases_is_no_licence(text, phrase):
+    assert phrase.lower() in text.lower()
+    assert license_of_text(text.lower().replace(phrase.lower(), "other words")) is None
+
+
+@pytest.mark.parametrize(
+    ("phrase", "license"),
+    [
+        ("GNU Affero General Public License", "AGPL-3.0-only"),
+        ("GNU Lesser General Public License", "LGPL-2.1-or-later"),
+        ("GNU Library General Public License", "LGPL-2.0-or-later"),
+        ("GNU General Public License", "GPL-2.0-or-later"),
+        ("Mozilla Public License", "MPL-2.0"),
+        ("Eclipse Public License", "EPL-2.0"),
+        ("Common Development and Distribution License", "CDDL-1.0"),
+        ("Creative Commons", "CC-BY-SA-4.0"),
+        ("Business Source License", "BUSL-1.1"),
+        ("Server Side Public License", "SSPL-1.0"),
+        ("“Commons Clause”", "LicenseRef-Restricted"),
+        ("for Good, not Evil", "LicenseRef-Restricted"),
+        ("non-commercial", "LicenseRef-Restricted"),
+        ("noncommercial", "LicenseRef-Restricted"),
+        (
+            "for use in the design, construction, operation or maintenance of any nuclear facility",
+            "LicenseRef-Restricted",
+        ),
+    ],
+)
+def test_a_second_licence_is_known_by_its_name_beside_a_permitted_one(phrase, license):
+    assert license_of_text(f"It is under the {phrase}.") == license
+    assert license_of_text(f"{MIT}\nIt is under the {phrase}.") == " AND ".join(sorted([license, "MIT"]))
+
+
+@pytest.mark.parametrize("closer", ["*/", "-->", "*)", "-}", "]]", "#>", '"""', "'''", "", " ", "*/ "])
+def test_the_end_of_a_comment_is_no_part_of_a_licence(closer):
+    assert license_of_notice(f"/* SPDX-License-Identifier: MIT {closer}\n") == "MIT"
+
+
+@pytest.mark.parametrize("verb", ["redistribute", "modify", "distributed", "licensed", "released", "available", "use"])
+def test_a_notice_says_what_may_be_done(verb):
+    notice = f"# You find it {verb} under the terms of the GNU General Public Licence."
+    assert license_of_notice(notice) == "GPL-2.0-or-later"
+
+
+@pytest.mark.parametrize(
+    ("head", "license"),
+    [
+        ("released under the GNU Library General Public License", "LGPL-2.0-or-later"),
+        ("RELEASED UNDER THE GNU GENERAL PUBLIC LICENSE", "GPL-2.0-or-later"),
+        ("released under the GNU Free Documentation License", None),
+        ("x" * 21 + "SPDX-License-Identifier: GPL-2.0", None),
+        ("-" * 20 + "SPDX-License-Identifier: GPL-2.0", "GPL-2.0"),
+        ("-" * 21 + "SPDX-License-Identifier: GPL-2.0", None),
+    ],
+)
+def test_other_heads_say_what_they_say(head, license):
+    assert license_of_notice(head) == license
+
+
+@pytest.mark.parametrize("chars, known", [(300, True), (301, False)])
+def test_an_expression_is_bounded(chars, known):
+    assert (spdx_expression("MIT OR MIT" + " " * (chars - 10)) is not None) is known
