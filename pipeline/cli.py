@@ -18,6 +18,7 @@ from pipeline.ledger import read_ledger
 from pipeline.progress import Reporter
 from pipeline.recipe_file import load_recipe, shipped_recipes
 from pipeline.storage import Folder
+from pipeline.totals import SUMS, sum_stages
 
 EXIT_LIMIT, EXIT_SETTING = 1, 2
 
@@ -270,12 +271,12 @@ def _fail(message: str, code: int) -> int:
 
 def _figures(run: Run) -> dict[str, Any]:
     """Documents, bytes and tokens of each stage and source."""
+    from pipeline.corpora.registry import chains
+
     figures: dict[str, dict[str, dict[str, int]]] = {}
-    for entry in read_ledger(run.output):
-        row = figures.setdefault(entry.stage, {}).setdefault(entry.source, {})
-        counted = ("documents_in", "documents_kept", "documents_failed", "bytes_in", "bytes_kept", "tokens")
-        for name in counted:
-            row[name] = row.get(name, 0) + getattr(entry, name)
+    for total in sum_stages(read_ledger(run.output), chains()):
+        row = {name: getattr(total, name) for name in SUMS}
+        figures.setdefault(total.stage, {})[total.source] = row | {"documents_rejected": total.documents_rejected}
     return {"output": run.output.url, "stages": figures}
 
 

@@ -8,10 +8,11 @@ from itertools import groupby
 
 from pipeline.recipe import Recipe
 from pipeline.report_charts import bar_chart, line_chart
-from pipeline.report_figures import Example, Figures, StageFigures, read_figures
+from pipeline.report_figures import Example, Figures, read_figures
 from pipeline.report_html import Html, document, element, joined, table
 from pipeline.report_style import STYLE
 from pipeline.storage import Folder, Output
+from pipeline.totals import StageTotals
 
 NAME = "report.html"
 _SECTIONS = (
@@ -93,11 +94,11 @@ def _balance(figures: Figures) -> Html:
     return joined([verdict, table("Documents and bytes of text by source and stage", headings, rows, numbers=9)])
 
 
-def _documents(item: StageFigures) -> tuple[int, ...]:
+def _documents(item: StageTotals) -> tuple[int, ...]:
     return item.documents_in, item.documents_kept, item.rejected.total(), item.documents_failed
 
 
-def _held_bytes(item: StageFigures) -> tuple[int, ...]:
+def _held_bytes(item: StageTotals) -> tuple[int, ...]:
     return item.bytes_in, item.bytes_kept, item.rejected_bytes.total(), item.bytes_failed, item.bytes_trimmed
 
 
@@ -117,7 +118,7 @@ def _funnel(figures: Figures) -> Html:
     return joined(parts)
 
 
-def _losses(item: StageFigures, *, first: bool) -> Iterable[tuple[str, ...]]:
+def _losses(item: StageTotals, *, first: bool) -> Iterable[tuple[str, ...]]:
     """What came in, where it is the source's first stage; what was taken; what is kept and so goes into the next."""
     if first:
         yield item.stage, f"{item.documents_in:,}", "", _bytes(item.bytes_in), "came in"
@@ -212,7 +213,7 @@ def _training(figures: Figures) -> Html:
     return joined([element("figure", chart, caption), figures_of_ends])
 
 
-def _first_and_last(stages: Sequence[StageFigures]) -> Iterable[tuple[StageFigures, StageFigures]]:
+def _first_and_last(stages: Sequence[StageTotals]) -> Iterable[tuple[StageTotals, StageTotals]]:
     """Where each source's documents come in, and where they leave for the tokens."""
     for _, items in groupby(stages, key=lambda item: item.source):
         held = list(items)

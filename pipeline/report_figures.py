@@ -6,15 +6,15 @@ Every list is bounded, so the report's size does not grow with the corpus.
 import heapq
 import json
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow.parquet as pq
 
-from pipeline.ledger import MODELS, LedgerEntry, chain_faults, read_ledger
+from pipeline.ledger import MODELS, chain_faults, read_ledger
 from pipeline.storage import Folder
+from pipeline.totals import StageTotals, sum_stages
 
 EXAMPLES = 3
 """Documents shown for each filter and reason, those with the smallest `doc_id` (or origin) among what is looked at."""
@@ -27,51 +27,6 @@ MAX_FAULTS = 50
 MAX_KINDS = 200
 MAX_LOSS_POINTS = 500
 MAX_MODEL_FIGURES = 60
-
-
-@dataclass(slots=True, kw_only=True)
-class StageFigures:
-    """What happened to a source's documents at a stage, over all its units."""
-
-    source: str
-    stage: str
-    units: int = 0
-    documents_in: int = 0
-    documents_kept: int = 0
-    documents_failed: int = 0
-    bytes_in: int = 0
-    bytes_kept: int = 0
-    bytes_failed: int = 0
-    bytes_trimmed: int = 0
-    tokens: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
-    rejected_bytes: Counter[str] = field(default_factory=Counter)
-    failed: Counter[str] = field(default_factory=Counter)
-    counts: Counter[str] = field(default_factory=Counter)
-
-    def add(self, entry: LedgerEntry) -> None:
-        """One more unit."""
-        self.units += 1
-        for name in _SUMS:
-            setattr(self, name, getattr(self, name) + getattr(entry, name))
-        for kind, item in entry.rejected.items():
-            self.rejected[kind] += item["documents"]
-            self.rejected_bytes[kind] += item["bytes"]
-        self.failed.update(entry.failed)
-        self.counts.update(entry.counts)
-
-    @property
-    def balances(self) -> bool:
-        """Whether nothing vanished: in = kept + rejected + failed, for documents and (with what was trimmed) bytes."""
-        documents = self.documents_kept + self.rejected.total() + self.documents_failed
-        held = self.bytes_kept + self.rejected_bytes.total() + self.bytes_failed + self.bytes_trimmed
-        return self.documents_in == documents and self.bytes_in == held
-
-
-_SUMS = (
-    *("documents_in", "documents_kept", "documents_failed", "bytes_in", "bytes_kept", "bytes_failed"),
-    *("bytes_trimmed", "tokens"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +46,7 @@ class Example:
 class Figures:
     """All that the report shows."""
 
-    stages: Sequence[StageFigures]
+    stages: Sequence[StageTotals]
     faults: Sequence[str]
     rejected: Sequence[Example]
     kept: Sequence[Example]
@@ -127,31 +82,12 @@ def read_figures(output: Folder, chains: Mapping[str, tuple[str, ...]]) -> Figur
     )
 
 
-def sum_stages(entries: Sequence[LedgerEntry], chains: Mapping[str, tuple[str, ...]]) -> list[StageFigures]:
-    """The entries summed by source and stage, in the order in which the pipeline goes through them."""
-    sums: dict[tuple[str, str], StageFigures] = {}
-    for entry in entries:
-        key = (entry.source, entry.stage)
-        sums.setdefault(key, StageFigures(source=entry.source, stage=entry.stage)).add(entry)
-    sources = list(chains)
-
-    def place(figures: StageFigures) -> tuple[int, str, int, str]:
-        chain = chains.get(figures.source, ())
-        source = sources.index(figures.source) if figures.source in sources else len(sources)
-        stage = chain.index(figures.stage) if figures.stage in chain else len(chain)
-        return source, figures.source, stage, figures.stage
-
-    return sorted(sums.values(), key=place)
-
-
-def _last_document_stage(stages: Sequence[StageFigures], source: str) -> str:
+def _last_document_stage(stages: Sequence[StageTotals], source: str) -> str:
     """The stage whose documents go into the tokens."""
     return next((item.stage for item in reversed(stages) if item.source == source and item.stage != "tokenize"), "")
 
 
-def _examples(
-    output: Folder, what: str, figures: StageFigures, order: str, kinds: tuple[str, ...]
-) -> Iterator[Example]:
+def _examples(output: Folder, what: str, figures: StageTotals, order: str, kinds: tuple[str, ...]) -> Iterator[Example]:
     """The first few rows of each kind, by the column `order`; texts are read for these alone."""
     folder = f"{what}/{figures.stage}/{figures.source}"
     smallest: dict[str, list[tuple[str, str, int, int]]] = {}
@@ -185,7 +121,7 @@ def _read_row(output: Folder, name: str, group: int, row: int) -> dict[str, Any]
         return dict(file.read_row_group(group).slice(row, 1).to_pylist()[0])
 
 
-def _example(figures: StageFigures, kind: str, row: Mapping[str, Any]) -> Example:
+def _example(figures: StageTotals, kind: str, row: Mapping[str, Any]) -> Example:
     raw = row.get("raw")
     text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(row.get("text") or "")
     size = row.get("size")

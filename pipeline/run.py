@@ -16,6 +16,7 @@ from pipeline.progress import Reporter
 from pipeline.stages import MAP_STAGES, done
 from pipeline.storage import TEMPORARY_SUFFIX, Folder
 from pipeline.stream_work import MIX, mix_work
+from pipeline.totals import StageTotals, sum_stages
 from pipeline.units import Unit
 from pipeline.work import DEDUP, DedupWork, FitWork, Manifest, MapWork, dedup_work
 
@@ -160,20 +161,19 @@ class Conductor:
         faults = [fault for entry in entries for fault in entry.faults()] + list(chain_faults(known, chains()))
         if faults:
             raise FatalError(f"the ledger does not balance: {faults[0]} ({len(faults)} faults)")
-        for stage, source in sorted({(e.stage, e.source) for e in entries}, key=lambda item: STAGES.index(item[0])):
-            mine = [entry for entry in entries if (entry.stage, entry.source) == (stage, source)]
-            self._check_failed(stage, source, mine)
+        for total in sum_stages(entries, chains()):
+            self._check_failed(total)
             if report:
-                self.reporter.say(_summary(stage, source, mine))
+                self.reporter.say(_summary(total))
 
-    def _check_failed(self, stage: str, source: str, entries: Iterable[LedgerEntry]) -> None:
-        entries = list(entries)
-        came, failed = sum(e.documents_in for e in entries), sum(e.documents_failed for e in entries)
+    def _check_failed(self, total: StageTotals) -> None:
+        failed, came = total.documents_failed, total.documents_in
         bound = self.run.recipe.limits.max_failed_fraction
         if came and failed / came > bound:
+            where = f"{total.stage}/{total.source}"
             self.exceeded.append(
-                f"{stage}/{source}: {failed} of {came} records failed, more than limits.max_failed_fraction = {bound}"
-                f" (see {self.run.output.address(f'quarantine/{stage}/{source}')})"
+                f"{where}: {failed} of {came} records failed, more than limits.max_failed_fraction = {bound}"
+                f" (see {self.run.output.address(f'quarantine/{where}')})"
             )
 
     def _entries(self, stages: Iterable[str]) -> list[LedgerEntry]:
@@ -247,9 +247,9 @@ def _stages_before(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(stage for stage in STAGES[:first] if stage in MAP_STAGES or stage == DEDUP)
 
 
-def _summary(stage: str, source: str, entries: Sequence[LedgerEntry]) -> str:
-    rejected = sum(item["documents"] for entry in entries for item in entry.rejected.values())
-    kept, came = sum(e.documents_kept for e in entries), sum(e.documents_in for e in entries)
-    failed, tokens = sum(e.documents_failed for e in entries), sum(e.tokens for e in entries)
-    tail = f", {tokens:,} tokens" if tokens else ""
-    return f"  {stage} {source}: {came:,} documents in, {kept:,} kept, {rejected:,} rejected, {failed:,} failed{tail}"
+def _summary(total: StageTotals) -> str:
+    counted = (
+        f"{total.documents_in:,} documents in, {total.documents_kept:,} kept, {total.documents_rejected:,} rejected"
+    )
+    tail = f", {total.tokens:,} tokens" if total.tokens else ""
+    return f"  {total.stage} {total.source}: {counted}, {total.documents_failed:,} failed{tail}"

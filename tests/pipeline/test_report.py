@@ -6,8 +6,9 @@ from lxml import html as lxml_html
 from pipeline.ledger import LedgerEntry
 from pipeline.recipe import Recipe
 from pipeline.report import render, write_report
-from pipeline.report_figures import Example, Figures, StageFigures
+from pipeline.report_figures import Example, Figures
 from pipeline.storage import Folder
+from pipeline.totals import StageTotals
 
 HOSTILE = '<script>alert("x")</script>\x00\u202e</pre></details>' + "z" * 400
 EMPTY = Figures(stages=[], faults=[], rejected=[], kept=[], quarantined=[], models={}, stream={}, steps=[])
@@ -15,7 +16,7 @@ RECIPE = Recipe(name="test")
 
 
 def stage(name="clean", source="c4", **figures):
-    return StageFigures(source=source, stage=name, **figures)
+    return StageTotals(source=source, stage=name, **figures)
 
 
 def example(kind="f:short", **figures):

@@ -6,7 +6,7 @@ from filters.batch import document_batch
 from pipeline import report_figures
 from pipeline.corpora.corpus import BadRecord
 from pipeline.ledger import LedgerEntry
-from pipeline.report_figures import EXAMPLES, EXCERPT_CHARS, MAX_LOSS_POINTS, read_figures, sum_stages
+from pipeline.report_figures import EXAMPLES, EXCERPT_CHARS, MAX_LOSS_POINTS, read_figures
 from pipeline.storage import Folder
 from pipeline.units import UnitOutputs
 
@@ -44,36 +44,6 @@ def test_an_empty_folder_has_empty_figures(output):
     figures = read_figures(output, CHAINS)
     assert (figures.stages, figures.faults, figures.rejected, figures.steps) == ([], [], [], [])
     assert (figures.models, figures.stream) == ({}, {})
-
-
-def test_units_are_summed_by_source_and_stage():
-    reason = {"f:short": {"documents": 2, "bytes": 20}}
-    one = entry(documents_in=5, documents_kept=3, bytes_in=50, bytes_kept=25, bytes_trimmed=5, rejected=reason)
-    two = entry(unit="b", documents_in=1, documents_failed=1, failed={"not_json": 1}, counts={"f.lines": 7}, tokens=4)
-    (figures,) = sum_stages([one, two], CHAINS)
-    assert (figures.units, figures.documents_in, figures.documents_kept, figures.documents_failed) == (2, 6, 3, 1)
-    assert (figures.bytes_in, figures.bytes_kept, figures.bytes_trimmed, figures.tokens) == (50, 25, 5, 4)
-    assert (dict(figures.rejected), dict(figures.rejected_bytes)) == ({"f:short": 2}, {"f:short": 20})
-    assert (dict(figures.failed), dict(figures.counts)) == ({"not_json": 1}, {"f.lines": 7})
-    assert figures.balances
-
-
-@pytest.mark.parametrize("figures", [{"documents_in": 1}, {"bytes_in": 1}, {"documents_kept": 1}, {"bytes_trimmed": 1}])
-def test_a_stage_that_loses_or_invents_something_does_not_balance(figures):
-    (stage,) = sum_stages([entry(**figures)], CHAINS)
-    assert not stage.balances
-
-
-def test_stages_come_in_the_order_of_the_chains():
-    entries = [
-        entry("tokenize", "books"),
-        entry("tokenize"),
-        entry("dedup"),
-        entry("clean", "books"),
-        entry("odd", "x"),
-    ]
-    found = [(item.source, item.stage) for item in sum_stages(entries, CHAINS)]
-    assert found == [("c4", "dedup"), ("c4", "tokenize"), ("books", "clean"), ("books", "tokenize"), ("x", "odd")]
 
 
 def test_an_entry_of_a_model_is_no_document_stage(output):
