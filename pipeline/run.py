@@ -248,8 +248,6 @@ def _stages_before(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _summary(total: StageTotals) -> str:
-    counted = (
-        f"{total.documents_in:,} documents in, {total.documents_kept:,} kept, {total.documents_rejected:,} rejected"
-    )
+    became = f"{total.documents_kept:,} kept, {total.documents_rejected:,} rejected, {total.documents_failed:,} failed"
     tail = f", {total.tokens:,} tokens" if total.tokens else ""
-    return f"  {total.stage} {total.source}: {counted}, {total.documents_failed:,} failed{tail}"
+    return f"  {total.stage} {total.source}: {total.documents_in:,} documents in, {became}{tail}"
