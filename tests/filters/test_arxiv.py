@@ -190,3 +190,75 @@ def test_paper_without_tex_is_rejected(documents, text, path, reason):
     result = HasTexSource().apply(documents(text, path=path))
     assert result.reason.to_pylist() == [reason]
     assert result.counts == {}
+
+
+@pytest.mark.parametrize(
+    "closing",
+    [
+        r"\appendix*",
+        r"\begin{references*}",
+        r"\begin{chapthebibliography}{9}",
+        r"\begin {thebibliography}{9}",
+        r"\putbib",
+        r"\listrefs",
+        r"\Refs",
+        r"\section{Literature Cited}",
+        r"\section*{Reference}",
+        r"\section[Refs]{References}",
+        r"\chapter*{\large\bf References:}",
+        r"\subsection{ {\sc references} }",
+    ],
+)
+def test_rarer_ends_end_the_body_too(closing):
+    assert paper_body(rf"\section{{A}} text {closing} after \section{{B}} x", ())[0] == "\\section{A} text\n"
+
+
+@pytest.mark.parametrize("heading", [r"\beginsection A", r"\subsec{A}", r"\mychapter{A}", r"\part [a]{A}"])
+def test_rarer_headings_begin_the_body_too(heading):
+    assert paper_body(f"before {heading} text", ())[0].endswith("{A} text\n" if "{" in heading else "A text\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [r"\longersection{A}", r"\newsection", r"\subsecname{A}", r"\head A", r"\headrule A\endhead", r"\thepart[a]"],
+)
+def test_a_command_that_only_sounds_like_a_heading_begins_nothing(text):
+    assert paper_body(f"before {text} text", ()) == (None, 0)
+
+
+def test_the_last_end_of_plain_tex_ends_the_body_and_an_earlier_one_does_not():
+    assert paper_body("\\section{A} text\n\\end\n", ())[0] == "\\section{A} text\n"
+    assert paper_body("\\section{A} one \\end two\n", ())[0] == "\\section{A} one \\end two\n"
+
+
+def test_a_bye_before_the_body_ends_the_search():
+    assert paper_body(r"front \bye \section{A} notes", ()) == (None, 0)
+
+
+@pytest.mark.parametrize(
+    "front, kept",
+    [
+        (r"\title[S]{A {B} C}", "\\title[S]{A {B} C}\n\n"),
+        (r"\title {A}", "\\title {A}\n\n"),
+        (r"\title{never closed", ""),
+        (r"\titlepage{A}", ""),
+        (r"\begin{abstract*}S\end{abstract*}", "\\begin{abstract*}S\\end{abstract*}\n\n"),
+        (r"\abstract {S {T}} more", "\\abstract {S {T}}\n\n"),
+        (r"\abstract S", ""),
+    ],
+)
+def test_front_matter_stands_in_several_forms(front, kept):
+    assert front_matter(front, None) == kept
+
+
+def test_a_title_in_the_paper_goes_before_the_archives():
+    assert front_matter(r"\title{Ours}", "Theirs") == "\\title{Ours}\n\n"
+
+
+@pytest.mark.parametrize("text", [r"\section{A} ~\\ .", r"\section*{A}\label{a}\maketitle", r"\section[a]{A} {}"])
+def test_a_body_of_nothing_but_commands_is_empty(documents, text):
+    assert PaperBody().apply(documents(text)).reason.to_pylist() == ["empty"]
+
+
+def test_no_bound_keeps_a_paper_of_any_length(documents):
+    assert PaperBody(max_chars=0).apply(documents(r"\section{A} " + "x" * 10**6)).reason.to_pylist() == [None]
