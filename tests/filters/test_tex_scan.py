@@ -136,3 +136,71 @@ def test_every_balanced_group_ends_at_its_last_brace(group):
 
 def test_ten_thousand_nested_groups_end():
     assert group_end("{" * 10_000 + "}" * 10_000, 0, 20_000) == 20_000
+
+
+@pytest.mark.parametrize(
+    "name",
+    "verbatim Verbatim BVerbatim LVerbatim SaveVerbatim lstlisting minted filecontents alltt "
+    "verbatim* Verbatim* lstlisting* filecontents* alltt*".split(),
+)
+def test_a_literal_environment_keeps_its_percent_signs(name):
+    text = f"\\begin{{{name}}}\n% \\iffalse\n\\end{{{name}}}"
+    regions = read_regions(text + "% gone\n\\fi")
+    assert (parts(text, regions.literals), regions.lines) == ([text], 1)
+
+
+@pytest.mark.parametrize("name", ["verse", "verbatimx", "listing", "equation"])
+def test_another_environment_has_comments(name):
+    assert read_regions(f"\\begin{{{name}}} % a\n\\end{{{name}}}").lines == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    "iff ifthenelse ifblank ifnotblank ifstrequal ifstrempty ifdef ifundef ifcsdef ifcsundef ifcsempty ifcsvoid "
+    "ifcsstring ifcsequal ifdefempty ifdefvoid ifdefstring ifdefequal ifbool ifboolexpr ifnumcomp ifnumequal ifnumless "
+    "ifnumgreater ifnumodd ifdimcomp ifdimequal ifdimless ifdimgreater iftoggle ifinlist ifundefined iflanguage "
+    "ifpackageloaded".split(),
+)
+def test_a_command_with_arguments_opens_no_conditional(command):
+    text = rf"\iffalse \{command}{{a}}{{b}} \fi c \fi"
+    assert parts(text, read_regions(text).comments) == [rf"\iffalse \{command}{{a}}{{b}} \fi"]
+
+
+@pytest.mark.parametrize("command", ["ifx", "ifnum", "ifdim", "ifmmode", "ifdraft", "ifodd", "ifcase", "ifnewthing"])
+def test_any_other_if_opens_a_conditional(command):
+    text = rf"\iffalse \{command} a \fi b \fi c"
+    assert parts(text, read_regions(text).comments) == [rf"\iffalse \{command} a \fi b \fi"]
+
+
+@pytest.mark.parametrize(
+    "address", [r"\url{a%b}", r"\href{a%b}", r"\path{a%b}", r"\nolinkurl{a%b}", r"\burl{a%b}", r"\url[x]{a%b}"]
+)
+def test_an_address_keeps_its_percent_signs(address):
+    assert parts(address, read_regions(address).literals) == [address]
+
+
+@pytest.mark.parametrize(
+    "text, comments",
+    [
+        ("% a\n\\iffalse % b\n c\\fi d", ["% a", "\\iffalse % b\n c\\fi"]),
+        ("\\begin{comment}a\\end{comment}%b", ["\\begin{comment}a\\end{comment}", "%b"]),
+        ("\\iffalse a % \\fi\n b\\fi c", ["\\iffalse a % \\fi\n b\\fi"]),
+        ("\\iffalse a\\fi\\iftrue b\\fi", ["\\iffalse a\\fi", "\\iftrue", "\\fi"]),
+        ("\\iftrue a\\else b", []),
+        ("\\newif\\ifa \\iffalse b\\fi", ["\\iffalse b\\fi"]),
+        ("\\let\\ifa=\\iffalse b\\fi", []),
+    ],
+)
+def test_comments_within_and_beside_each_other(text, comments):
+    assert parts(text, read_regions(text).comments) == comments
+
+
+@pytest.mark.parametrize("chars, literal", [(999, True), (1000, False)])
+def test_what_verb_holds_is_bounded(chars, literal):
+    text = "\\verb|" + "x" * chars + "|"
+    assert bool(read_regions(text).literals) is literal
+
+
+@pytest.mark.parametrize("spans, left", [([(5, 6)], [(5, 6)]), ([(3, 4)], []), ([(2, 4)], [(2, 4)]), ([(4, 9)], [])])
+def test_a_fence_holds_its_start_and_not_its_end(spans, left):
+    assert list(outside(spans, ((3, 5),))) == left
