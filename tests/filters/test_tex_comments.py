@@ -100,3 +100,49 @@ def test_every_word_outside_a_comment_is_kept(pieces):
     assert left.count("word") == pieces.count("word")
     assert left.count("\\%") == pieces.count("\\%")
     assert removed == pieces.count("% c\n")
+
+
+@pytest.mark.parametrize(
+    "text, left",
+    [
+        ("a \\begin{comment}b\\end{comment}\nc", "a \nc"),
+        ("\\begin{comment}b\\end{comment} c", " c"),
+        ("a\n  \\begin{comment}b\\end{comment}  \nc", "a\n  c"),
+        ("a\n\\iffalse b\\fi % c\nd", "a\n d"),
+        ("\\iffalse b\\fi", ""),
+    ],
+)
+def test_a_hidden_passage_takes_its_line_only_where_nothing_else_is_on_it(text, left):
+    assert remove_comments(text)[0] == left
+
+
+@pytest.mark.parametrize(
+    "text, left",
+    [
+        (" " * 999 + "% c\nx", "x"),
+        (" " * 1000 + "% c\nx", " " * 1000 + "x"),
+        ("\n" + " " * 999 + "% c\nx", "\nx"),
+        ("\n" + " " * 1000 + "% c\nx", "\n" + " " * 1000 + "x"),
+    ],
+)
+def test_an_indent_is_looked_back_for_only_so_far(text, left):
+    assert remove_comments(text)[0] == left
+
+
+@pytest.mark.parametrize(
+    "text, left",
+    [
+        ("a %b\n%c\nd", "a d"),
+        ("a%b\n  %c\n  d", "ad"),
+        ("a%b\n%c\n\nd", "a\n\nd"),
+        ("%a\n  b %c\n  d", "  b d"),
+        ("a%b\n\t%c\n%d", "a"),
+    ],
+)
+def test_comments_in_a_row_join_what_stands_around_them(text, left):
+    assert remove_comments(text)[0] == left
+
+
+def test_every_kind_of_comment_is_counted_once():
+    text = "a %b\n\\begin{comment}%c\n\\end{comment}\\iffalse d % e\n\\fi\\begin{verbatim}%\\end{verbatim}% f"
+    assert remove_comments(text)[1] == 4
