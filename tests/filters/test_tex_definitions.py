@@ -141,3 +141,92 @@ def test_arguments_take_their_places(body, arguments, text):
 )
 def test_words_are_kept_apart(last, following, gap):
     assert separator([last], following) == gap
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(r"\newcommand \newcommand* \renewcommand \renewcommand* \providecommand \providecommand*".split()),
+        *(r"\DeclareRobustCommand \DeclareRobustCommand* \def \edef \gdef \xdef".split()),
+        *(r"\long\def \global\def \outer\def \protected\def \long\global\def".split()),
+    ],
+)
+def test_every_way_to_define_a_macro_is_known(command):
+    text = rf"{command}\a{{x}}"
+    assert read(text) == Definition(r"\a", Macro(0, None, "x"), len(text))
+
+
+@pytest.mark.parametrize("text", [r"\let\a\b", r"\let \a = \b", r"\let\a=\b", r"\global\let\a\b", r"\let\a\,"])
+def test_an_alias_stands_for_one_control_sequence(text):
+    assert read(text).macro == Macro(0, None, text[-2:])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        r"\@a",
+        r"\my@a",
+        r"\ifx ab\fi",
+        r"\if ab\fi",
+        r"\ifdraft a\fi",
+        r"\expandafter\b",
+        r"\csname b\endcsname",
+        r"\catcode`\%=12",
+        r"\futurelet\b\c",
+        r"\noexpand\b",
+        r"\the\count",
+        r"\ProcessOptions",
+        r"\NewDocumentCommand\b{m}{x}",
+        r"\verb|x|",
+        r"\newenvironment{b}{c}{d}",
+        r"\renewenvironment{b}{c}{d}",
+    ],
+)
+def test_a_body_of_tex_machinery_is_no_macro(body):
+    text = rf"\def\a{{{body}}}"
+    assert read(text) == Definition(r"\a", None, len(text))
+
+
+@pytest.mark.parametrize("body", [r"a \iff b", r"\theta", r"\theorem", r"\verbose", r"a@b", r"\newtheorem"])
+def test_a_body_that_only_resembles_machinery_is_a_macro(body):
+    assert read(rf"\def\a{{{body}}}").macro == Macro(0, None, body)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(r"\part \chapter \section \subsection \subsubsection \paragraph \subparagraph \begin \end \title".split()),
+        *(r"\abstract \appendix \documentclass \documentstyle \usepackage \input \include \bibliography".split()),
+        *(r"\bibitem \item \\ \{ \} \% \# \$ \& \_ \[ \] \( \) \newcommand \renewcommand \def \let \relax".split()),
+    ],
+)
+def test_what_later_rules_find_their_way_by_is_never_a_macro(name):
+    assert read(rf"\renewcommand{{{name}}}{{x}}").macro is None
+
+
+@pytest.mark.parametrize(
+    "last, following", [(r"\a", "a"), (r"\a", "z"), (r"\a", "A"), (r"\a", "Z"), (r"x\a", "b"), (r"\@a", "b")]
+)
+def test_every_letter_would_lengthen_a_name(last, following):
+    assert separator([last], following) == " "
+    assert separator([last, ""], following) == " "
+    assert separator([], following) == ""
+
+
+@pytest.mark.parametrize(
+    "text, macro, arguments, end",
+    [
+        ("\n{a}", Macro(1, None, ""), ["a"], 4),
+        ("[never closed {a}", Macro(1, "d", ""), ["d"], 0),
+        (r"\,b", Macro(2, None, ""), [r"\,", "b"], 3),
+        ("[{]}]{a}", Macro(2, "d", ""), ["{]}", "a"], 8),
+        ("[o]{a}", Macro(2, None, ""), ["[", "o"], 2),
+    ],
+)
+def test_arguments_stand_in_several_forms(text, macro, arguments, end):
+    assert read_arguments(text, 0, macro) == (arguments, end)
+
+
+@pytest.mark.parametrize("gap, known", [(200, False), (199, True)])
+def test_a_body_begins_within_reach_of_its_name(gap, known):
+    assert (read(r"\def\a" + "." * gap + "{x}") is not None) is known
