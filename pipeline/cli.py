@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from pipeline.context import VERSION, Run, check_addresses
+from pipeline.context import Run, check_addresses
 from pipeline.doctor import check_rooms, diagnose
 from pipeline.errors import FatalError, SettingError
 from pipeline.guards import EXIT_INTERRUPTED, INTERRUPTED, interruptible, leave, locked, log_path, logged
@@ -19,6 +19,7 @@ from pipeline.progress import Reporter
 from pipeline.recipe_file import load_recipe, shipped_recipes
 from pipeline.storage import Folder
 from pipeline.totals import SUMS, sum_stages
+from pipeline.version import VERSION
 
 EXIT_LIMIT, EXIT_SETTING = 1, 2
 

@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,7 @@ from pipeline.ledger import LedgerEntry, read_entry
 from pipeline.recipe import Recipe
 from pipeline.storage import Folder, digest_of, digest_of_stream, read_batches
 from pipeline.units import Unit, unit_name
-
-VERSION = version("tokenmill")
+from pipeline.version import RULES, VERSION, code_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +44,8 @@ class Run:
         return [Unit(source=source, name=unit_name(source, name), input=name, size=inputs.size(name)) for name in names]
 
     def key(self, stage: str, source: str, unit: str, settings: Any, inputs: Mapping[str, str]) -> str:
-        """What a unit's outputs follow from, as a digest: inputs, settings, version."""
-        return digest_of([VERSION, stage, source, unit, settings, dict(inputs)])
+        """What a unit's outputs follow from, as a digest: inputs, settings, code."""
+        return digest_of([VERSION, code_digest(RULES), stage, source, unit, settings, dict(inputs)])
 
     def current(self, stage: str, source: str, unit: str, key: str) -> LedgerEntry | None:
         """The done record with this key, if all its outputs are there with their sizes."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import SettingError
+from pipeline.version import ALL
 
-ROOMS = ("pipeline", "filters", "tokenizer", "mixtures", "trainer")
 _NEEDED = ("apache-beam", "pyarrow", "numpy", "numba", "kenlm", "sentencepiece", "lxml", "py7zr")
 _FASTTEXT = ("fasttext-numpy2-wheel", "fasttext", "fasttext-wheel")
 
@@ -67,7 +67,7 @@ def _packages() -> Iterator[Finding]:
 
 def _rooms() -> Iterator[Finding]:
     home = Path(__file__).resolve().parent.parent
-    for room in ROOMS:
+    for room in ALL:
         spec = importlib.util.find_spec(room)
         origin = Path(spec.origin).resolve().parent if spec and spec.origin else None
         good = origin == home / room

@@ -5,15 +5,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from importlib import resources
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mixtures.stream import RECORD_NAME
-from pipeline.context import VERSION, Run
+from pipeline.context import Run
 from pipeline.corpora.registry import chains
-from pipeline.doctor import ROOMS
 from pipeline.errors import FatalError, SettingError
 from pipeline.ledger import MODELS, Tally, read_ledger
 from pipeline.models import TOKENIZER
@@ -22,6 +20,7 @@ from pipeline.report import NAME as REPORT
 from pipeline.report import write_report
 from pipeline.storage import Folder, Output, digest_of
 from pipeline.verify import verify
+from pipeline.version import VERSION, code_digest
 
 TRAINING = "training"
 
@@ -70,7 +69,7 @@ def verify_run(run: Run) -> list[str]:
 def _train(run: Run, reporter: Reporter) -> bool:
     settings = run.recipe.trainer.model_dump(mode="json")
     inputs = _stream_inputs(run, "train")
-    key = run.key("train", MODELS, "model", [settings, run.recipe.seed], inputs)
+    key = run.key("train", MODELS, "model", [settings, run.recipe.seed, code_digest(("trainer",))], inputs)
     if run.current("train", MODELS, "model", key):
         return False
     if not run.output.is_local:
@@ -135,14 +134,3 @@ def write_manifest(run: Run) -> None:
     }
     if run.output.read_json("manifest.json") != manifest:
         run.output.write_json("manifest.json", manifest)
-
-
-def code_digest() -> str:
-    """Digest of the five packages' source files."""
-    return digest_of({room: _sources(room) for room in ROOMS})
-
-
-def _sources(room: str) -> dict[str, str]:
-    folder = Path(str(resources.files(room)))
-    files: Iterable[Path] = sorted(folder.rglob("*.py"))
-    return {str(file.relative_to(folder)): digest_of(file.read_text("utf-8")) for file in files}

@@ -8,9 +8,10 @@ import pytest
 
 from pipeline import finish
 from pipeline.errors import FatalError, SettingError
-from pipeline.finish import check_finish, code_digest, finish_steps, verify_run, write_manifest
+from pipeline.finish import check_finish, finish_steps, verify_run, write_manifest
 from pipeline.ledger import read_entry
 from pipeline.progress import Reporter
+from pipeline.version import code_digest
 
 QUIET = Reporter(quiet=True)
 
