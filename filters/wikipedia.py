@@ -110,9 +110,5 @@ def is_redirect(text: str, language: str | None) -> bool:
     return start.startswith(redirect_words(language)) and "[[" in start
 
 
-def _marked(path: str | None) -> bool:
-    return path is not None and path.endswith(f"/{REDIRECT_MARK}")
-
-
 def _judged(batch: pa.RecordBatch, why: Iterable[str | None]) -> FilterResult:
     return FilterResult(batch, reasons(why), {})
