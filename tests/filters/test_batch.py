@@ -5,8 +5,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filters import (
+    arxiv,
+    books,
+    c4,
+    commoncrawl,
+    dedup,
+    github,
+    language,
+    perplexity,
+    reference,
+    select,
+    stackexchange,
+    tex_comments,
+    tex_macros,
+    wikipedia,
+)
 from filters import batch as batches
 from filters.batch import DOCUMENT_SCHEMA, document_batch, document_id, reasons, rebatch, text_bytes, texts, with_column
+
+PERPLEXITIES = "perplexity_head perplexity_middle perplexity_tail"
+THREAD_FAULTS = "not_a_question answer_without_question nested_too_deeply empty_text unanswered"
 
 
 def test_an_id_follows_from_content_and_origin_alone():
@@ -67,3 +86,59 @@ def test_rebatching_keeps_every_row_in_order(groups):
     ]
     found = [text for batch in rebatch(made) for text in texts(batch)]
     assert found == [text for group in groups for text in group]
+
+
+def test_a_full_batch_is_given_before_more_is_read(documents, monkeypatch):
+    monkeypatch.setattr(batches, "BATCH_DOCUMENTS", 3)
+    read = []
+    source = (read.append(text) or documents(text) for text in "abcdef")
+    assert texts(next(rebatch(source))) == ["a", "b", "c"]
+    assert read == ["a", "b", "c"]
+
+
+def test_a_batch_is_full_at_its_bytes_and_each_starts_empty(documents, monkeypatch):
+    monkeypatch.setattr(batches, "BATCH_BYTES", 4)
+    found = rebatch(documents(text) for text in ("aaaa", "bbb", "c", "ddd", "dd", "e"))
+    assert [texts(batch) for batch in found] == [["aaaa"], ["bbb", "c"], ["ddd", "dd"], ["e"]]
+
+
+def test_batches_of_nothing_give_nothing(documents):
+    assert list(rebatch([documents(), documents()])) == list(rebatch([])) == []
+
+
+@pytest.mark.parametrize(
+    "rule, name, declared",
+    [
+        (arxiv.HasTexSource, "arxiv_source", "pdf_only no_tex"),
+        (arxiv.PaperBody, "arxiv_body", "no_section empty too_large"),
+        (books.PublicDomain, "books_public_domain", "copyrighted"),
+        (books.GutenbergWrapper, "books_wrapper", ""),
+        (books.LongEnough, "books_length", "too_few_chars"),
+        (books.DropContainedBooks, "books_overlap", "contained_in_longer_book"),
+        (c4.HasText, "has_text", "empty_text"),
+        (commoncrawl.MinChars, "min_chars", "too_few_chars"),
+        (dedup.DropDuplicateLines, "drop_duplicate_lines", "nothing_left too_few_chars"),
+        (dedup.DropDuplicateDocuments, "drop_duplicate_documents", "duplicate_document"),
+        (github.LicenseIs, "github_license", "license_unknown license_not_permitted"),
+        (github.PathIsCode, "github_path", "extension_not_kept license_text"),
+        (github.ReadableText, "github_text", "empty_text file_too_large binary link"),
+        (github.StripLicenseHeader, "github_header", "only_a_header"),
+        (github.LineLengths, "github_lines", "line_too_long mean_line_too_long"),
+        (github.AlphanumericFraction, "github_alphanumeric", "too_few_alphanumeric"),
+        (language.IdentifyLanguage, "identify_language", ""),
+        (perplexity.ScorePerplexity, "score_perplexity", ""),
+        (reference.ScoreReference, "score_reference", ""),
+        (select.LanguageIs, "language_is", "language_unknown language_score_too_low language_not_kept"),
+        (select.PerplexityBucketIs, "perplexity_bucket_is", "no_perplexity " + PERPLEXITIES),
+        (select.ReferenceScoreAtLeast, "reference_score_at_least", "no_reference_score reference_score_too_low"),
+        (stackexchange.ThreadToText, "stackexchange_thread", THREAD_FAULTS),
+        (tex_comments.TexComments, "tex_comments", ""),
+        (tex_macros.TexMacros, "tex_macros", ""),
+        (wikipedia.LanguageIn, "wikipedia_language", "language_not_kept"),
+        (wikipedia.ArticleNamespace, "wikipedia_namespace", "not_an_article"),
+        (wikipedia.NotRedirect, "wikipedia_redirect", "redirect"),
+        (wikipedia.WikitextToText, "wikipedia_wikitext", "empty"),
+    ],
+)
+def test_ledgers_know_a_filter_by_its_name_and_its_reasons(rule, name, declared):
+    assert (rule.name, rule.reasons) == (name, tuple(declared.split()))
