@@ -97,8 +97,8 @@ def test_every_reason_is_declared(rule, reasons):
         (LanguageIs, {"keep": ()}, r"keep must name at least one language, got \(\)"),
         (LanguageIs, {"keep": ("en",), "min_score": 1.1}, r"min_score must be from 0 to 1, got 1\.1"),
         (ReferenceScoreAtLeast, {"min_score": -0.1}, r"min_score must be from 0 to 1, got -0\.1"),
-        (PerplexityBucketIs, {"keep": ("best",), "head": 1, "middle": 2}, "keep must name some of head, middle, tail"),
-        (PerplexityBucketIs, {"keep": (), "head": 1, "middle": 2}, "keep must name some of head, middle, tail"),
+        (PerplexityBucketIs, {"keep": ("best",), "head": 1, "middle": 2}, "some of head, middle, tail, got best"),
+        (PerplexityBucketIs, {"keep": (), "head": 1, "middle": 2}, r"some of head, middle, tail, got \(\)"),
         (PerplexityBucketIs, {"keep": ("head",), "head": 3, "middle": 2}, "head must be above 0 and at most middle"),
         (PerplexityBucketIs, {"keep": ("head",), "head": 0, "middle": 2}, "head must be above 0"),
     ],
@@ -106,3 +106,19 @@ def test_every_reason_is_declared(rule, reasons):
 def test_a_wrong_setting_is_refused(rule, settings, message):
     with pytest.raises(ValueError, match=message):
         rule(**settings)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        LanguageIs(keep=("en",), min_score=0),
+        LanguageIs(keep=("en",), min_score=1),
+        ReferenceScoreAtLeast(min_score=0),
+        ReferenceScoreAtLeast(min_score=1),
+        PerplexityBucketIs(keep=("middle",), head=2, middle=2),
+    ],
+)
+def test_the_bounds_of_a_setting_are_allowed_and_the_best_document_stays(documents, rule):
+    best = documents("text", language="en", language_score=1.0, reference_score=1.0, perplexity=2.0)
+    verdict = "perplexity_tail" if isinstance(rule, PerplexityBucketIs) else None
+    assert rule.apply(best).reason.to_pylist() == [verdict]
