@@ -124,3 +124,79 @@ def test_hostile_markup_takes_no_time(piece):
         assert len(html_to_text(piece * 20_000)) <= 60 * len(piece) * 20_000
     except NestedTooDeeplyError:
         assert piece in ("<p><b>", "<li>x", "<td>x")
+
+
+@pytest.mark.parametrize("tag", "p div h1 h2 h3 h4 h5 h6 dl section header footer".split())
+def test_an_element_of_a_block_is_a_paragraph_of_its_own(tag):
+    assert html_to_text(f"a<{tag}>b</{tag}>c") == "a\n\nb\n\nc"
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("a<hr>b", "a\n\nb"),
+        ("a<table><tr><td>b</td></tr></table>c", "a\n\nb\n\nc"),
+        ("a<table>b</table>c", "a\n\nb\n\nc"),
+        ("a<dt>b</dt>c", "a\nb\nc"),
+        ("a<dd>b</dd>c", "a\nb\nc"),
+    ],
+)
+def test_rules_tables_and_terms_have_lines_of_their_own(html, text):
+    assert html_to_text(html) == text
+
+
+@pytest.mark.parametrize("tag", ["script", "style", "template"])
+def test_an_element_that_nobody_sees_leaves_nothing(tag):
+    assert html_to_text(f"a<{tag}>b</{tag}>c") == "ac"
+
+
+@pytest.mark.parametrize("tag", "a b i em strong span code kbd del ins s strike abbr cite q small big tt x".split())
+def test_an_element_within_a_line_leaves_its_words(tag):
+    assert html_to_text(f"<p>a<{tag} title='x'>b</{tag}>c</p>") == "abc"
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<ul><li><p>a</p></li></ul><p>b</p>", "* a\n\nb"),
+        ("<ul><li>a<p>b</p></li><li>c</li></ul>", "* a\n\n  b\n* c"),
+        ("<ul><li>a<pre>b</pre></li></ul>", "* a\n\n  b"),
+        ("<ol><li>a</li></ol><ol><li>b</li></ol>", "1. a\n\n1. b"),
+        ('<ol start="-1"><li>a</li><li>b</li></ol>', "-1. a\n0. b"),
+        ('<ol start="x"><li>a</li></ol>', "1. a"),
+        ('<ol start="999999999"><li>a</li></ol>', "999999999. a"),
+        ("<ol><li>a<ol><li>b</li></ol></li><li>c</li></ol>", "1. a\n   1. b\n2. c"),
+        ("<ol><li>a<blockquote>b</blockquote></li></ol>", "1. a\n\n   > b"),
+        ("<ul><li>a</li></ul>b", "* a\n\nb"),
+        ("<p>a<ul><li>b</li></ul>c", "a\n\n* b\n\nc"),
+    ],
+)
+def test_lists_part_from_what_surrounds_them(html, text):
+    assert html_to_text(html) == text
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<table><tr><td></td><td>b</td></tr></table>", "b"),
+        ("<table><tr><td>a</td><td></td><td>c</td></tr></table>", "a | | c"),
+        ("<p>x</p><table><tr><td>a</td></tr><tr><td>b</td></tr></table><p>y</p>", "x\n\na\nb\n\ny"),
+    ],
+)
+def test_cells_are_parted_where_something_stands_before_them(html, text):
+    assert html_to_text(html) == text
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<pre>a\n\n\nb</pre>", "a\n\n\nb"),
+        ("<pre>  a  </pre>", "  a"),
+        ("<pre>\ta</pre>", "\ta"),
+        ("<p>\ta\n  b</p>", "a\nb"),
+        ("<pre>a<br>b</pre>", "a\nb"),
+        ("a<pre>b</pre>c", "a\n\nb\n\nc"),
+    ],
+)
+def test_blanks_and_line_ends_count_in_code_alone(html, text):
+    assert html_to_text(html) == text
