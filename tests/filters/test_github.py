@@ -233,3 +233,34 @@ def test_no_rule_drops_a_row_or_touches_its_input(documents, rule):
     before = batch.to_pylist()
     assert rule.apply(batch).batch.num_rows == 3
     assert batch.to_pylist() == before
+
+
+@pytest.mark.parametrize(
+    "stem",
+    "LICENSE licence Licenses LICENCES Unlicense UNLICENCE COPYING Copyright NOTICE PATENTS "
+    "LICENSE-mit LICENSE.apache LICENSE_BSD license-isc license-zlib LICENSE-GPL COPYING-lgpl COPYING.AGPL3 "
+    "LICENSE-mpl LICENSE-cc LICENSE.CC0 NOTICE-thirdparty NOTICE_third_party LICENSE-third-party "
+    "LICENSE-3rdparty LICENSE.3rd-party LICENSE-MIT-0 LICENSE-BSD-3-Clause LICENSE-apache-2.0".split(),
+)
+@pytest.mark.parametrize("suffix", ["md", "markdown", "rst", "html", "tex"])
+def test_a_licences_text_is_known_by_each_of_its_names(documents, stem, suffix):
+    rule = PathIsCode(extensions=("md", "markdown", "rst", "html", "tex"))
+    assert rule.apply(documents("", path=f"docs/{stem}.{suffix}")).reason.to_pylist() == ["license_text"]
+
+
+@pytest.mark.parametrize("name", ["licensed.md", "LICENSE-x.md", "LICENSES-of-the-poet.rst", "noticed.tex", "copy.md"])
+def test_a_name_that_only_begins_like_a_licence_is_code(documents, name):
+    rule = PathIsCode(extensions=("md", "rst", "tex"))
+    assert rule.apply(documents("", path=name)).reason.to_pylist() == [None]
+
+
+def test_the_smallest_bounds_are_allowed_and_hold(documents):
+    batch = documents("a\nb\n", "ab\n", "")
+    rule = LineLengths(max_line_chars=1, max_mean_line_chars=1)
+    assert rule.apply(batch).reason.to_pylist() == [None, "line_too_long", None]
+    assert ReadableText(max_file_bytes=1).apply(documents("a", "ab")).reason.to_pylist() == [None, "file_too_large"]
+    assert AlphanumericFraction(min_alphanumeric_fraction=0).apply(documents("--")).reason.to_pylist() == [None]
+    assert AlphanumericFraction(min_alphanumeric_fraction=1).apply(documents("ab", "a-")).reason.to_pylist() == [
+        None,
+        "too_few_alphanumeric",
+    ]
