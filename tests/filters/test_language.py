@@ -74,6 +74,9 @@ def test_another_line_break_is_refused():
         ("aaaa bbbb cccc dddd eeee", ["aaaa bbbb cccc dddd"]),
         ("aaaa bbbb cccc dddd eeee fff", ["aaaa bbbb cccc dddd", "eeee fff"]),
         ("x" * 45, ["x" * 20]),
+        ("aaaa bbbb cccc dddd aaaa bbbb cccc ddd e f", ["aaaa bbbb cccc dddd", "aaaa bbbb cccc ddd e"]),
+        ("aaaa bbbb cccc dddd aaaa b", ["aaaa bbbb cccc dddd", "aaaa b"]),
+        ("aaaa bbbb cccc dddd aaaa", ["aaaa bbbb cccc dddd"]),
         ("a\nb\tc " * 4, ["a b c a b c a b c a", "b c"][:1]),
     ],
 )
