@@ -98,7 +98,9 @@ def test_lines_left_are_those_of_plain_python(pages):
         assert left == list(dict.fromkeys(form for form in forms if form not in lost))
 
 
-@pytest.mark.parametrize("setting", [{"min_chars": -1}, {"duplicate_keys": np.array([2, 1], np.uint64)}])
+@pytest.mark.parametrize(
+    "setting", [{"min_chars": -1}, *({"duplicate_keys": np.array(keys, np.uint64)} for keys in ([2, 1], [2, 2]))]
+)
 def test_settings_that_cannot_be_meant_are_refused(setting):
     with pytest.raises(ValueError, match=r"min_chars|duplicate_keys"):
         DropDuplicateLines(**setting)
@@ -164,3 +166,25 @@ def test_a_page_keeps_its_story_and_loses_its_frame(documents):
         "The bridge at Langdon was closed on Tuesday.\n\nRepairs will take “about two weeks”, the council said."
     ]
     assert result.counts == {"lines_in": 7, "lines_duplicate": 3, "lines_repeated": 1, "lines_blank_dropped": 0}
+
+
+@pytest.mark.parametrize("keys", [[], [1], [1, 2]])
+def test_sorted_keys_are_taken_as_they_are(documents, keys):
+    rule = DropDuplicateLines(duplicate_keys=np.array(keys, np.uint64), min_chars=0)
+    assert rule.apply(documents("One.\nTwo.")).batch.column("text").to_pylist() == ["One.\nTwo."]
+
+
+@pytest.mark.parametrize(
+    "text, left",
+    [
+        (f"One.\n{MENU}\nTwo.\n{MENU}\nThree.", "One.\nTwo.\nThree."),
+        (f"\n\n{MENU}\n\n\nOne.\n\n", "\n\nOne.\n\n"),
+        (f"{MENU}\n\n{MENU}\n\nOne.", "One."),
+        ("One.\n\nTwo.\n\nOne.\n\nThree.", "One.\n\nTwo.\n\nThree."),
+        ("One.\n  \t\nTwo.", "One.\n  \t\nTwo."),
+        ("  One.  \nTwo.", "  One.  \nTwo."),
+        ("One 1.\nOne 2.\nOne 10.", "One 1.\nOne 10."),
+    ],
+)
+def test_lines_that_stay_are_those_of_the_page_in_its_order(documents, text, left):
+    assert drop(MENU).apply(documents(text)).batch.column("text").to_pylist() == [left]
