@@ -132,3 +132,28 @@ def test_a_model_without_the_label_is_refused(tmp_path):
     train_classifier([("en", "a b"), ("de", "c d")], tmp_path / "m.bin", dimension=4, epochs=1)
     with pytest.raises(ValueError, match=rf"m\.bin has no label {REFERENCE}, only de, en"):
         reference_score(str(tmp_path / "m.bin"), "a b")
+
+
+@pytest.mark.parametrize("cited, others", [(100, 1), (1, 100)])
+def test_with_one_class_held_out_there_are_no_figures(tmp_path, cited, others):
+    first = ["study museum"] if cited == 1 else pages(CITED, cited, 1)
+    second = ["buy cheap"] if others == 1 else pages(SPAM, others, 2)
+    report = train_reference(first, second, tmp_path / "m.bin", dimension=4, epochs=1)
+    assert (report.held_out_positives > 0, report.held_out_negatives > 0) == (cited > 1, others > 1)
+    assert (report.precision, report.recall, report.random_kept, report.auc) == (None,) * 4
+
+
+@pytest.mark.parametrize(
+    "one, other",
+    [
+        ("http://example.org/a", "http://example.org/b"),
+        ("http://example.org/a", "http://example.net/a"),
+        ("http://example.org/a?b=1", "http://example.org/a?b=2"),
+        ("http://example.org/A", "http://example.org/a"),
+        ("http://blog.example.org/", "http://example.org/"),
+        ("http://example.org:8080/", "http://example.org/"),
+    ],
+)
+def test_addresses_of_two_pages_stay_two(one, other):
+    keys = url_keys([one, other])
+    assert keys[0] != keys[1] and keys.all()
