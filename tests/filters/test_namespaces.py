@@ -58,3 +58,68 @@ def test_sister_projects_are_no_languages():
 )
 def test_redirects_start_with_the_english_word_or_their_own(language, words):
     assert redirect_words(language) == words
+
+
+@pytest.mark.parametrize(
+    "language, words",
+    [
+        ("bg", "пренасочване виж"),
+        ("ca", "redirecció"),
+        ("cs", "přesměruj"),
+        ("da", "omdirigering"),
+        ("de", "weiterleitung"),
+        ("es", "redirección redireccion"),
+        ("fr", "redirection"),
+        ("hr", "preusmjeri"),
+        ("hu", "átirányítás"),
+        ("it", "rinvia rinvio"),
+        ("nl", "doorverwijzing"),
+        ("pl", "patrz przekieruj tam"),
+        ("pt", "redirecionamento redirecionar"),
+        ("ro", "redirecteaza"),
+        ("ru", "перенаправление перенапр"),
+        ("sl", "preusmeritev"),
+        ("sr", "преусмери преусмјери preusmeri"),
+        ("sv", "omdirigering"),
+        ("uk", "перенаправлення перенапр перенаправление"),
+    ],
+)
+def test_every_wiki_has_its_own_words_for_a_redirect(language, words):
+    assert redirect_words(language) == ("#redirect", *(f"#{word}" for word in words.split()))
+
+
+@pytest.mark.parametrize(
+    "language, prefixes",
+    [
+        ("bg", "файл картинка медия"),
+        ("ca", "fitxer imatge multimèdia"),
+        ("cs", "soubor obrázek média"),
+        ("da", "fil billede"),
+        ("de", "datei bild medium"),
+        ("es", "archivo imagen medio categoría categoria"),
+        ("fr", "fichier média"),
+        ("hr", "datoteka slika mediji"),
+        ("hu", "fájl kép média"),
+        ("it", "immagine"),
+        ("nl", "bestand afbeelding"),
+        ("pl", "plik grafika"),
+        ("pt", "ficheiro arquivo imagem multimédia multimídia"),
+        ("ro", "fișier fişier imagine"),
+        ("ru", "файл изображение медиа"),
+        ("sl", "slika datoteka"),
+        ("sr", "датотека слика медиј datoteka slika medij категорија kategorija"),
+        ("sv", "fil bild"),
+        ("uk", "файл зображення медіа изображение категорія категория"),
+    ],
+)
+def test_every_wiki_has_its_older_names_of_files_too(language, prefixes):
+    assert set(prefixes.split()) | {"file", "image", "media", "category"} <= dropped_prefixes(language)
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    "b c commons d foundation incubator m mediawikiwiki mw n phab q s species v voy w wikipedia wikibooks wikidata "
+    "wikinews wikiquote wikisource wikispecies wikiversity wikivoyage wikt wiktionary".split(),
+)
+def test_a_sister_project_is_known_by_each_of_its_prefixes(prefix):
+    assert prefix in SISTER_PREFIXES
