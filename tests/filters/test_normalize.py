@@ -70,3 +70,39 @@ def test_the_language_model_reads_lines_glued_without_case_or_accents(text, norm
 
 def test_hangul_leaves_as_jamo():
     assert normalize_for_language_model("한글") == unicodedata.normalize("NFD", "한글")
+
+
+@pytest.mark.parametrize(
+    "characters, ascii_form",
+    [
+        ("，、", ","),
+        ("。", "."),
+        ("“”„«»《》「」", '"'),
+        ("´’", "'"),
+        ("∶：", ":"),
+        ("？", "?"),
+        ("！", "!"),
+        ("；", ";"),
+        ("％", "%"),
+        ("～", "~"),
+        ("（", "("),
+        ("）", ")"),
+        ("【", "["),
+        ("】", "]"),
+        ("〈", "<"),
+        ("〉", ">"),
+        ("–━►", "-"),
+        ("—", " - "),
+        ("．", ". "),
+        ("…", "..."),
+    ],
+)
+def test_each_of_the_marks_is_read_as_its_ascii_form_and_left_out_of_a_key(characters, ascii_form):
+    for character in characters:
+        assert normalize_for_language_model(f"x{character}x") == f"x{ascii_form}x"
+        assert normalize_for_dedup(f"x{character}x") == "xx"
+
+
+@pytest.mark.parametrize("character", ["‘", "‚", "‹", "›", "·", "•", "―", "¿", "¡", "‰", "﹣", "｜"])
+def test_a_mark_that_ccnet_does_not_know_stays(character):
+    assert normalize_for_dedup(f"x{character}x") == f"x{character}x"
