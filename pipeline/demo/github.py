@@ -142,6 +142,7 @@ def _odd_files(rng: Random) -> tuple[tuple[str, bytes], ...]:
         ("src/wide.py", b"\n".join(f"value_{i} = '{chatter.spam(rng, 25)}'".encode() for i in range(30)) + b"\n"),
         ("src/symbols.py", b"# " + b"-+=*/<>!?" * 10 + b"\n" + b"((()))[[[]]]{{{}}}\n" * 40),
         ("src/data.csv", b"a,b\n1,2\n"),
+        ("docs/LICENSE.md", _MIT.encode()),
         ("src/huge.py", b"table = []\n" + b"table.append(12345)\n" * 60_000),
         ("src/binary.py", b"import os\n\x00\x01\x02\x00" * 20),
         ("src/latin.py", "# -*- coding: latin-1 -*-\nname = 'Zoë à Genève, où l’on ne'\n".encode("cp1252") * 4),
