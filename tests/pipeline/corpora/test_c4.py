@@ -7,7 +7,7 @@ import random
 import pytest
 
 from filters.batch import document_batch
-from pipeline.corpora import c4
+from pipeline.corpora import c4, gzip_members
 from pipeline.corpora.c4 import BAD_REASONS, CORPUS
 from pipeline.corpora.corpus import BadRecord, RawFile
 from pipeline.recipe import C4
@@ -85,6 +85,14 @@ def test_a_bomb_is_left_before_it_is_unpacked():
     bomb, after = gzip.compress(b"x" * 50_000_000), gzip.compress(line(text="b"))
     bad, page = read(bomb + after, max_line_bytes=1000)
     assert (bad.reason, bad.size < 1_000_000, page.text) == ("line_too_large", True, "b")
+
+
+def test_lines_too_large_are_counted_as_waste_until_the_file_is_left(monkeypatch):
+    monkeypatch.setattr(gzip_members, "_WASTE_ROOM", 1 << 20)
+    members = [gzip.compress(line(text="x" * 200_000)) for _ in range(50)]
+    reasons = outcomes(b"".join(members), max_line_bytes=1000)
+    assert reasons == ["line_too_large"] * (len(reasons) - 1) + ["too_damaged"]
+    assert 5 < len(reasons) < 20
 
 
 def test_a_truncated_file_gives_the_lines_before():

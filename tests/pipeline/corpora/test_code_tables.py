@@ -146,6 +146,14 @@ def test_a_row_group_that_would_fill_the_memory_is_refused(monkeypatch):
     assert (bad.key, bad.reason) == ("row-group-0", "file_expands_too_much")
 
 
+@pytest.mark.parametrize(("less", "count"), [(0, 2), (1, 0)])
+def test_a_row_group_is_read_up_to_the_bound(monkeypatch, less, count):
+    content = parquet([ROW] * 2)
+    size = pq.read_metadata(io.BytesIO(content)).row_group(0).total_byte_size
+    monkeypatch.setattr(code_tables, "MAX_ROW_GROUP_BYTES", size - less)
+    assert sum(isinstance(record, CodeRow) for record in found(content, "a.parquet")) == count
+
+
 def test_one_large_text_repeated_stays_one_text_in_memory():
     content = parquet([ROW | {"content": "x" * 1_000_000}] * 500)
     before = pa.total_allocated_bytes()

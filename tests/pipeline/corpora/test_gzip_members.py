@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.corpora import gzip_members
-from pipeline.corpora.gzip_members import DamageError, Unpacked
+from pipeline.corpora.gzip_members import DamageError, Unpacked, allowed_waste
 
 ONE, TWO = gzip.compress(b"one " * 9, mtime=0), gzip.compress(b"two " * 9, mtime=0)
 
@@ -119,6 +119,13 @@ def test_work_on_damage_is_bounded():
     assert len(events) < 500
     assert events[-1][2] == "too_damaged"
     assert sum(size for _, size, _ in events) == len(openings)
+
+
+def test_more_may_be_wasted_on_a_larger_file_and_on_larger_records():
+    least = allowed_waste(0, 0)
+    assert allowed_waste(1000, 0) - least > 2 * 1000  # A file that is cut twice is looked through twice.
+    assert allowed_waste(0, 1000) - least == gzip_members.WASTE_RECORDS * 1000
+    assert allowed_waste(1000, 1000) == allowed_waste(1000, 0) + allowed_waste(0, 1000) - least
 
 
 def test_the_raw_bytes_of_damage_are_kept():

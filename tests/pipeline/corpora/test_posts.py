@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.corpora.corpus import BadRecord
-from pipeline.corpora.posts import PostStore, RowSplitter, parse_row
+from pipeline.corpora.posts import PostStore, Row, RowSplitter, parse_row
 
 
 def split(data: bytes, step: int, max_bytes: int = 1000):
@@ -47,6 +47,13 @@ def test_memory_is_bounded_in_one_endless_row():
     assert [size for _, _, size in splitter.close()] == [1_000_005]
 
 
+def test_the_root_is_remembered_over_whatever_follows_it():
+    _, splitter = split(b"<posts>" + b"x" * 50_000, 100)
+    assert splitter.opened
+    _, unopened = split(b"x" * 50_000, 100)
+    assert not unopened.opened
+
+
 def row(attributes: str) -> bytes:
     return f"<row {attributes} />".encode()
 
@@ -71,6 +78,16 @@ def row(attributes: str) -> bytes:
 )
 def test_a_row_that_cannot_be_read_is_none(raw):
     assert parse_row(raw) is None
+
+
+def test_a_row_has_every_field_of_the_post():
+    numbers = 'Id="7" PostTypeId="2" ParentId="3" Score="-4"'
+    found = parse_row(row(f'{numbers} Title="T" Body="B" CreationDate="2015-01-02" ContentLicense="CC BY-SA 4.0"'))
+    expected = {"id": 7, "type": 2, "parent": 3, "score": -4, "title": "T", "body": "B"}
+    assert found == Row(**expected, date="2015-01-02", license="CC BY-SA 4.0")
+    assert parse_row(row('Id="7" PostTypeId="1"')) == Row(
+        id=7, type=1, parent=0, score=0, title="", body="", date="", license=""
+    )
 
 
 @pytest.mark.parametrize("end", [b" />", b"/>", b" ></row>", b"></row>\n</posts>\n", b" />\n  ", b" />\n</posts>"])

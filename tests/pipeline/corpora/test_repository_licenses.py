@@ -93,6 +93,11 @@ def test_the_nearest_folder_with_a_licence_decides():
     assert found.of("b/x.py") is None
 
 
+@pytest.mark.parametrize(("folder", "license"), [("a", None), ("a__vendor", "LicenseRef-Unknown")])
+def test_a_text_that_cannot_be_read_counts_only_below_the_root(folder, license):
+    assert licenses(**{f"{folder}__LICENSE": "home made"}).of("a/vendor/x.py") == license
+
+
 def test_texts_in_a_folder_of_licences_speak_of_the_folder_above():
     assert licenses(a__LICENSES__MIT_txt=MIT).of("a/src/x.py") == "MIT"
 

@@ -216,6 +216,20 @@ def test_a_name_that_would_fill_the_memory_is_refused():
     assert "name takes" in bad.detail
 
 
+@pytest.mark.parametrize(("bound", "read"), [(301, True), (300, False)])
+def test_a_name_may_be_as_long_as_the_bound_with_the_zero_behind_it(monkeypatch, bound, read):
+    monkeypatch.setattr(source_archives, "MAX_NAME_BYTES", bound)
+    name = "n" * 300
+    assert (found(tar({name: b"x"}, format=tarfile.GNU_FORMAT)) == [Member(name, b"x")]) is read
+
+
+@pytest.mark.parametrize(("bound", "reason"), [(1000, []), (999, ["archive_too_large"])])
+def test_members_of_a_zip_may_unpack_to_the_bound_together(monkeypatch, bound, reason):
+    monkeypatch.setattr(source_archives, "FREE_BYTES", bound)
+    monkeypatch.setattr(source_archives, "MAX_EXPANSION", 0)
+    assert reasons(found(zipped({"a": b"x" * 400, "b": b"y" * 600}), "a.zip")) == reason
+
+
 def test_a_long_name_is_read():
     name = "deep/" * 60 + "a.py"
     assert found(tar({name: b"x"}, format=tarfile.GNU_FORMAT)) == [Member(name, b"x")]

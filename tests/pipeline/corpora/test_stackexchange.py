@@ -197,6 +197,10 @@ def test_the_largest_sites_are_chosen_one_dump_each(sites, chosen):
     assert choose_sites(dict(reversed(counts.items())), sites) == chosen
 
 
+def test_of_equal_dumps_of_a_site_the_first_by_name_is_chosen():
+    assert choose_sites({"a-2016.7z": 5, "a-2015.7z": 5, "a-2017.7z": 4}, 3) == ("a-2015.7z",)
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_damage_anywhere_gives_records_and_declared_reasons(seed):
     rng = random.Random(seed)

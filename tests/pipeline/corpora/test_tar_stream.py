@@ -83,6 +83,14 @@ def test_archives_one_after_another_are_all_read():
     assert told(archive(("a", b"1")) + archive(("b", b"2"))) == [("a", b"1"), ("b", b"2")]
 
 
+def test_a_member_that_is_skipped_twice_leaves_the_next_whole():
+    found = []
+    for member in tar_members(io.BytesIO(archive(("a", b"1" * 700), ("b", b"2" * 3)))):
+        found.append((member.name, member.kind, member.size, member.offset, member.content.read(3)))
+        member.content.skip()
+    assert found == [("a", "file", 700, 0, b"111"), ("b", "file", 3, 1536, b"222")]
+
+
 @pytest.mark.parametrize(
     "kind, word",
     [(tarfile.DIRTYPE, "folder"), (tarfile.SYMTYPE, "link"), (tarfile.LNKTYPE, "link"), (tarfile.FIFOTYPE, "other")],

@@ -146,6 +146,18 @@ def test_a_bad_record_says_where_it_lies_what_it_was_and_how_large():
     assert (bad.key, bad.size, bad.raw[:size]) == (str(start), size, record(b"abcdef", 2))
 
 
+def test_damage_between_records_is_as_large_as_what_is_lost_and_no_record():
+    one, two = members(record(b"one")), members(record(b"two"))
+    _, bad, _ = warc_records(RawFile.of_bytes("a.wet.gz", one + b"garbage" + two), 1000)
+    assert (bad.key, bad.reason, bad.size, bad.raw) == (str(len(one)), "not_gzip", 7, b"garbage")
+
+
+def test_damage_within_a_record_takes_what_is_there_of_it_into_quarantine():
+    start = record(b"x" * 100)[:60]
+    (bad,) = warc_records(RawFile.of_bytes("a.wet.gz", members(start) + b"garbage"), 1000)
+    assert (bad.key, bad.reason, bad.size, bad.raw) == ("0", "not_gzip", 60, start)
+
+
 @pytest.mark.parametrize(
     "content, keys",
     [

@@ -75,6 +75,14 @@ def test_language_is_the_file_names_else_the_sites(name, site, language):
     assert dump_language(name, site) == language
 
 
+def test_an_export_whose_name_says_nothing_is_dated_by_its_pages():
+    (record,) = read(
+        "export.xml", dump(time="2023-06-07T10:00:00Z", site="<siteinfo><dbname>svwiki</dbname></siteinfo>")
+    )
+    assert (record.language, record.dump, record.license) == ("sv", "svwiki", "CC-BY-SA-4.0")
+    assert record.url == "https://sv.wikipedia.org/wiki/Zo%C3%AB%27s_page"
+
+
 def test_namespace_of_an_old_export_follows_from_the_title():
     site = '<siteinfo><namespaces><namespace key="1">Talk</namespace></namespaces></siteinfo>'
     content = dump(ns="", site=site).replace(b"<title>", b"<title>Talk:")

@@ -26,6 +26,15 @@ def test_some_pages_stand_there_more_than_once(records):
     assert texts.most_common(1)[0][1] == 3
 
 
+def test_only_one_page_in_fifty_stands_there_more_than_once(tmp_path, rng, pool):
+    c4.write(tmp_path, pool, 60 * 320, rng)
+    counts = Counter()
+    for path in tmp_path.iterdir():
+        for record in CORPUS.read(RawFile.of_bytes(path.name, path.read_bytes()), C4()):
+            counts.update([] if isinstance(record, BadRecord) else [record.text])
+    assert sorted(counts.values(), reverse=True)[:3] == [3, 3, 1]
+
+
 @pytest.mark.parametrize("part", ["Lorem ipsum", "{ return true; }", "Javascript", "privacy policy", "x" * 1200, "。"])
 def test_there_is_a_page_for_each_rule(records, part):
     assert any(part in record.text for record in records if not isinstance(record, BadRecord))

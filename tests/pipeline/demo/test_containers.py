@@ -9,7 +9,7 @@ from pipeline.demo.containers import bzip2_streams, gzip_member, seven_zip, tar_
 
 
 def test_a_file_replaces_the_one_before_and_leaves_nothing_beside_it(tmp_path):
-    path = tmp_path / "deep" / "file.txt"
+    path = tmp_path / "deep" / "deeper" / "file.txt"
     write_file(path, b"one")
     write_file(path, b"two")
     assert path.read_bytes() == b"two"
@@ -33,6 +33,14 @@ def test_a_tar_holds_its_members_in_order_and_nothing_of_this_machine():
         assert [(item.name, item.size, item.mtime, item.uid, item.uname) for item in members] == [
             ("b", 1, 1656676800, 0, ""),
             ("a/c", 1, 1656676800, 0, ""),
+        ]
+
+
+def test_a_text_in_place_of_content_is_a_link():
+    with tarfile.open(fileobj=io.BytesIO(tar_archive([("a", b"1"), ("b", "/etc/passwd")]))) as archive:
+        assert [(item.issym(), item.linkname, item.size) for item in archive.getmembers()] == [
+            (False, "", 1),
+            (True, "/etc/passwd", 0),
         ]
 
 
