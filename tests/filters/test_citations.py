@@ -29,6 +29,8 @@ from filters.citations import MAX_CITED_URLS, cited_urls
         ("<references><ref name=a>http://a.example</ref></references>", ("http://a.example",)),
         ("<ref>http://never.closed", ()),
         ("<ref>http://</ref>", ()),
+        ("<ref>https://...</ref>", ()),
+        ('<ref name="n" /> <ref>http://a.example</ref>', ("http://a.example",)),
     ],
 )
 def test_urls_of_references_and_citation_templates_are_found(wikitext, urls):
