@@ -154,6 +154,8 @@ def test_an_expression_is_met_with_permitted_licences_alone(expression, permitte
         (["MIT", "MIT"], "MIT"),
         (["MIT", "ISC AND MIT"], "ISC AND MIT"),
         (["MIT OR ISC", "MIT"], "MIT AND (MIT OR ISC)"),
+        (["GPL-2.0 OR MIT AND ISC", "MIT"], "(GPL-2.0 OR MIT AND ISC) AND MIT"),
+        (["GPL-2.0 OR MIT"], "GPL-2.0 OR MIT"),
     ],
 )
 def test_expressions_join_to_one_that_asks_for_all(expressions, joined):
