@@ -65,6 +65,8 @@ def test_redirects_go(documents, text, path, reason):
         ("pl", "#PATRZ [[A]]", True),
         ("sr", "#Преусмери [[А]]", True),
         ("en", "#REDIRECT without a link", False),
+        ("en", "\n" * 188 + "#REDIRECT [[A]]", True),
+        ("en", "\n" * 189 + "#REDIRECT [[A]]", False),
         ("en", "The word #REDIRECT [[A]]", False),
     ],
 )
