@@ -328,8 +328,26 @@ def test_a_line_that_a_tool_reads_stays_beside_the_licence(line):
         ("\n\n# Copyright A\ncode\n", "\n\ncode\n"),
         ("#!/bin/sh\n\n# Copyright A\n\ncode\n", "#!/bin/sh\n\ncode\n"),
         ("# One.\n\n# Copyright A\n\n# Two.\n", "# One.\n\n# Two.\n"),
+        ("# Copyright A\n\n\n\ncode\n", "code\n"),
+        ("# Copyright A\n\n\n\n\n\ncode\n", "\n\ncode\n"),
+        ("# Copyright A\n#\n# One.\n#\n# Licensed under B\n#\n# Two.\n", "# One.\n#\n# Two.\n"),
         ("# One.\n#\n# Copyright A\n#\n# Two.\n#\n# Three.\n", "# One.\n#\n# Two.\n#\n# Three.\n"),
     ],
 )
 def test_blank_lines_close_up_where_the_licence_stood_and_nowhere_else(before, after):
     assert strip_license_header(before, "a.py") == after
+
+
+@pytest.mark.parametrize(
+    "path, below",
+    [
+        ("a.py", "# pylint: disable=all\nimport os\n"),
+        ("a.go", "//go:build linux\npackage lamp\n"),
+        ("a.js", "/* Explains\n   the lamp. */\ncode\n"),
+        ("a.php", "<?php\necho 1;\n"),
+        ("a.lua", "--[[ Explains\nthe lamp. ]]\ncode\n"),
+    ],
+)
+def test_what_stands_right_below_the_licence_is_no_part_of_it(path, below):
+    mark = {"py": "#", "lua": "--"}.get(path.rpartition(".")[2], "//")
+    assert strip_license_header(f"{mark} Copyright 2020 A\n{below}", path) == below
