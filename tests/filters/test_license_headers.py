@@ -220,7 +220,6 @@ def test_another_languages_comment_is_code(path, header):
     [
         "Copyright The Keepers",
         "(c) 2020 The Keepers",
-        "(C)2020 The Keepers",
         "© The Keepers",
         "All rights reserved.",
         "@license MIT",
@@ -246,7 +245,6 @@ def test_another_languages_comment_is_code(path, header):
         "Redistributions are allowed",
         "Without warranty",
         "Without any warranty",
-        "With or without modification",
         "Without modification",
         "No warranty of fitness",
         "No warranties of fitness",
@@ -271,7 +269,6 @@ def test_a_paragraph_that_speaks_of_rights_goes(said):
 @pytest.mark.parametrize(
     "line",
     [
-        "# -*- mode: python -*-",
         "# vim: set ts=4:",
         "# vi: set ts=4:",
         "# ex: set ts=4:",
@@ -311,9 +308,6 @@ def test_a_paragraph_that_speaks_of_rights_goes(said):
         "# use strict",
         "'use strict';",
         '"use strict";',
-        "<?xml version='1.0'?>",
-        "<!doctype html>",
-        "#!/bin/sh",
     ],
 )
 def test_a_line_that_a_tool_reads_stays_beside_the_licence(line):
