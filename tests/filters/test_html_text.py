@@ -168,6 +168,7 @@ def test_an_element_within_a_line_leaves_its_words(tag):
         ("<ol><li>a<ol><li>b</li></ol></li><li>c</li></ol>", "1. a\n   1. b\n2. c"),
         ("<ol><li>a<blockquote>b</blockquote></li></ol>", "1. a\n\n   > b"),
         ("<ul><li>a</li></ul>b", "* a\n\nb"),
+        ("x<li></li><p>y</p>", "x\n\ny"),
         ("<p>a<ul><li>b</li></ul>c", "a\n\n* b\n\nc"),
     ],
 )
@@ -196,6 +197,8 @@ def test_cells_are_parted_where_something_stands_before_them(html, text):
         ("<p>\ta\n  b</p>", "a\nb"),
         ("<pre>a<br>b</pre>", "a\nb"),
         ("a<pre>b</pre>c", "a\n\nb\n\nc"),
+        ("<pre>a</pre><p>b   c</p>", "a\n\nb c"),
+        ("<pre>a<pre>  b</pre>  c</pre>d   e", "a\n\n  b\n\n  c\n\nd e"),
     ],
 )
 def test_blanks_and_line_ends_count_in_code_alone(html, text):
