@@ -108,12 +108,10 @@ class _Session:
 
     def __init__(self, run: Run, flags: Sequence[str], workers: int, as_json: bool) -> None:
         from pipeline.engine import Engine, check_flags  # Beam takes seconds to import; `--help` should not.
-        from pipeline.models import check_models
 
         check_rooms()
         check_flags(flags)
         check_addresses(run)
-        check_models(run.recipe)
         self._run, self._as_json = run, as_json
         self._engine = Engine(tuple(flags), workers, log_path(run.output))
         # Its own way out: while an engine runs, standard error itself leads to the log.
@@ -122,9 +120,11 @@ class _Session:
     def do(self, stages: Sequence[str]) -> None:
         """Bring the stages up to date, then say what is there."""
         from pipeline.finish import check_finish, write_manifest
+        from pipeline.models import check_models
         from pipeline.run import Conductor
 
         check_finish(stages)
+        check_models(self._run.recipe, stages)
         for source in self._run.recipe.sources:
             self._run.units(source)  # A missing input is a wrong setting: found before any work.
         with locked(self._run.output), logged(log_path(self._run.output)), interruptible():
@@ -143,8 +143,10 @@ class _Session:
 
     def dry_run(self, stages: Sequence[str]) -> None:
         """Print the resolved recipe, the inputs and what is left to do; write nothing."""
+        from pipeline.models import check_models
         from pipeline.run import Conductor
 
+        check_models(self._run.recipe, stages)
         conductor = Conductor(self._run, self._engine, self._reporter)
         left = [
             {"stage": stage, "source": source, "units_to_do": todo, "units": units}

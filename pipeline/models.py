@@ -1,6 +1,6 @@
 """The models of a run: trained from its own documents, or taken from where the recipe says."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -166,13 +166,13 @@ TOKENIZER = Model(
 ALL_MODELS = (LANGUAGE, LANGUAGE_MODEL, CUTOFFS, REFERENCE, TOKENIZER)
 
 
-def check_models(recipe: Recipe) -> None:
-    """Raise SettingError where a model can be neither trained nor found, before any work."""
+def check_models(recipe: Recipe, stages: Collection[str]) -> None:
+    """Raise SettingError where a model that these stages train or use can be neither, before any work."""
     for model in ALL_MODELS:
         for path in (*model.external(recipe), model.given(recipe)):
             if path and "://" not in path and not Path(path).is_file():
                 raise SettingError(f"{model.name}: no model at {path}")
-        if model.is_trained(recipe):
+        if model.stage in stages and model.is_trained(recipe):
             missing = [source for source in model.reads(recipe) if source not in recipe.sources]
             if missing:
                 raise SettingError(

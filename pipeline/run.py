@@ -97,6 +97,7 @@ class Conductor:
             self.worked += names
 
     def _documents(self, names: list[str]) -> None:
+        self._need(names)
         with self._scratch() as scratch:
             if DEDUP in names:
                 groups = [work for source in self.units if (work := self._dedup(source, names, scratch)) is not None]
@@ -120,7 +121,6 @@ class Conductor:
         chain = CORPORA[source].stages
         if DEDUP not in chain:
             return None
-        self._need_before(DEDUP, source)
         stages = [name for name in names if name in chain and name != DEDUP]
         return dedup_work(self.run, source, self.units[source], stages, Manifest(scratch, f"{DEDUP}-{source}.json"))
 
@@ -128,8 +128,6 @@ class Conductor:
         items = []
         for source, units in self.units.items():
             stages = [name for name in names if name in (*CORPORA[source].stages, "tokenize")]
-            if stages and stages[0] != "clean":
-                self._need_before(stages[0], source)
             items += [
                 {"unit": asdict(unit), "stages": stages}
                 for unit in units
@@ -146,14 +144,27 @@ class Conductor:
                     work.finish()
                 self.worked.append(MIX)
 
-    def _need_before(self, stage: str, source: str) -> None:
-        chain = (*CORPORA[source].stages, "tokenize")
-        before = chain[chain.index(stage) - 1]
-        for unit in self.units[source]:
-            if read_entry(self.run.output, before, source, unit.name) is None:
+    def _need(self, names: list[str]) -> None:
+        """Raise FatalError where what these stages read is not there, or no longer follows from what is."""
+        for source, units in self.units.items():
+            chain = (*CORPORA[source].stages, "tokenize")
+            first = next((name for name in names if name in chain), "clean")
+            before = chain[chain.index(first) - 1]
+            missing = (
+                unit
+                for unit in units
+                if first != "clean" and read_entry(self.run.output, before, source, unit.name) is None
+            )
+            if unit := next(missing, None):
                 raise FatalError(
-                    f"stage {stage} needs {before} of {source}/{unit.name}: run `tokenmill {before}` first"
+                    f"stage {first} needs {before} of {source}/{unit.name}: run `tokenmill {before}` first"
                 )
+        for name in names:
+            for model in MAP_STAGES[name].models if name in MAP_STAGES else ():
+                # Scores of a model that no longer follows from its documents would be kept as if they were true.
+                if model.is_trained(self.run.recipe) and not model.is_current(self.run):
+                    fit = model.stage
+                    raise FatalError(f"stage {name} needs {fit} to be up to date: run `tokenmill {fit}` first")
 
     def _check(self, names: list[str], *, report: bool) -> None:
         entries = self._entries(names)

@@ -36,6 +36,11 @@ class Stage(Protocol):
         """The stage's name: its verb, its folder, its column in the ledger."""
         ...
 
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The models that it uses."""
+        ...
+
     def key(self, run: Run, unit: Unit) -> str:
         """The key that the unit's done record has when nothing has changed."""
         ...
@@ -69,6 +74,7 @@ class Clean:
     """Raw dump to documents: the corpus's reader and its rules."""
 
     name: str = "clean"
+    models: tuple[Model, ...] = ()
 
     def key(self, run: Run, unit: Unit) -> str:
         """Follows from the raw file, the corpus's settings and the mode."""
@@ -141,6 +147,7 @@ class Tokenize:
     """Documents to token shards and their sidecars."""
 
     name: str = "tokenize"
+    models: tuple[Model, ...] = (TOKENIZER,)
 
     def key(self, run: Run, unit: Unit) -> str:
         """Follows from the documents, the tokenizer and the shard size."""

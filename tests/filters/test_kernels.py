@@ -75,9 +75,7 @@ def test_the_package_works_with_its_cache_in_another_folder(tmp_path):
     assert any(tmp_path.rglob("*.nbc"))
 
 
-@pytest.mark.parametrize(
-    "character", ["a", "é", "中", "😀", "\x7f", "\x80", "\u07ff", "\u0800", "\uffff", "\U0010ffff"]
-)
+@pytest.mark.parametrize("character", [*"aé中😀\x7f\x80", "\u07ff", "\u0800", "\uffff", "\U0010ffff"])
 def test_a_code_point_is_read_from_utf8(character):
     values = np.frombuffer((character + "b").encode("utf-8"), np.uint8)
     assert next_code_point(values, 0, len(values)) == (ord(character), len(values) - 1)

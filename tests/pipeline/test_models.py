@@ -111,7 +111,7 @@ def test_a_given_tokenizer_is_an_input_of_its_stage(small_run, vocabulary_path):
 @pytest.mark.parametrize("key, name", [("language.model", "language"), ("tokenizer.model", "tokenizer")])
 def test_a_named_model_that_is_not_there_is_a_wrong_setting(key, name):
     with pytest.raises(SettingError, match=f"{name}: no model at /nowhere/model"):
-        check_models(load_recipe("demo", [f"{key}=/nowhere/model"]))
+        check_models(load_recipe("demo", [f"{key}=/nowhere/model"]), ())
 
 
 def recipe_of(*sources, **sections):
@@ -121,13 +121,17 @@ def recipe_of(*sources, **sections):
 
 def test_commoncrawl_without_wikipedia_needs_models():
     with pytest.raises(SettingError, match=r"train-language needs the source wikipedia: add it to mixture\.weights"):
-        check_models(recipe_of("commoncrawl"))
-    check_models(recipe_of("commoncrawl", "wikipedia"))
+        check_models(recipe_of("commoncrawl"), ["train-language"])
+    check_models(recipe_of("commoncrawl", "wikipedia"), ["train-language"])
+
+
+def test_a_stage_that_needs_no_model_asks_for_none():
+    check_models(recipe_of("commoncrawl"), ["clean", "dedup"])
 
 
 def test_models_of_commoncrawl_are_not_trained_without_it():
     recipe = recipe_of("c4", "books")
-    check_models(recipe)
+    check_models(recipe, [model.stage for model in ALL_MODELS])
     assert [model.name for model in ALL_MODELS if model.is_trained(recipe)] == ["tokenizer"]
     assert last_stages(recipe) == {"c4": "dedup", "books": "dedup"}
 

@@ -162,3 +162,9 @@ def test_the_plan_of_a_finished_run_has_nothing_left(copied_run):
     shutil.rmtree(copied_run.output / "logs")
     assert {todo for _, _, todo, _ in conductor(copied_run).plan(STAGES)} == {0}
     assert not (copied_run.output / "logs/inputs").exists()
+
+
+def test_a_stage_refuses_a_model_that_follows_from_nothing_there(copied_run):
+    copied_run.run().output.delete("ledger/cutoffs/models/perplexity.json")
+    with pytest.raises(FatalError, match="stage select needs cutoffs to be up to date: run `tokenmill cutoffs` first"):
+        conductor(copied_run).stages(("select",))
