@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from filters.batch import document_batch
+from pipeline import fit_tokenizer as fitting
 from pipeline.errors import FatalError, SettingError
 from pipeline.fit_tokenizer import Sample, fit_tokenizer, sampled_texts, samples
 from pipeline.recipe import Recipe
@@ -108,6 +109,20 @@ def test_sizes_from_the_ledger_spare_a_reading(tmp_path):
     sizes = {source: sum(len(text.as_py()) for batch in read(source) for text in batch["text"]) for source in WEIGHTS}
     counted, given = fit_tokenizer(read, recipe(), tmp_path), fit_tokenizer(read, recipe(), tmp_path, sizes)
     assert counted == given
+
+
+@pytest.mark.parametrize("most, batches", [(1, 1), (119 * 150, 1), (119 * 150 + 1, 2), (10**9, 2)])
+def test_bytes_a_token_are_measured_on_so_much_text_and_no_more(monkeypatch, vocabulary_path, most, batches):
+    monkeypatch.setattr(fitting, "MEASURED_BYTES", most)
+    given = []
+    vocabulary = Vocabulary(vocabulary_path)
+    measured = fitting._bytes_per_token(lambda s: (given.append(b) or b for b in read(s)), sample(1.0), vocabulary)
+    encoded = sum(len(vocabulary.encode(batch.column("text")).ids) for batch in given)
+    assert (len(given), measured) == (batches, round(119 * 150 * batches / encoded, 4))
+
+
+def test_a_source_without_documents_has_no_bytes_a_token(vocabulary_path):
+    assert fitting._bytes_per_token(lambda _: iter([]), sample(1.0), Vocabulary(vocabulary_path)) == 0.0
 
 
 def test_a_sample_too_small_stops_the_run_in_one_line(tmp_path):

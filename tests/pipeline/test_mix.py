@@ -108,6 +108,12 @@ def test_one_window_can_be_read_alone(sequence, unit_sizes):
     assert read_window(plan, "c4", sequence, opener(plan)).tolist() == list(range(sequence * 8, sequence * 8 + 8))
 
 
+@pytest.mark.parametrize("unit_sizes", [[16], [8, 8], [4, 12], [16, 0]])
+def test_the_last_window_may_end_with_the_last_token_of_its_source(unit_sizes):
+    plan = plan_of({"c4": unit_sizes})
+    assert read_window(plan, "c4", 1, opener(plan)).tolist() == list(range(8, 16))
+
+
 def test_a_shard_shorter_than_planned_is_an_error():
     plan = plan_of({"c4": [40]})
     with pytest.raises(ValueError, match="c4: token shards are shorter than the plan says"):

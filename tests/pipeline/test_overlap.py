@@ -50,6 +50,27 @@ def dropped(units, rounds=None, shuffle=None):
 A, B, C = words(1, 8000), words(2, 8000), words(3, 8000)
 
 
+@pytest.mark.parametrize("sizes", [(3,), (1, 2), (2, 1), (1, 1, 1)])
+def test_a_sketch_does_not_depend_on_how_books_lie_in_batches(sizes):
+    rows = [{"doc_id": name, "text": text(body)} for name, body in (("a", A), ("b", B[:900]), ("c", C[:70]))]
+    starts = [sum(sizes[:at]) for at in range(len(sizes))]
+    batches = [document_batch(rows[at : at + size]) for at, size in zip(starts, sizes, strict=True)]
+    rounds = OverlapRounds(partitions=3)
+    alone = [document_batch([row]) for row in rows]
+    assert list(rounds.sketch(4, batches)) == list(rounds.sketch(4, alone))
+
+
+@pytest.mark.parametrize("count, level", [(40_000, 0), (3000, 1), (200, 5), (20, 7)])
+def test_a_short_book_is_sampled_more_densely(count, level):
+    batch = document_batch([{"doc_id": "a", "text": text(words(9, count))}])
+    (facts,) = [block for key, block in OverlapRounds().sketch(0, [batch]) if block[:1] == overlap._BOOKS]
+    (book_facts,) = np.frombuffer(facts[1:], overlap._BOOK)
+    sizes = book_facts["sizes"]
+    assert book_facts["level"] == level
+    assert level == overlap.LEVELS - 1 or sizes[level] >= overlap.MIN_SAMPLE
+    assert level == 0 or sizes[level - 1] < overlap.MIN_SAMPLE
+
+
 def test_different_books_stay():
     assert dropped([{"a": text(A)}, {"b": text(B)}, {"c": text(C)}]) == set()
 

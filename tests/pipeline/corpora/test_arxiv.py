@@ -8,6 +8,7 @@ from collections import Counter
 
 import pytest
 
+from pipeline.corpora import arxiv
 from pipeline.corpora.arxiv import BAD_REASONS, CORPUS, arxiv_id, read
 from pipeline.corpora.corpus import BadRecord, RawDocument, RawFile, document_batches
 from pipeline.recipe import ArXiv
@@ -184,6 +185,21 @@ def test_file_order_is_the_recipes():
 @pytest.mark.parametrize("size, kept", [(len(PAPER), True), (len(PAPER) - 1, False)])
 def test_size_of_a_paper_is_bounded_on_both_sides(size, kept):
     records = read_all({"2201/2201.00001.gz": gzip.compress(PAPER)}, max_paper_bytes=size)
+    assert judged(records) == [PAPER.decode() if kept else "too_large"]
+
+
+@pytest.mark.parametrize("bound, kept", [(len(PAPER) + 5000, True), (len(PAPER) + 4999, False)])
+def test_files_of_a_paper_are_bounded_together(bound, kept):
+    tree = tar_of(**{"ms.tex": PAPER, "part.tex": b"x" * 5000, "fig.png": b"\x89PNG" * 50})
+    records = read_all({"2201/2201.00001.gz": gzip.compress(tree)}, max_paper_bytes=bound)
+    assert judged(records) == [PAPER.decode() if kept else "too_large"]
+
+
+@pytest.mark.parametrize("times, kept", [(16, True), (15, False)])
+def test_what_a_paper_inflates_to_is_bounded_too(monkeypatch, times, kept):
+    monkeypatch.setattr(arxiv, "_INFLATED_TIMES", times)
+    tree = tar_of(**{"ms.tex": PAPER, "fig.png": b"\x89PNG" * 2000})[: 16 * 640]
+    records = read_all({"2201/2201.00001.gz": gzip.compress(tree)}, max_paper_bytes=640)
     assert judged(records) == [PAPER.decode() if kept else "too_large"]
 
 

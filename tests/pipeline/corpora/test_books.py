@@ -190,6 +190,13 @@ def test_a_wrong_byte_anywhere_in_a_zip_has_a_reason(value):
         assert {record.reason for record in records if isinstance(record, BadRecord)} <= set(BAD_REASONS)
 
 
+@pytest.mark.parametrize("size, good", [(100, True), (101, False)])
+def test_size_of_a_book_in_a_zip_is_bounded(size, good):
+    (record,) = read("11.zip", zipped(a_txt="x y z " * 16 + "x" * (size - 96)), max_book_bytes=100)
+    assert isinstance(record, RawDocument) is good
+    assert good or record.reason == "book_too_large"
+
+
 def test_a_zip_without_a_book_is_told():
     content = zipped(a_jpg="three")
     (record,) = read("11.zip", content)

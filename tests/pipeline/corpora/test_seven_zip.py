@@ -90,6 +90,18 @@ def test_a_wrong_byte_in_the_data_is_noticed():
     assert fault(bytes(archive)) == "broken_archive"
 
 
+@pytest.mark.parametrize(("pieces", "fed"), [((6, 4), [6, 4]), ((6, 5), [6]), ((11,), [])])
+def test_an_archive_that_holds_more_than_it_says_is_left_at_the_bound(pieces, fed):
+    sizes: list[int] = []
+    member = seven_zip._Member(lambda data: sizes.append(len(data)), 10)
+    try:
+        for piece in pieces:
+            member.write(b"x" * piece)
+    except ArchiveFaultError as error:
+        assert (error.reason, sum(pieces) > 10) == ("archive_too_large", True)
+    assert sizes == fed
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_damage_anywhere_gives_a_reason_or_the_bytes(seed):
     rng = random.Random(seed)

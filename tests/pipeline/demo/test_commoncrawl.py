@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.corpora.commoncrawl import CORPUS
 from pipeline.corpora.corpus import BadRecord, RawFile
-from pipeline.demo import commoncrawl
+from pipeline.demo import chatter, commoncrawl
 from pipeline.recipe import CommonCrawl
 
 
@@ -67,6 +67,15 @@ def test_there_are_pages_of_every_kind(crawl):
     hosts = " ".join(str(record.url) for record in records(crawl[0]) if not isinstance(record, BadRecord))
     for kind in ("manuals.", "http://mirror.", "forum", "/review/", "/offers/", "/404/", "/index/", ".example.ja/"):
         assert kind in hosts, kind
+
+
+def test_stubs_and_indexes_are_bare_and_other_pages_are_framed(crawl):
+    pages = [record for record in records(crawl[0]) if not isinstance(record, BadRecord)]
+    by_kind = {kind: [page for page in pages if f"/{kind}/" in (page.url or "")] for kind in ("404", "index", "town")}
+    assert all(len(page.text.split("\n")) == 1 for page in by_kind["404"])
+    assert {page.text for page in by_kind["index"]} == {"\n".join((*chatter.NAVIGATION, *chatter.FOOTER))}
+    assert all(page.text.split("\n")[-1] in chatter.FOOTER for page in by_kind["town"])
+    assert all(by_kind.values())
 
 
 def test_navigation_repeats_on_many_pages(crawl):

@@ -26,6 +26,14 @@ def test_projects_that_are_installed_here_come_with_their_licence_and_code(folde
         assert any(item.endswith(".py") for item in held)
 
 
+def test_a_project_that_is_not_installed_here_is_left_out(tmp_path, rng, monkeypatch):
+    missing = ("no_such_module", "no-such-project", "mit")
+    monkeypatch.setattr(github, "PROJECTS", (missing, *PROJECTS[:1]))
+    github.write(tmp_path, 20_000, rng)
+    assert (tmp_path / "click.tar.gz").exists()
+    assert not (tmp_path / "no-such-project.tar.gz").exists()
+
+
 def test_a_project_takes_no_more_than_its_share(folder):
     with tarfile.open(folder / "click.tar.gz") as archive:
         code = sum(item.size for item in archive.getmembers() if "/src/" in item.name)
