@@ -18,6 +18,8 @@ from filters.wikitemplates import template_text
         ("convert|5|km", "5 km"),
         ("convert|5|to|10|km|mi", "5 to 10 km"),
         ("cvt|-5|°C", "-5 °C"),
+        ("convert|5.5|km", "5.5 km"),
+        ("convert|5 1/2|mi|km", "5 1/2 mi"),
         ("frac|1|2", "1/2"),
         ("frac|3|1|2", "3 1/2"),
         ("as of|2012|3", "As of 2012"),
