@@ -120,6 +120,13 @@ def test_a_seed_or_a_scale_out_of_bounds_is_refused(tmp_path, seed, scale):
         generate(tmp_path, seed, scale)
 
 
+@pytest.mark.parametrize("seed, scale", [(0, 100.0), (0, 0.001)])
+def test_the_bounds_of_seed_and_scale_are_inclusive(tmp_path, monkeypatch, seed, scale):
+    monkeypatch.setattr(demo_input, "_write_dumps", lambda *_: None)
+    assert set(generate(tmp_path, seed, scale).values()) == {0}
+    assert marker(tmp_path)["scale"] == scale
+
+
 def test_an_interrupted_folder_is_cleared_first(tmp_path):
     (tmp_path / "books").mkdir()
     (tmp_path / "books" / "left-over.txt").write_text("half a book")

@@ -75,6 +75,15 @@ def test_kept_examples_are_those_of_the_last_stage_before_the_tokens(output):
     ]
 
 
+@pytest.mark.parametrize("most, kinds", [(1, {"f:short"}), (2, {"f:short", "g:long"})])
+def test_no_more_kinds_have_examples_than_the_bound(output, monkeypatch, most, kinds):
+    monkeypatch.setattr(report_figures, "MAX_KINDS", most)
+    write_unit(output, "a", rejected=[(("d1", "d2"), "f", "short"), (("d3",), "g", "long"), (("d4",), "f", "short")])
+    found = read_figures(output, CHAINS).rejected
+    assert {item.kind for item in found} == kinds
+    assert [item.origin for item in found if item.kind == "f:short"] == ["file#d1", "file#d2", "file#d4"]
+
+
 def test_many_candidates_leave_few_examples(output):
     write_unit(output, "a", kept=tuple(f"d{i:04d}" for i in range(1500, 0, -1)))
     found = [item.origin for item in read_figures(output, CHAINS).kept]

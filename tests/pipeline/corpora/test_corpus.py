@@ -39,6 +39,12 @@ def test_batches_are_bounded_by_rows_and_by_bytes(monkeypatch, name, bound):
     assert [batch.num_rows for batch in batches_of(*records)] == [2, 2, 1]
 
 
+@pytest.mark.parametrize("bound, rows", [(3, [3, 3, 3, 1]), (4, [4, 4, 2]), (10, [10]), (11, [10])])
+def test_a_batch_ends_with_the_document_that_fills_it_and_the_next_starts_empty(monkeypatch, bound, rows):
+    monkeypatch.setattr(corpus, "BATCH_BYTES", bound)
+    assert [batch.num_rows for batch in batches_of(*[RawDocument(key=str(n), text="a") for n in range(10)])] == rows
+
+
 def test_a_file_is_opened_anew_each_time():
     file = RawFile.of_bytes("x", b"abc")
     assert file.open().read(1) == b"a"
