@@ -330,9 +330,7 @@ def test_the_last_of_several_headers_ends_the_wrapper():
 
 @pytest.mark.parametrize("lines, left", [(12, BOOK), (13, BOOK + "\nEnd of Project Gutenberg's X" + "\nx" * 12)])
 def test_a_line_of_ending_counts_just_before_the_stars(lines, left):
-    text = (
-        f"{BOOK}\nEnd of Project Gutenberg's X" + "\nx" * (lines - 1) + "\n*** END OF PROJECT GUTENBERG X ***"
-    )
+    text = f"{BOOK}\nEnd of Project Gutenberg's X" + "\nx" * (lines - 1) + "\n*** END OF PROJECT GUTENBERG X ***"
     assert unwrap(text).text == left
 
 
