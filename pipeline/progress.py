@@ -26,12 +26,13 @@ class Reporter:
 
     @contextmanager
     def watch(self, label: str, total_bytes: int, done_bytes: Callable[[], int]) -> Iterator[None]:
-        """Show how far `done_bytes` is from `total_bytes` until the block ends."""
+        """Show how far `done_bytes` is from `total_bytes` until the block ends; 0 in all: only how long it takes."""
         started = time.monotonic()
-        watcher = _Watcher(self._console, label, max(total_bytes, 1), done_bytes)
+        watcher = _Watcher(self._console, label, total_bytes, done_bytes)
         with watcher:
             yield
-        self.say(f"{label}: {_size(total_bytes)} in {_duration(time.monotonic() - started)}")
+        size = f"{_size(total_bytes)} in " if total_bytes else ""
+        self.say(f"{label}: {size}{_duration(time.monotonic() - started)}")
 
 
 class _Watcher(threading.Thread):
@@ -71,13 +72,16 @@ class _Watcher(threading.Thread):
 
     def _draw(self) -> None:
         with self._bar:
-            task = self._bar.add_task(self._label, total=self._total, rate="")
+            task = self._bar.add_task(self._label, total=self._total or None, rate="")
             while not self._stopped.wait(_POLL_SECONDS):
                 done = self._done()
-                self._bar.update(task, completed=done, rate=self._rate(done))
+                self._bar.update(task, completed=done, rate=self._rate(done) if self._total else "")
 
     def _print_lines(self) -> None:
         while not self._stopped.wait(_LINE_SECONDS):
+            if not self._total:
+                self._console.print(f"{self._label}: {_duration(self._elapsed())}", markup=False)
+                continue
             done = self._done()
             left = (self._total - done) * self._elapsed() / done if done else None
             tail = f", {_duration(left)} left" if left is not None else ""

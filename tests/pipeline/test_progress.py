@@ -39,6 +39,12 @@ def test_a_terminal_gets_a_bar(fast, capsys, monkeypatch):
     assert "50%" in capsys.readouterr().err
 
 
+def test_work_without_a_size_tells_only_how_long_it_takes(fast, capsys):
+    with Reporter().watch("train", 0, lambda: 0):
+        time.sleep(0.1)
+    assert set(capsys.readouterr().err.splitlines()) == {"train: 0:00"}
+
+
 def test_an_error_ends_the_watching(fast):
     with pytest.raises(ValueError), Reporter().watch("x", 1, lambda: 0):
         raise ValueError
