@@ -41,7 +41,8 @@ def learning_rate_at(step: int, config: TrainerConfig) -> float:
 @torch.no_grad()
 def clip_gradients(gradients: Tensors, max_norm: float) -> Tensor:
     """Scales all gradients so that their common norm is at most `max_norm`; returns the norm before."""
-    norms = torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients.values()])
+    # In order of name: a checkpoint gives weights in another order than they were made in, and sums hang on theirs.
+    norms = torch.stack([torch.linalg.vector_norm(gradients[name]) for name in sorted(gradients)])
     norm: Tensor = torch.linalg.vector_norm(norms)
     scale = (max_norm / norm).clamp(max=1.0)
     for gradient in gradients.values():

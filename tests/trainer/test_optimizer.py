@@ -68,3 +68,11 @@ def test_a_run_without_warm_up_and_one_of_nothing_else(tiny, warmup, first, last
     config = tiny(steps=4, warmup_steps=warmup, learning_rate=1.0)
     assert learning_rate_at(1, config) == pytest.approx(first, abs=0.2)
     assert learning_rate_at(4, config) == pytest.approx(last)
+
+
+def test_the_norm_does_not_hang_on_the_order_of_the_weights():
+    generator = torch.Generator().manual_seed(0)
+    gradients = {f"w{index}": torch.randn(97, generator=generator) * 10.0 ** (index % 7) for index in range(41)}
+    orders = [sorted(gradients, key=lambda name: (int(name[1:]) * factor) % 43) for factor in range(1, 12)]
+    norms = {float(clip_gradients({name: gradients[name].clone() for name in order}, 1e30)) for order in orders}
+    assert len(norms) == 1
