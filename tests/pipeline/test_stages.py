@@ -41,7 +41,6 @@ def test_a_unit_that_is_done_is_not_done_again(small_run):
     "override, stages",
     [
         ("commoncrawl.min_chars=400", {"clean"}),
-        ("mode=faithful", {"clean"}),
         ("language.min_score=0.7", {"select"}),
         ("reference.min_score=0.7", {"select"}),
         ('perplexity.keep=["head"]', {"select"}),
