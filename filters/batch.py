@@ -1,7 +1,7 @@
 """The document's columns, and the one shape that every filter has."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -95,18 +95,3 @@ def with_column(batch: pa.RecordBatch, name: str, values: Iterable[Any]) -> pa.R
 def reasons(values: Iterable[str | None]) -> pa.StringArray:
     """An array of reasons, null where the document is kept."""
     return pa.array(list(values), type=pa.string())
-
-
-def rebatch(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same rows in the same order in batches of at most BATCH_DOCUMENTS rows and about BATCH_BYTES of text."""
-    held: list[pa.RecordBatch] = []
-    rows = size = 0
-    for batch in batches:
-        held.append(batch)
-        rows += batch.num_rows
-        size += text_bytes(batch)
-        if rows >= BATCH_DOCUMENTS or size >= BATCH_BYTES:
-            yield from pa.Table.from_batches(held).combine_chunks().to_batches(max_chunksize=BATCH_DOCUMENTS)
-            held, rows, size = [], 0, 0
-    if rows:
-        yield from pa.Table.from_batches(held).combine_chunks().to_batches(max_chunksize=BATCH_DOCUMENTS)

@@ -21,9 +21,3 @@ def load_once(loader: Callable[[str], Model], path: str) -> Model:
             _loaded[key] = loader(path)
         model: Model = _loaded[key]
         return model
-
-
-def forget_models() -> None:
-    """Drop every loaded model, so that a changed file is read again."""
-    with _lock:
-        _loaded.clear()

@@ -179,7 +179,7 @@ def noise_in(log: Path) -> Iterator[None]:
 
 def check_flags(flags: Sequence[str]) -> None:
     """Raise SettingError for a flag that no Beam option parser knows. Beam itself would only warn."""
-    # Beam forgets to close its own parser's file handles in none of these; the parser is built as Beam builds it.
+    # Built as Beam builds its own parser, which passes over what it does not know.
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     for options in [PipelineOptions, *PipelineOptions.__subclasses__()]:
         add = getattr(options, "_add_argparse_args", None)

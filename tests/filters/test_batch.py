@@ -2,8 +2,6 @@
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from filters import (
     arxiv,
@@ -21,8 +19,7 @@ from filters import (
     tex_macros,
     wikipedia,
 )
-from filters import batch as batches
-from filters.batch import DOCUMENT_SCHEMA, document_batch, document_id, reasons, rebatch, text_bytes, texts, with_column
+from filters.batch import DOCUMENT_SCHEMA, document_batch, document_id, reasons, text_bytes, with_column
 
 PERPLEXITIES = "perplexity_head perplexity_middle perplexity_tail"
 THREAD_FAULTS = "not_a_question answer_without_question nested_too_deeply empty_text unanswered"
@@ -65,45 +62,6 @@ def test_a_column_is_replaced_and_the_others_are_shared(documents):
 
 def test_reasons_are_strings_even_when_all_are_null():
     assert reasons([None, None]).type == pa.string()
-
-
-def test_rebatching_bounds_rows(documents, monkeypatch):
-    monkeypatch.setattr(batches, "BATCH_DOCUMENTS", 3)
-    found = list(rebatch([documents("a", "b"), documents("c", "d"), documents("e")]))
-    assert [batch.num_rows for batch in found] == [3, 1, 1]
-
-
-def test_rebatching_bounds_bytes(documents, monkeypatch):
-    monkeypatch.setattr(batches, "BATCH_BYTES", 4)
-    assert [batch.num_rows for batch in rebatch([documents("aaaa"), documents("b"), documents("ccc")])] == [1, 2]
-
-
-@given(st.lists(st.lists(st.text(max_size=5), max_size=4), max_size=5))
-def test_rebatching_keeps_every_row_in_order(groups):
-    made = [
-        document_batch([{"doc_id": "1", "source": "s", "origin": "o", "text": text} for text in group])
-        for group in groups
-    ]
-    found = [text for batch in rebatch(made) for text in texts(batch)]
-    assert found == [text for group in groups for text in group]
-
-
-def test_a_full_batch_is_given_before_more_is_read(documents, monkeypatch):
-    monkeypatch.setattr(batches, "BATCH_DOCUMENTS", 3)
-    read = []
-    source = (read.append(text) or documents(text) for text in "abcdef")
-    assert texts(next(rebatch(source))) == ["a", "b", "c"]
-    assert read == ["a", "b", "c"]
-
-
-def test_a_batch_is_full_at_its_bytes_and_each_starts_empty(documents, monkeypatch):
-    monkeypatch.setattr(batches, "BATCH_BYTES", 4)
-    found = rebatch(documents(text) for text in ("aaaa", "bbb", "c", "ddd", "dd", "e"))
-    assert [texts(batch) for batch in found] == [["aaaa"], ["bbb", "c"], ["ddd", "dd"], ["e"]]
-
-
-def test_batches_of_nothing_give_nothing(documents):
-    assert list(rebatch([documents(), documents()])) == list(rebatch([])) == []
 
 
 @pytest.mark.parametrize(

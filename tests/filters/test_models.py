@@ -2,7 +2,7 @@
 
 import threading
 
-from filters.models import forget_models, load_once
+from filters.models import load_once
 
 
 def test_eight_threads_load_a_model_once():
@@ -26,16 +26,3 @@ def test_each_path_and_each_loader_has_its_own_model():
     assert load_once(str, "a") == "a"
     assert load_once(str, "b") == "b"
     assert load_once(len, "abc") == 3
-
-
-def test_a_forgotten_model_is_read_again():
-    calls = []
-
-    def load(path):
-        calls.append(path)
-
-    for _ in range(2):
-        load_once(load, "x")
-    forget_models()
-    load_once(load, "x")
-    assert calls == ["x", "x"]
