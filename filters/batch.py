@@ -21,8 +21,12 @@ DOCUMENT_SCHEMA = pa.schema(
         pa.field("dump", pa.string()),
         pa.field("path", pa.string()),
         pa.field("cited_urls", pa.list_(pa.string())),
+        pa.field("cited", pa.bool_()),
+        pa.field("kept_lines", pa.list_(pa.int32())),
         pa.field("language", pa.string()),
         pa.field("language_score", pa.float32()),
+        pa.field("languages", pa.list_(pa.string())),
+        pa.field("language_scores", pa.list_(pa.float32())),
         pa.field("perplexity", pa.float32()),
         pa.field("reference_score", pa.float32()),
     ]

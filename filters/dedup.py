@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from filters.batch import FilterResult, reasons, with_column
 from filters.fingerprint import Array, Lines, document_keys, line_keys
-from filters.kernels import BYTES, OFFSETS, compiled, text_array
+from tokenizer.kernels import BYTES, OFFSETS, compiled, text_array
 
 _NO_KEYS = np.empty(0, np.uint64)
 _NO_ROWS = np.empty((0, 3), np.uint64)

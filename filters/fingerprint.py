@@ -14,8 +14,8 @@ import numba
 import numpy as np
 import pyarrow as pa
 
-from filters.kernels import BYTES, OFFSETS, compiled, next_code_point, text_buffers
 from filters.normalize import normalize_for_dedup
+from tokenizer.kernels import BYTES, OFFSETS, compiled, next_code_point, text_buffers
 
 Array = np.ndarray[Any, Any]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from filters.kernels import BYTES, compiled, next_code_point
+from tokenizer.kernels import BYTES, compiled, next_code_point
 
 Array = np.ndarray[Any, Any]
 

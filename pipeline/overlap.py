@@ -15,9 +15,9 @@ import pyarrow as pa
 
 from filters.batch import Filter
 from filters.books import DropContainedBooks, book_key
-from filters.kernels import text_buffers
 from filters.shingles import MASK, shingle_hashes
 from pipeline.dedup import Judge
+from tokenizer.kernels import text_buffers
 
 Array = np.ndarray[Any, Any]
 

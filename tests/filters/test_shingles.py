@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.kernels import text_buffers
 from filters.shingles import MASK, MIX_1, MIX_2, SHINGLE_STEP, WORD_START, WORD_STEP, shingle_hashes
+from tokenizer.kernels import text_buffers
 
 
 def mixed(word):

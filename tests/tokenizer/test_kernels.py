@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from filters.kernels import compiled, next_code_point, text_array, text_buffers
+from tokenizer.kernels import compiled, next_code_point, text_array, text_buffers
 
 PROGRAM = (
     "from filters.fingerprint import line_keys; import pyarrow as pa; print(len(line_keys(pa.array(['a b'])).keys))"
