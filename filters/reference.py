@@ -1,12 +1,10 @@
 """Does a document look like a page that Wikipedia cites? A linear classifier: trained, tested and asked."""
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +18,6 @@ HELD_OUT_SHARE = 10
 """One document in so many is kept from training to test the classifier on."""
 
 _MAX_HELD_OUT = 2000
-_ARCHIVE = re.compile(r"^(?:https?:)?//web\.archive\.org/(?:web/)?\d+[a-z_]*/(?=\w+:)", re.IGNORECASE)
-_ABSOLUTE = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
-_HOST = re.compile(r"[^\s:/]+\.[^\s:/]+(?::\d+)?")
-_TRACKING = re.compile(r"(?:utm_\w+|fbclid|gclid)(?:=.*)?", re.IGNORECASE)
-_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,39 +71,6 @@ def reference_score(model_path: str, text: str) -> float | None:
     if found and REFERENCE not in found:
         raise ValueError(f"{model_path} has no label {REFERENCE}, only {', '.join(sorted(found))}")
     return found.get(REFERENCE)
-
-
-def normalize_url(url: str | None) -> str:
-    """What two addresses of one page share; empty for what is no web address.
-
-    Left out: scheme, `www.`, default port, user, fragment, tracking parameters, slashes at the end, and the prefix of
-    the Internet Archive, through which Wikipedia cites dead pages. The host is in lower case.
-    """
-    url = _ARCHIVE.sub("", (url or "").strip())
-    if not _ABSOLUTE.match(url):
-        url = f"//{url}" if "@" not in url else ""
-    try:
-        parts = urlsplit(url, scheme="http")
-    except ValueError:
-        return ""
-    if parts.scheme not in _DEFAULT_PORTS:
-        return ""
-    host = parts.netloc.rpartition("@")[2].lower().removesuffix(_DEFAULT_PORTS[parts.scheme]).removeprefix("www.")
-    if not _HOST.fullmatch(host):
-        return ""
-    kept = [part for part in parts.query.split("&") if part and not _TRACKING.fullmatch(part)]
-    return host + parts.path.rstrip("/") + ("?" + "&".join(kept) if kept else "")
-
-
-def url_keys(urls: Iterable[str | None]) -> npt.NDArray[np.uint64]:
-    """64 bits of a hash of each normalised address; 0 for what is no web address."""
-    return np.fromiter((_url_key(normalize_url(url)) for url in urls), dtype=np.uint64)
-
-
-def _url_key(url: str) -> int:
-    return (
-        int.from_bytes(hashlib.blake2b(url.encode("utf-8", "replace"), digest_size=8).digest(), "little") if url else 0
-    )
 
 
 def train_reference(

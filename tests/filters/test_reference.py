@@ -1,9 +1,8 @@
-"""The reference classifier: addresses, training and its report, scores."""
+"""The reference classifier: training and its report, scores."""
 
 import random
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from filters.classifier import train_classifier
@@ -11,10 +10,8 @@ from filters.reference import (
     RANDOM,
     REFERENCE,
     ScoreReference,
-    normalize_url,
     reference_score,
     train_reference,
-    url_keys,
 )
 
 CITED = "study journal history university research century museum archive letter edition".split()
@@ -31,44 +28,6 @@ def trained(tmp_path_factory):
     path = tmp_path_factory.mktemp("reference") / "reference.bin"
     report = train_reference(pages(CITED, 200, 1), pages(SPAM, 200, 2), path, dimension=8, epochs=20)
     return str(path), report
-
-
-@pytest.mark.parametrize(
-    "url, normal",
-    [
-        ("http://www.Example.org/Path/", "example.org/Path"),
-        ("https://example.org:443", "example.org"),
-        ("http://example.org:443/", "example.org:443"),
-        ("http://example.org:80/a//", "example.org/a"),
-        ("//example.org/a#part", "example.org/a"),
-        ("example.org/a?b=1&utm_source=x&c", "example.org/a?b=1&c"),
-        ("http://example.org/?fbclid=1&utm_medium=", "example.org"),
-        ("http://me:secret@example.org/a", "example.org/a"),
-        (" http://example.org/a ", "example.org/a"),
-        ("https://web.archive.org/web/20100101000000/http://example.org/a", "example.org/a"),
-        ("http://web.archive.org/web/20100101id_/https://www.example.org/", "example.org"),
-        ("https://web.archive.org/about", "web.archive.org/about"),
-        ("http://[foo/", ""),
-        ("ftp://example.org/a", ""),
-        ("mailto:a@example.org", ""),
-        ("http://localhost/a", ""),
-        ("example.org/?to=http://other.org", "example.org?to=http://other.org"),
-        ("javascript:window.open", ""),
-        ("not an address.", ""),
-        ("", ""),
-        (None, ""),
-    ],
-)
-def test_two_addresses_of_one_page_are_one(url, normal):
-    assert normalize_url(url) == normal
-
-
-def test_keys_are_stable_and_zero_stands_for_no_address():
-    keys = url_keys(["http://example.org/a", "https://www.example.org/a/", "http://example.org/b", None, ""])
-    assert keys.dtype == np.uint64
-    assert keys[0] == keys[1] != keys[2]
-    assert keys[0] == 2219168381839303002
-    assert keys[3:].tolist() == [0, 0]
 
 
 def test_cited_pages_score_above_random_ones(trained):
@@ -141,19 +100,3 @@ def test_with_one_class_held_out_there_are_no_figures(tmp_path, cited, others):
     report = train_reference(first, second, tmp_path / "m.bin", dimension=4, epochs=1)
     assert (report.held_out_positives > 0, report.held_out_negatives > 0) == (cited > 1, others > 1)
     assert (report.precision, report.recall, report.random_kept, report.auc) == (None,) * 4
-
-
-@pytest.mark.parametrize(
-    "one, other",
-    [
-        ("http://example.org/a", "http://example.org/b"),
-        ("http://example.org/a", "http://example.net/a"),
-        ("http://example.org/a?b=1", "http://example.org/a?b=2"),
-        ("http://example.org/A", "http://example.org/a"),
-        ("http://blog.example.org/", "http://example.org/"),
-        ("http://example.org:8080/", "http://example.org/"),
-    ],
-)
-def test_addresses_of_two_pages_stay_two(one, other):
-    keys = url_keys([one, other])
-    assert keys[0] != keys[1] and keys.all()
