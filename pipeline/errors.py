@@ -6,6 +6,11 @@ TokenmillError
 └── FatalError     the run cannot go on: one line, exit code 1, a rerun goes on from here
 """
 
+from collections.abc import Callable
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
 
 class TokenmillError(Exception):
     """The root of the errors that a user sees as one line."""
@@ -29,3 +34,11 @@ class ShardError(TokenmillError):
 
 class FatalError(TokenmillError):
     """The run cannot go on."""
+
+
+def or_fatal(fit: Callable[[], Result], key: str) -> Result:
+    """The fit's result; a text that cannot be trained on ends the run in one line that names the setting to change."""
+    try:
+        return fit()
+    except ValueError as error:
+        raise FatalError(f"{error}; see {key}") from error

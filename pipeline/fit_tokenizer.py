@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from filters.batch import text_bytes
+from pipeline.document_rows import Read
 from pipeline.errors import FatalError, SettingError
 from pipeline.recipe import Recipe
 from tokenizer.train import train_tokenizer
@@ -20,8 +21,6 @@ from tokenizer.vocabulary import Vocabulary
 
 MEASURED_BYTES = 1 << 20
 """How much of each source's sample is encoded, to report bytes a token."""
-
-Read = Callable[[str], Iterator[pa.RecordBatch]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

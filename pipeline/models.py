@@ -11,9 +11,13 @@ import pyarrow as pa
 from filters.models import load_once
 from pipeline.context import Run, external_digest, on_this_machine
 from pipeline.corpora.registry import CORPORA
+from pipeline.document_rows import Read
 from pipeline.errors import SettingError
+from pipeline.fit_cutoffs import fit_cutoffs
+from pipeline.fit_language import fit_language
+from pipeline.fit_language_model import fit_language_model
+from pipeline.fit_reference import fit_reference
 from pipeline.fit_tokenizer import fit_tokenizer
-from pipeline.fits import Read, fit_cutoffs, fit_language, fit_language_model, fit_reference
 from pipeline.ledger import MODELS, LedgerEntry, Tally
 from pipeline.recipe import Recipe, Section
 from pipeline.storage import Folder, digest_of

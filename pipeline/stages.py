@@ -16,7 +16,7 @@ from pipeline.context import Run
 from pipeline.corpora.corpus import BadRecord, Corpus, RawFile, Record, document_batches
 from pipeline.corpora.registry import CORPORA
 from pipeline.errors import ShardError
-from pipeline.fits import read_cutoffs
+from pipeline.fit_cutoffs import read_cutoffs
 from pipeline.ledger import LedgerEntry, Tally, read_entry
 from pipeline.models import CUTOFFS, LANGUAGE, LANGUAGE_MODEL, REFERENCE, TOKENIZER, Model
 from pipeline.storage import read_batches

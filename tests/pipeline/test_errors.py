@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from pipeline.errors import FatalError, SettingError, ShardError, TokenmillError
+from pipeline.errors import FatalError, SettingError, ShardError, TokenmillError, or_fatal
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,12 @@ def test_a_shard_error_has_a_reason_and_a_detail():
 
 def test_a_shard_error_may_have_no_detail():
     assert str(ShardError("unreadable")) == "unreadable"
+
+
+def test_text_that_cannot_be_trained_on_names_the_setting_to_change():
+    def refuse():
+        raise ValueError("no word")
+
+    assert or_fatal(lambda: 1, "a.key") == 1
+    with pytest.raises(FatalError, match=r"^no word; see a\.key$"):
+        or_fatal(refuse, "a.key")

@@ -1,0 +1,37 @@
+"""What the fits share: documents as rows, which of them are in a kept language, and which text is held out."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.recipe import Recipe
+from pipeline.samples import rank
+
+Read = Callable[[str], Iterator[pa.RecordBatch]]
+"""`read(source)`: a fresh iterator over the source's documents in a fixed order."""
+
+HELD_OUT_SHARE = 20
+"""One text of so many is held out."""
+MAX_HELD_OUT = 1000
+
+
+def rows(read: Read, source: str, *columns: str) -> Iterator[tuple[Any, ...]]:
+    """These columns of the source's documents, a tuple a document."""
+    for batch in read(source):
+        yield from zip(*(batch.column(name).to_pylist() for name in columns), strict=True)
+
+
+def text_bytes(text: str) -> int:
+    """How many bytes the text takes as UTF-8."""
+    return len(text.encode("utf-8", "replace"))
+
+
+def is_kept(recipe: Recipe, language: str | None, score: float | None) -> bool:
+    """Is a document with this language and score surely in a language that the recipe keeps?"""
+    return language in recipe.language.keep and (score or 0) >= recipe.language.min_score
+
+
+def is_held_out(text: str) -> bool:
+    """Goes by the text, so that a copy of it under another id is not trained on either."""
+    return rank("held out", text) % HELD_OUT_SHARE == 0
