@@ -27,6 +27,7 @@ _STAGE_HELP = {
     "clean": "Read raw dumps and clean them: raw files to documents, source by source.",
     "train-language": "Train language identification from Wikipedia, unless language.model names a model.",
     "train-lm": "Train the 5-gram language model from Wikipedia, unless language_model names one.",
+    "pages": "Mark CommonCrawl pages that Wikipedia cites; drop copies of an address or text if the recipe says so.",
     "dedup": "Drop duplicates: paragraphs of CommonCrawl, documents of C4 and GitHub, near-identical books.",
     "language": "Identify each CommonCrawl document's language (columns language, language_score).",
     "perplexity": "Score CommonCrawl documents with the language model (column perplexity).",
@@ -277,7 +278,7 @@ def _figures(run: Run) -> dict[str, Any]:
     from pipeline.corpora.registry import chains
 
     figures: dict[str, dict[str, dict[str, int]]] = {}
-    for total in sum_stages(read_ledger(run.output), chains()):
+    for total in sum_stages(read_ledger(run.output), chains(run.recipe)):
         row = {name: getattr(total, name) for name in SUMS}
         figures.setdefault(total.stage, {})[total.source] = row | {"documents_rejected": total.documents_rejected}
     return {"output": run.output.url, "stages": figures}

@@ -112,7 +112,7 @@ def _report(run: Run, reporter: Reporter) -> bool:
     key = run.key("report", MODELS, "report", run.recipe.model_dump(mode="json"), inputs)
     if run.current("report", MODELS, "report", key):
         return False
-    written = write_report(run.output, run.recipe, chains())
+    written = write_report(run.output, run.recipe, chains(run.recipe))
     run.record(Tally().entry("report", MODELS, "report", key, inputs, {REPORT: written}))
     reporter.say(f"  report: {run.output.address(REPORT)}")
     return True

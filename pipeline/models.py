@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from filters.models import load_once
 from pipeline.context import Run, external_digest, on_this_machine
-from pipeline.corpora.registry import CORPORA
+from pipeline.corpora.registry import document_stages
 from pipeline.document_rows import Read
 from pipeline.errors import SettingError
 from pipeline.fit_cutoffs import fit_cutoffs
@@ -119,7 +119,7 @@ def external_path(path: str) -> str:
 
 def last_stages(recipe: Recipe) -> dict[str, str]:
     """For each source of the mixture the stage whose documents are tokenized."""
-    return {source: CORPORA[source].stages[-1] for source in recipe.sources}
+    return {source: document_stages(recipe, source)[-1] for source in recipe.sources}
 
 
 LANGUAGE = Model(

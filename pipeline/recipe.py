@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 SOURCES = ("commoncrawl", "c4", "github", "wikipedia", "books", "arxiv", "stackexchange")
 WIKIPEDIA_LANGUAGES = tuple("bg ca cs da de en es fr hr hu it nl pl pt ro ru sl sr sv uk".split())
 
-Mode = Literal["intended"]
+Mode = Literal["intended", "faithful"]
+"""Each rule as it was meant, or bug for bug as in the code that it comes from."""
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[int, Field(ge=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -42,10 +43,19 @@ class Inputs(Section):
 class CommonCrawl(Section):
     """CommonCrawl text (WET) through CCNet's steps (LLaMA section 2.1; Wenzek et al. 2019)."""
 
+    mode: Mode = "intended"
     dumps: Texts = ()
     min_chars: Count = 300
     title_line: Literal["title", "text"] = "title"
     max_record_bytes: Positive = 64 << 20
+
+
+class Pages(Section):
+    """Whole pages of CommonCrawl, before any line is looked at: of which others they are copies."""
+
+    partitions: Positive = 16
+    unique_url: bool = False
+    unique_text: bool = False
 
 
 class Dedup(Section):
@@ -121,8 +131,10 @@ class Reference(Section):
 
 
 class C4(Section):
-    """C4 as published (Raffel et al. 2020)."""
+    """C4 as published, or made from WET files (Raffel et al. 2020)."""
 
+    mode: Mode = "intended"
+    form: Literal["published", "wet"] = "published"
     variant: str = "en"
     max_line_bytes: Positive = 16 << 20
 
@@ -280,9 +292,9 @@ class Recipe(Section):
 
     name: Annotated[str, Field(min_length=1)]
     seed: Count = 0
-    mode: Mode = "intended"
     inputs: Inputs = Inputs()
     commoncrawl: CommonCrawl = CommonCrawl()
+    pages: Pages = Pages()
     dedup: Dedup = Dedup()
     language: Language = Language()
     language_model: LanguageModel = LanguageModel()

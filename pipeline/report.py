@@ -49,7 +49,7 @@ def render(figures: Figures, recipe: Recipe) -> str:
     header = element(
         "header",
         element("h1", f"Tokenmill report: {recipe.name}"),
-        element("p", f"Seed {recipe.seed}, mode {recipe.mode}. What happened to every document.", class_="soft"),
+        element("p", f"Seed {recipe.seed}. What happened to every document.", class_="soft"),
         element("nav", links, aria_label="Sections"),
         _tiles(figures),
     )

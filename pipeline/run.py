@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from pipeline.context import Run
-from pipeline.corpora.registry import CORPORA, chains
+from pipeline.corpora.registry import CORPORA, chains, document_stages, has_stage, stage_before
 from pipeline.engine import Engine
 from pipeline.errors import FatalError
 from pipeline.finish import finish_steps
+from pipeline.group_stages import GROUP_STAGES
 from pipeline.ledger import LedgerEntry, chain_faults, entry_name, read_entry, read_ledger
 from pipeline.models import ALL_MODELS
 from pipeline.progress import Reporter
@@ -18,11 +19,12 @@ from pipeline.storage import TEMPORARY_SUFFIX, Folder
 from pipeline.stream_work import MIX, mix_work
 from pipeline.totals import StageTotals, sum_stages
 from pipeline.units import Unit
-from pipeline.work import DEDUP, DedupWork, FitWork, Manifest, MapWork, dedup_work
+from pipeline.work import FitWork, GroupStageWork, Manifest, MapWork, group_stage_work
 
 STEPS: tuple[tuple[str, ...], ...] = (
     ("clean",),
     ("train-language", "train-lm"),
+    ("pages",),
     ("dedup", "language", "perplexity"),
     ("cutoffs", "train-reference"),
     ("reference", "select"),
@@ -68,7 +70,7 @@ class Conductor:
         """(stage, source, units to do, units) for the named stages, as far as can be said before any work."""
         self.units = {source: self.run.units(source) for source in self.run.recipe.sources}
         for stage, source in ((stage, source) for stage in names for source in self.run.recipe.sources):
-            if stage in (*CORPORA[source].stages, "tokenize"):
+            if has_stage(self.run.recipe, source, stage):
                 units = self.units[source]
                 left = sum(not self._seems_done(stage, unit) for unit in units)
                 yield stage, source, left, len(units)
@@ -83,7 +85,7 @@ class Conductor:
         trained = [model for model in ALL_MODELS if model.stage in names and model.is_trained(self.run.recipe)]
         if trained:
             self._train([model.name for model in trained if not model.is_current(self.run)])
-        if any(name in MAP_STAGES or name == DEDUP for name in names):
+        if any(name in MAP_STAGES or name in GROUP_STAGES for name in names):
             self._documents(names)
             self._check(names, report=len(self.worked) > before)
         if MIX in names:
@@ -99,8 +101,9 @@ class Conductor:
     def _documents(self, names: list[str]) -> None:
         self._need(names)
         with self._scratch() as scratch:
-            if DEDUP in names:
-                groups = [work for source in self.units if (work := self._dedup(source, names, scratch)) is not None]
+            if group_stages := [name for name in names if name in GROUP_STAGES]:
+                found = (self._group(group_stages[0], source, names, scratch) for source in self.units)
+                groups = [work for work in found if work is not None]
                 total = sum(size for work in groups for _, size in work.sketched())
                 if groups:
                     with self.reporter.watch(
@@ -117,17 +120,17 @@ class Conductor:
                     self.engine.run(maps)
                 self.worked += names
 
-    def _dedup(self, source: str, names: list[str], scratch: Folder) -> DedupWork | None:
-        chain = CORPORA[source].stages
-        if DEDUP not in chain:
+    def _group(self, stage: str, source: str, names: list[str], scratch: Folder) -> GroupStageWork | None:
+        if stage not in document_stages(self.run.recipe, source):
             return None
-        stages = [name for name in names if name in chain and name != DEDUP]
-        return dedup_work(self.run, source, self.units[source], stages, Manifest(scratch, f"{DEDUP}-{source}.json"))
+        after = [name for name in names if has_stage(self.run.recipe, source, name) and name != stage]
+        manifest = Manifest(scratch, f"{stage}-{source}.json")
+        return group_stage_work(self.run, stage, source, self.units[source], after, manifest)
 
     def _maps(self, names: list[str], scratch: Folder) -> MapWork | None:
         items = []
         for source, units in self.units.items():
-            stages = [name for name in names if name in (*CORPORA[source].stages, "tokenize")]
+            stages = [name for name in names if has_stage(self.run.recipe, source, name)]
             items += [
                 {"unit": asdict(unit), "stages": stages}
                 for unit in units
@@ -147,20 +150,17 @@ class Conductor:
     def _need(self, names: list[str]) -> None:
         """Raise FatalError where what these stages read is not there, or no longer follows from what is."""
         for source, units in self.units.items():
-            chain = (*CORPORA[source].stages, "tokenize")
-            first = next((name for name in names if name in chain), "clean")
-            before = chain[chain.index(first) - 1]
-            missing = (
-                unit
-                for unit in units
-                if first != "clean" and read_entry(self.run.output, before, source, unit.name) is None
-            )
+            first = next((name for name in names if has_stage(self.run.recipe, source, name)), "clean")
+            if first == "clean":
+                continue
+            before = stage_before(self.run.recipe, source, first)
+            missing = (unit for unit in units if read_entry(self.run.output, before, source, unit.name) is None)
             if unit := next(missing, None):
                 raise FatalError(
                     f"stage {first} needs {before} of {source}/{unit.name}: run `tokenmill {before}` first"
                 )
         for name in names:
-            for model in MAP_STAGES[name].models if name in MAP_STAGES else ():
+            for model in MAP_STAGES[name].models(self.run.recipe) if name in MAP_STAGES else ():
                 # Scores of a model that no longer follows from its documents would be kept as if they were true.
                 if model.is_trained(self.run.recipe) and not model.is_current(self.run):
                     fit = model.stage
@@ -169,10 +169,11 @@ class Conductor:
     def _check(self, names: list[str], *, report: bool) -> None:
         entries = self._entries(names)
         known = [*entries, *self._entries(_stages_before(names))]
-        faults = [fault for entry in entries for fault in entry.faults()] + list(chain_faults(known, chains()))
+        chained = chains(self.run.recipe)
+        faults = [*(fault for entry in entries for fault in entry.faults()), *chain_faults(known, chained)]
         if faults:
             raise FatalError(f"the ledger does not balance: {faults[0]} ({len(faults)} faults)")
-        for total in sum_stages(entries, chains()):
+        for total in sum_stages(entries, chained):
             self._check_failed(total)
             if report:
                 self.reporter.say(_summary(total))
@@ -192,21 +193,22 @@ class Conductor:
             read_entry(self.run.output, stage, source, unit.name)
             for stage in stages
             for source, units in self.units.items()
-            if stage in (*CORPORA[source].stages, "tokenize")
+            if stage in chains(self.run.recipe)[source]
             for unit in units
         ]
         return [entry for entry in found if entry is not None]
 
     def _prune(self) -> None:
-        """Remove what came of input files that are there no more."""
+        """Remove what came of input files that are there no more, and of stages that the recipe has no more."""
         for stage in self.run.output.list("ledger"):
             for source in self.run.output.list(f"ledger/{stage}"):
                 names = {unit.name for unit in self.units.get(source, ())}
                 if source not in CORPORA:
                     continue
+                gone = not has_stage(self.run.recipe, source, stage)
                 for file in self.run.output.list(f"ledger/{stage}/{source}"):
                     unit = file.removesuffix(".json")
-                    if unit not in names:
+                    if gone or unit not in names:
                         self._forget(stage, source, unit)
 
     def _forget(self, stage: str, source: str, unit: str) -> None:
@@ -248,14 +250,14 @@ def _sweep(output: Folder) -> None:
             path.unlink()
 
 
-def _bytes_done(work: DedupWork) -> int:
+def _bytes_done(work: GroupStageWork) -> int:
     held = work.manifest.read()
     return sum(int(held["units"][index]["size"]) for index in work.manifest.marked())
 
 
 def _stages_before(names: Sequence[str]) -> tuple[str, ...]:
     first = STAGES.index(names[0])
-    return tuple(stage for stage in STAGES[:first] if stage in MAP_STAGES or stage == DEDUP)
+    return tuple(stage for stage in STAGES[:first] if stage in MAP_STAGES or stage in GROUP_STAGES)
 
 
 def _summary(total: StageTotals) -> str:

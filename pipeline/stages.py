@@ -14,11 +14,12 @@ from filters.reference import ScoreReference
 from filters.select import LanguageIs, PerplexityBucketIs, ReferenceScoreAtLeast
 from pipeline.context import Run
 from pipeline.corpora.corpus import BadRecord, Corpus, RawFile, Record, document_batches
-from pipeline.corpora.registry import CORPORA
+from pipeline.corpora.registry import CORPORA, stage_before
 from pipeline.errors import ShardError
 from pipeline.fit_cutoffs import read_cutoffs
 from pipeline.ledger import LedgerEntry, Tally, read_entry
 from pipeline.models import CUTOFFS, LANGUAGE, LANGUAGE_MODEL, REFERENCE, TOKENIZER, Model
+from pipeline.recipe import Recipe
 from pipeline.storage import read_batches
 from pipeline.token_shards import write_token_shards
 from pipeline.units import Unit, UnitOutputs, process_batches, readable
@@ -36,8 +37,7 @@ class Stage(Protocol):
         """The stage's name: its verb, its folder, its column in the ledger."""
         ...
 
-    @property
-    def models(self) -> tuple[Model, ...]:
+    def models(self, recipe: Recipe) -> tuple[Model, ...]:
         """The models that it uses."""
         ...
 
@@ -62,10 +62,13 @@ def done(stage: Stage, run: Run, unit: Unit) -> LedgerEntry | None:
 
 def kept_before(run: Run, stage: str, unit: Unit) -> tuple[str, dict[str, str]]:
     """The documents that the stage before this one kept of the unit, and their digest by name."""
-    chain = (*CORPORA[unit.source].stages, "tokenize")
-    before = chain[chain.index(stage) - 1]
-    name = f"documents/{before}/{unit.source}/{unit.name}.parquet"
-    entry = read_entry(run.output, before, unit.source, unit.name)
+    return kept_by(run, stage_before(run.recipe, unit.source, stage), unit)
+
+
+def kept_by(run: Run, stage: str, unit: Unit) -> tuple[str, dict[str, str]]:
+    """The documents that a stage kept of the unit, and their digest by name."""
+    name = f"documents/{stage}/{unit.source}/{unit.name}.parquet"
+    entry = read_entry(run.output, stage, unit.source, unit.name)
     return name, {name: str(entry.outputs[name]["digest"])} if entry else {}
 
 
@@ -74,10 +77,13 @@ class Clean:
     """Raw dump to documents: the corpus's reader and its rules."""
 
     name: str = "clean"
-    models: tuple[Model, ...] = ()
+
+    def models(self, recipe: Recipe) -> tuple[Model, ...]:
+        """None: what is read and cleaned hangs on the dump alone."""
+        return ()
 
     def key(self, run: Run, unit: Unit) -> str:
-        """Follows from the raw file, the corpus's settings and the mode."""
+        """Follows from the raw file and the corpus's settings."""
         return run.key(self.name, unit.source, unit.name, self._settings(run, unit), self._inputs(run, unit))
 
     def process(self, run: Run, unit: Unit) -> LedgerEntry:
@@ -97,7 +103,7 @@ class Clean:
         return {unit.input: run.input_digest(unit)}
 
     def _settings(self, run: Run, unit: Unit) -> Any:
-        return [run.recipe.mode, run.recipe.rejected.keep, getattr(run.recipe, unit.source).model_dump(mode="json")]
+        return [run.recipe.rejected.keep, getattr(run.recipe, unit.source).model_dump(mode="json")]
 
 
 def _records(corpus: Corpus, file: RawFile, settings: Any) -> Iterator[Record]:
@@ -115,7 +121,11 @@ class FilterStage:
     name: str
     filters: Callable[[Run], tuple[Filter, ...]]
     settings: Callable[[Run], list[Any]]
-    models: tuple[Model, ...] = ()
+    uses: Callable[[Recipe], tuple[Model, ...]] = lambda _: ()
+
+    def models(self, recipe: Recipe) -> tuple[Model, ...]:
+        """The models that the filters ask."""
+        return self.uses(recipe)
 
     def key(self, run: Run, unit: Unit) -> str:
         """Follows from the documents, the models and the settings."""
@@ -128,7 +138,7 @@ class FilterStage:
         return filter_documents(run, self.name, unit, self.filters(run), key, inputs)
 
     def _inputs(self, run: Run, unit: Unit) -> dict[str, str]:
-        models = {f"models/{model.name}": model.digest(run) for model in self.models}
+        models = {f"models/{model.name}": model.digest(run) for model in self.uses(run.recipe)}
         return kept_before(run, self.name, unit)[1] | models
 
 
@@ -147,7 +157,10 @@ class Tokenize:
     """Documents to token shards and their sidecars."""
 
     name: str = "tokenize"
-    models: tuple[Model, ...] = (TOKENIZER,)
+
+    def models(self, recipe: Recipe) -> tuple[Model, ...]:
+        """The tokenizer."""
+        return (TOKENIZER,)
 
     def key(self, run: Run, unit: Unit) -> str:
         """Follows from the documents, the tokenizer and the shard size."""
@@ -200,7 +213,7 @@ LANGUAGE_STAGE = FilterStage(
     name="language",
     filters=lambda run: (IdentifyLanguage(model_path=LANGUAGE.path(run, "language.bin")),),
     settings=lambda _: [],
-    models=(LANGUAGE,),
+    uses=lambda _: (LANGUAGE,),
 )
 PERPLEXITY_STAGE = FilterStage(
     name="perplexity",
@@ -212,13 +225,13 @@ PERPLEXITY_STAGE = FilterStage(
         ),
     ),
     settings=lambda run: [run.recipe.language_model.language],
-    models=(LANGUAGE_MODEL,),
+    uses=lambda _: (LANGUAGE_MODEL,),
 )
 REFERENCE_STAGE = FilterStage(
     name="reference",
     filters=lambda run: (ScoreReference(model_path=REFERENCE.path(run, "reference.bin")),),
     settings=lambda _: [],
-    models=(REFERENCE,),
+    uses=lambda _: (REFERENCE,),
 )
 SELECT_STAGE = FilterStage(
     name="select",
@@ -229,7 +242,7 @@ SELECT_STAGE = FilterStage(
         run.recipe.perplexity.keep,
         run.recipe.reference.min_score,
     ],
-    models=(CUTOFFS,),
+    uses=lambda _: (CUTOFFS,),
 )
 TOKENIZE = Tokenize()
 MAP_STAGES: dict[str, Stage] = {

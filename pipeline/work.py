@@ -1,21 +1,19 @@
-"""The pieces of work that the engine deals: map stages, fits, and deduplication."""
+"""The pieces of work that the engine deals: map stages, fits, and group stages."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from filters.models import load_once
 from pipeline.context import Run
-from pipeline.dedup import ExactRounds, ParagraphRounds, Rounds
+from pipeline.dedup import Rounds
 from pipeline.exchange import Keyed
+from pipeline.group_stages import documents_of, group_digests, group_rounds, verdict_key, witnesses
 from pipeline.ledger import LedgerEntry
 from pipeline.models import ALL_MODELS
-from pipeline.overlap import OverlapRounds
-from pipeline.stages import MAP_STAGES, ensure, filter_documents, kept_before
-from pipeline.storage import Folder, digest_of, read_batches
+from pipeline.stages import MAP_STAGES, ensure, filter_documents
+from pipeline.storage import Folder, read_batches
 from pipeline.units import Unit
-
-DEDUP = "dedup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +85,18 @@ class FitWork:
 
 
 @dataclass(frozen=True, slots=True)
-class DedupWork:
-    """Deduplication of one source, and the map stages that follow it without a barrier."""
+class GroupStageWork:
+    """A group stage of one source, and the map stages that follow it without a barrier."""
 
     run: Run
+    stage: str
     source: str
     manifest: Manifest
 
     @property
     def label(self) -> str:
         """The step's label, and the folder of its scratch files."""
-        return f"{DEDUP}-{self.source}"
+        return f"{self.stage}-{self.source}"
 
     def sketched(self) -> Sequence[tuple[int, int]]:
         """(index, bytes) of the units in every block that has a unit to do."""
@@ -110,90 +109,62 @@ class DedupWork:
 
     def sketch(self, index: int) -> Iterator[Keyed]:
         """The unit's fingerprints."""
-        name = kept_before(self.run, DEDUP, self._unit(index))[0]
-        return dedup_rounds(self.run, self.source).sketch(index, read_batches(self.run.output, name))
+        name = documents_of(self.run, self.stage, self.source, self._unit(index))[0]
+        return self._rounds().sketch(index, read_batches(self.run.output, name))
 
     def rounds(self) -> int:
         """How many rounds the source's method takes."""
-        return len(dedup_rounds(self.run, self.source).judges)
+        return len(self._rounds().judges)
 
     def judge(self, round_index: int, partition: int, blocks: Iterator[bytes]) -> Iterator[Keyed]:
         """One partition's verdicts."""
-        return dedup_rounds(self.run, self.source).judges[round_index](partition, blocks)
+        return self._rounds().judges[round_index](partition, blocks)
 
     def apply(self, index: int, blocks: Iterator[bytes]) -> None:
-        """Write the unit's documents without the duplicates; then the stages that follow."""
+        """Write the unit's documents as the verdict has them; then the stages that follow."""
         held, unit = self.manifest.read(), self._unit(index)
         if str(index) not in held["groups"]:
             return  # Judged with the units to do, but done itself.
-        key, inputs = dedup_key(self.run, unit, held["groups"][str(index)])
-        if self.run.current(DEDUP, unit.source, unit.name, key) is None:
-            filters = dedup_rounds(self.run, self.source).filters(blocks)
-            filter_documents(self.run, DEDUP, unit, filters, key, inputs)
+        key, inputs = verdict_key(self.run, self.stage, unit, held["groups"][str(index)])
+        if self.run.current(self.stage, unit.source, unit.name, key) is None:
+            filter_documents(self.run, self.stage, unit, self._rounds().filters(blocks), key, inputs)
         for stage in held["stages"]:
             ensure(MAP_STAGES[stage], self.run, unit)
         self.manifest.mark(index)
+
+    def _rounds(self) -> Rounds:
+        return group_rounds(self.run, self.stage, self.source)
 
     def _unit(self, index: int) -> Unit:
         return Unit(**self.manifest.read()["units"][index])
 
 
-def dedup_rounds(run: Run, source: str) -> Rounds:
-    """How a source is deduplicated: CommonCrawl by paragraph, books by overlap, the others by document."""
-    settings = run.recipe.dedup
-    if source == "commoncrawl":
-        return ParagraphRounds(
-            block_files=settings.block_files, partitions=settings.partitions, min_chars_after=settings.min_chars_after
-        )
-    if source == "books":
-        return OverlapRounds(
-            max_overlap=settings.max_overlap,
-            shingle_words=settings.shingle_words,
-            shingle_sample=settings.shingle_sample,
-            partitions=settings.partitions,
-        )
-    return ExactRounds(partitions=settings.partitions)
-
-
-def dedup_key(run: Run, unit: Unit, group: str) -> tuple[str, dict[str, str]]:
-    """The key of a unit's done record at stage dedup, and its inputs; `group` stands for all that it is judged with."""
-    inputs = kept_before(run, DEDUP, unit)[1] | {"group": group}
-    settings = run.recipe.dedup.model_dump(mode="json")
-    return run.key(DEDUP, unit.source, unit.name, [run.recipe.rejected.keep, settings], inputs), inputs
-
-
-def dedup_groups(run: Run, source: str, units: Sequence[Unit]) -> list[str]:
-    """For each unit a digest of all documents that it is judged with: its block's, or the whole source's."""
-    size = run.recipe.dedup.block_files if source == "commoncrawl" else len(units)
-    digests = [list(kept_before(run, DEDUP, unit)[1].values()) for unit in units]
-    blocks = [digest_of(digests[start : start + size]) for start in range(0, len(units), size)]
-    return [blocks[index // size] for index in range(len(units))]
-
-
-def dedup_work(
-    run: Run, source: str, units: Sequence[Unit], stages: Sequence[str], manifest: Manifest
-) -> DedupWork | None:
-    """What is left to do of a source's deduplication and of the map stages behind it; None where all is done."""
-    groups = dedup_groups(run, source, units)
+def group_stage_work(
+    run: Run, stage: str, source: str, units: Sequence[Unit], after: Sequence[str], manifest: Manifest
+) -> GroupStageWork | None:
+    """What is left to do of a group stage and of the map stages `after` it; None where all is done."""
+    others = witnesses(run, stage, source)
+    groups = group_digests(run, stage, source, units, others)
     entries = [
-        run.current(DEDUP, source, unit.name, dedup_key(run, unit, group)[0])
+        run.current(stage, source, unit.name, verdict_key(run, stage, unit, group)[0])
         for unit, group in zip(units, groups, strict=True)
     ]
-    applied = [index for index, unit in enumerate(units) if not _is_done(run, unit, entries[index], stages)]
+    applied = [index for index, unit in enumerate(units) if not _is_done(run, unit, entries[index], after)]
     if not applied:
         return None
-    # Verdicts are the block's, so all units of a block with an undone dedup are sketched again.
+    # Verdicts are the block's, so all units of a block with an undone verdict are sketched again.
     undone = {groups[index] for index in applied if entries[index] is None}
+    sketched = [index for index, group in enumerate(groups) if group in undone]
     manifest.write(
         {
-            "units": [{name: getattr(unit, name) for name in Unit.__dataclass_fields__} for unit in units],
-            "sketched": [index for index, group in enumerate(groups) if group in undone],
+            "units": [asdict(unit) for unit in (*units, *others)],
+            "sketched": sketched + (list(range(len(units), len(units) + len(others))) if sketched else []),
             "applied": applied,
             "groups": {str(index): groups[index] for index in applied},
-            "stages": list(stages),
+            "stages": list(after),
         }
     )
-    return DedupWork(run, source, manifest)
+    return GroupStageWork(run, stage, source, manifest)
 
 
 def _is_done(run: Run, unit: Unit, entry: LedgerEntry | None, stages: Sequence[str]) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.corpora.registry import chains
+from pipeline.corpora.registry import CORPORA, chains
 from pipeline.ledger import chain_faults, read_ledger
 from pipeline.recipe import SOURCES
 from pipeline.run import STAGES
@@ -27,7 +27,8 @@ def test_each_stage_left_its_record(small_run):
 @pytest.mark.parametrize("source", SOURCES)
 def test_documents_of_each_source_reach_the_stream(small_run, source):
     entries = [entry for entry in read_ledger(small_run.run().output) if entry.source == source]
-    assert {entry.stage for entry in entries} == set(chains()[source])
+    recipe = small_run.run().recipe
+    assert {entry.stage for entry in entries} == {*chains(recipe)[source], *CORPORA[source].side_stages}
     assert sum(entry.tokens for entry in entries if entry.stage == "tokenize") > 0
     assert json.loads((small_run.output / "stream/stream.json").read_text())["sources"][source]
 
@@ -35,7 +36,7 @@ def test_documents_of_each_source_reach_the_stream(small_run, source):
 def test_nothing_vanishes_unexplained(small_run):
     entries = read_ledger(small_run.run().output)
     assert [fault for entry in entries for fault in entry.faults()] == []
-    assert list(chain_faults(entries, chains())) == []
+    assert list(chain_faults(entries, chains(small_run.run().recipe))) == []
     assert all(sum(e.documents_in for e in entries if e.source == source) for source in SOURCES)
 
 

@@ -97,4 +97,4 @@ def filters(settings: C4) -> tuple[Filter, ...]:
     return (HasText(),)
 
 
-CORPUS = Corpus(source="c4", read=read, filters=filters, bad_reasons=BAD_REASONS, stages=("clean", "dedup"))
+CORPUS = Corpus(source="c4", read=read, filters=filters, bad_reasons=BAD_REASONS, stages=lambda _: ("clean", "dedup"))

@@ -8,7 +8,7 @@ from filters.commoncrawl import MinChars
 from pipeline.corpora.corpus import QUARANTINED_BYTES, BadRecord, Corpus, RawDocument, RawFile
 from pipeline.corpora.warc import BAD_REASONS as WARC_REASONS
 from pipeline.corpora.warc import WarcRecord, warc_records
-from pipeline.recipe import CommonCrawl
+from pipeline.recipe import CommonCrawl, Recipe
 
 BAD_REASONS = (*WARC_REASONS, "not_conversion", "invalid_utf8", "no_records")
 
@@ -79,10 +79,16 @@ def filters(settings: CommonCrawl) -> tuple[Filter, ...]:
     return (MinChars(min_chars=settings.min_chars),)
 
 
+def _stages(recipe: Recipe) -> tuple[str, ...]:
+    """Pages are judged where there is something to say: copies that go, or a Wikipedia that cites them."""
+    judged = "wikipedia" in recipe.sources or recipe.pages.unique_url or recipe.pages.unique_text
+    return ("clean", *(("pages",) if judged else ()), "dedup", "language", "perplexity", "reference", "select")
+
+
 CORPUS = Corpus(
     source="commoncrawl",
     read=read,
     filters=filters,
     bad_reasons=BAD_REASONS,
-    stages=("clean", "dedup", "language", "perplexity", "reference", "select"),
+    stages=_stages,
 )

@@ -1,8 +1,8 @@
 """What a corpus is to the pipeline: a reader of raw files, and the filters that its documents go through."""
 
 import io
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -67,13 +67,16 @@ class Corpus:
 
     `read(file, settings)` yields a record or a bad record for each thing in the file, in file order, and raises only
     on a bug. `filters(settings)` are the rules of stage `clean`. `bad_reasons` are all reasons of its bad records.
+    `stages(recipe)` are the stages that its documents go through one after another; `side_stages` are map stages
+    beside that chain, each with the stage whose documents it looks at.
     """
 
     source: str
     read: Callable[[RawFile, Any], Iterator[Record]]
     filters: Callable[[Any], tuple[Filter, ...]]
     bad_reasons: tuple[str, ...]
-    stages: tuple[str, ...] = ("clean",)
+    stages: Callable[[Any], tuple[str, ...]] = lambda _: ("clean",)
+    side_stages: Mapping[str, str] = field(default_factory=dict)
 
 
 def document_batches(source: str, file: RawFile, records: Iterable[RawDocument]) -> Iterator[pa.RecordBatch]:

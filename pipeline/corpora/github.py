@@ -129,5 +129,5 @@ CORPUS = Corpus(
     read=read,
     filters=filters,
     bad_reasons=("unknown_format", *dict.fromkeys((*BAD_ROW_REASONS, *BAD_MEMBER_REASONS))),
-    stages=("clean", "dedup"),
+    stages=lambda _: ("clean", "dedup"),
 )

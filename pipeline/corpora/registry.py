@@ -2,12 +2,31 @@
 
 from pipeline.corpora import arxiv, books, c4, commoncrawl, github, stackexchange, wikipedia
 from pipeline.corpora.corpus import Corpus
+from pipeline.recipe import Recipe
 
 CORPORA: dict[str, Corpus] = {
     module.CORPUS.source: module.CORPUS for module in (commoncrawl, c4, github, wikipedia, books, arxiv, stackexchange)
 }
 
 
-def chains() -> dict[str, tuple[str, ...]]:
+def document_stages(recipe: Recipe, source: str) -> tuple[str, ...]:
+    """The stages that the source's documents go through, in order."""
+    return CORPORA[source].stages(recipe)
+
+
+def chains(recipe: Recipe) -> dict[str, tuple[str, ...]]:
     """The stages that each source goes through, tokens included."""
-    return {source: (*corpus.stages, "tokenize") for source, corpus in CORPORA.items()}
+    return {source: (*document_stages(recipe, source), "tokenize") for source in CORPORA}
+
+
+def stage_before(recipe: Recipe, source: str, stage: str) -> str:
+    """The stage whose documents this stage of the source reads."""
+    if stage in CORPORA[source].side_stages:
+        return CORPORA[source].side_stages[stage]
+    chain = chains(recipe)[source]
+    return chain[chain.index(stage) - 1]
+
+
+def has_stage(recipe: Recipe, source: str, stage: str) -> bool:
+    """Whether the source goes through the stage, in its chain or beside it."""
+    return stage in chains(recipe)[source] or stage in CORPORA[source].side_stages

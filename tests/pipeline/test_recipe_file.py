@@ -29,7 +29,7 @@ def test_each_shipped_recipe_is_valid(name):
         ("perplexity.head_percentile=60.0", "head_percentile must be below middle_percentile"),
         ("perplexity.head_cutoff=1.0", "head_cutoff and middle_cutoff are set together or not at all"),
         ('perplexity.keep=["top"]', "perplexity.keep.0 input should be 'head', 'middle' or 'tail', got 'top'"),
-        ("mode=faithful", "mode input should be 'intended', got 'faithful'"),
+        ("c4.mode=bugs", "c4.mode input should be 'intended' or 'faithful', got 'bugs'"),
         ("name.x=1", "name is a value, not a table"),
         ("name", "write key=value"),
     ],

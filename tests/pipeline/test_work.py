@@ -4,11 +4,10 @@ import pickle
 
 import pytest
 
-from pipeline.dedup import ExactRounds, ParagraphRounds
-from pipeline.overlap import OverlapRounds
+from pipeline.group_stages import DEDUP, PAGES
 from pipeline.stages import CLEAN, done
 from pipeline.storage import Folder
-from pipeline.work import DEDUP, FitWork, Manifest, MapWork, dedup_groups, dedup_rounds, dedup_work
+from pipeline.work import FitWork, Manifest, MapWork, group_stage_work
 
 
 @pytest.fixture
@@ -59,26 +58,10 @@ def test_fit_work_trains_the_models_it_names(copied_run):
     assert run.output.exists("models/perplexity/cutoffs.json")
 
 
-@pytest.mark.parametrize(
-    "source, kind", [("commoncrawl", ParagraphRounds), ("books", OverlapRounds), ("c4", ExactRounds)]
-)
-def test_each_source_is_deduplicated_in_its_own_way(small_run, source, kind):
-    assert isinstance(dedup_rounds(small_run.run(), source), kind)
-
-
 @pytest.mark.parametrize("source", ["commoncrawl", "c4", "github", "books"])
 def test_nothing_is_left_of_a_finished_source(small_run, manifest, source):
     run = small_run.run()
-    assert dedup_work(run, source, run.units(source), [], manifest) is None
-
-
-def test_blocks_of_commoncrawl_are_judged_apart_and_other_sources_whole(small_run):
-    run = small_run.run("dedup.block_files=3")
-    assert [
-        dedup_groups(run, "commoncrawl", run.units("commoncrawl")).count(g)
-        for g in dict.fromkeys(dedup_groups(run, "commoncrawl", run.units("commoncrawl")))
-    ] == [3, 1]
-    assert len(set(dedup_groups(run, "c4", run.units("c4")))) == 1
+    assert group_stage_work(run, DEDUP, source, run.units(source), [], manifest) is None
 
 
 def spoiled(made, source, index):
@@ -107,7 +90,7 @@ def by_hand(work):
 @pytest.mark.parametrize("source", ["commoncrawl", "c4", "books"])
 def test_a_unit_is_deduplicated_again_with_all_that_it_is_judged_with(copied_run, manifest, source):
     run, units, name, digest = spoiled(copied_run, source, 1)
-    work = dedup_work(run, source, units, [], manifest)
+    work = group_stage_work(run, DEDUP, source, units, [], manifest)
     assert (work.applied(), len(work.sketched()), work.label) == ([1], len(units), f"dedup-{source}")
     verdicts = by_hand(work)
     work.apply(1, iter(verdicts[1]))
@@ -115,9 +98,21 @@ def test_a_unit_is_deduplicated_again_with_all_that_it_is_judged_with(copied_run
     assert manifest.marked() == {1}
 
 
+def test_wikipedia_is_sketched_with_the_pages_and_no_verdict_is_applied_to_it(copied_run, manifest):
+    run = copied_run.run()
+    units, articles = run.units("commoncrawl"), run.units("wikipedia")
+    name = f"documents/pages/commoncrawl/{units[0].name}.parquet"
+    digest = run.output.digest(name)
+    run.output.delete(name)
+    work = group_stage_work(run, PAGES, "commoncrawl", units, [], manifest)
+    assert (work.applied(), len(work.sketched())) == ([0], len(units) + len(articles))
+    work.apply(0, iter(by_hand(work)[0]))
+    assert run.output.digest(name) == digest
+
+
 def test_verdicts_for_a_unit_that_is_done_are_passed_over(copied_run, manifest):
     run, units, _, _ = spoiled(copied_run, "c4", 1)
-    work = dedup_work(run, "c4", units, [], manifest)
+    work = group_stage_work(run, DEDUP, "c4", units, [], manifest)
     path = copied_run.output / f"documents/dedup/c4/{units[0].name}.parquet"
     before = path.stat().st_mtime_ns
     work.apply(0, iter([b"whatever"]))
@@ -128,7 +123,7 @@ def test_a_stage_behind_the_deduplication_is_done_without_sketching_anew(copied_
     run = copied_run.run()
     units = run.units("commoncrawl")
     run.output.delete(f"documents/perplexity/commoncrawl/{units[2].name}.parquet")
-    work = dedup_work(run, "commoncrawl", units, ["language", "perplexity"], manifest)
+    work = group_stage_work(run, DEDUP, "commoncrawl", units, ["language", "perplexity"], manifest)
     assert (work.applied(), work.sketched()) == ([2], [])
     work.apply(2, iter([]))
     assert run.output.exists(f"documents/perplexity/commoncrawl/{units[2].name}.parquet")

@@ -1,8 +1,12 @@
 """Every source of the mixture has its corpus, and a chain of stages that exists."""
 
-from pipeline.corpora.registry import CORPORA, chains
-from pipeline.recipe import SOURCES, Recipe
+from dataclasses import replace
+
+from pipeline.corpora.registry import CORPORA, chains, document_stages, has_stage, stage_before
+from pipeline.recipe import SOURCES, Pages, Recipe
 from pipeline.run import STAGES
+
+ALL = Recipe(name="all")
 
 
 def test_each_source_has_its_corpus():
@@ -11,18 +15,39 @@ def test_each_source_has_its_corpus():
 
 
 def test_chains_start_with_clean_end_with_tokenize_and_follow_the_order_of_stages():
-    for chain in chains().values():
+    for chain in chains(ALL).values():
         assert (chain[0], chain[-1]) == ("clean", "tokenize")
         assert list(chain) == sorted(chain, key=STAGES.index)
 
 
 def test_only_commoncrawl_is_scored():
-    assert [source for source, chain in chains().items() if "perplexity" in chain] == ["commoncrawl"]
-    assert [source for source, chain in chains().items() if "dedup" not in chain] == [
+    assert [source for source, chain in chains(ALL).items() if "perplexity" in chain] == ["commoncrawl"]
+    assert [source for source, chain in chains(ALL).items() if "dedup" not in chain] == [
         "wikipedia",
         "arxiv",
         "stackexchange",
     ]
+
+
+def test_pages_are_judged_only_where_there_is_something_to_say():
+    alone = Recipe(name="t", mixture={"weights": {"commoncrawl": 1.0}})
+    unique = alone.model_copy(update={"pages": Pages(unique_text=True)})
+    assert ["pages" in document_stages(recipe, "commoncrawl") for recipe in (ALL, alone, unique)] == [True, False, True]
+
+
+def test_a_stage_reads_what_the_stage_before_it_kept():
+    assert stage_before(ALL, "commoncrawl", "pages") == "clean"
+    assert stage_before(ALL, "wikipedia", "tokenize") == "clean"
+    assert has_stage(ALL, "books", "dedup")
+    assert not has_stage(ALL, "books", "language")
+
+
+def test_a_side_stage_reads_the_stage_that_it_stands_beside(monkeypatch):
+    books = replace(CORPORA["books"], side_stages={"sample": "clean"})
+    monkeypatch.setitem(CORPORA, "books", books)
+    assert has_stage(ALL, "books", "sample")
+    assert stage_before(ALL, "books", "sample") == "clean"
+    assert "sample" not in document_stages(ALL, "books")
 
 
 def test_filters_of_a_corpus_come_from_its_section_of_the_recipe():

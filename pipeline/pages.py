@@ -1,0 +1,214 @@
+"""Whole pages before any line is looked at: one page of each address, one of each text, and which Wikipedia cites.
+
+Round one brings equal addresses together, round two the equal texts of the pages that round one leaves: a page that is
+superseded at its own address must not win over its copy elsewhere. Only keys, dates and numbers travel.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from filters.batch import Filter
+from filters.dedup import DropDuplicateDocuments, identities, is_member
+from filters.fingerprint import Array, document_keys
+from filters.pages import DropRepeatedUrls, MarkCited, UrlKeys
+from filters.urls import url_keys
+from pipeline.dedup import Judge
+
+_PAGES_A_SKETCH = 1 << 20
+_CITED, _ADDRESSES, _PAGES, _TEXTS = b"C", b"A", b"P", b"T"  # What is sketched: to round one; texts to round two.
+_WINNING_PAGES, _WINNING_TEXTS, _CITED_PAGES = b"p", b"t", b"c"  # What a unit is told.
+_TOLD = (_WINNING_PAGES, _WINNING_TEXTS, _CITED_PAGES)
+
+_KEY = np.dtype("<u8")
+_PAGE = np.dtype(
+    [("url", "<u8"), ("date", "S24"), ("unit", "<u8"), ("row", "<u8"), ("page", "<u8"), ("text", "<u8", (2,))]
+)
+"""`page` is the key of its doc_id; dates compare as strings, as they do in C4."""
+
+Keyed = tuple[int, bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRounds:
+    """Of pages with one address the newest stays, of pages with one text the first of the first unit.
+
+    `marks_cited` says whether documents with `cited_urls` are among the sketched, so that pages can be marked.
+    No key is hot: of an address, and of a text, a unit sends two pages at most.
+    """
+
+    partitions: int
+    unique_url: bool = False
+    unique_text: bool = False
+    marks_cited: bool = False
+    keys: UrlKeys = url_keys
+
+    def __post_init__(self) -> None:
+        if self.partitions < 1:
+            raise ValueError(f"partitions must be at least 1, got {self.partitions}")
+
+    def sketch(self, unit: int, batches: Iterable[pa.RecordBatch]) -> Iterator[Keyed]:
+        """Addresses that the unit's documents cite, and its pages' addresses and texts."""
+        held: list[Array] = []
+        row = 0
+        for batch in batches:
+            cited = batch.column("cited_urls").flatten()
+            if self.marks_cited and len(cited):
+                yield from self._send(_CITED, unit, np.unique(url_keys(cited.to_pylist())))
+            held.append(self._pages(unit, row, batch))
+            row += batch.num_rows
+            if sum(map(len, held)) >= _PAGES_A_SKETCH:
+                yield from self._blocks(unit, np.concatenate(held))
+                held = []
+        if held:
+            yield from self._blocks(unit, np.concatenate(held))
+
+    def _pages(self, unit: int, row: int, batch: pa.RecordBatch) -> Array:
+        pages = np.zeros(batch.num_rows, _PAGE)
+        pages["url"] = self.keys(batch.column("url").to_pylist())
+        pages["date"] = [(date or "").encode("ascii", "replace") for date in batch.column("date").to_pylist()]
+        pages["unit"], pages["row"] = unit, np.arange(row, row + batch.num_rows)
+        pages["page"] = identities(batch)
+        if self.unique_text:
+            pages["text"] = document_keys(batch.column("text"))
+        return pages
+
+    def _blocks(self, unit: int, pages: Array) -> Iterator[Keyed]:
+        if self.marks_cited:
+            yield from self._send(_ADDRESSES, unit, np.unique(pages["url"][pages["url"] != 0]))
+        if self.unique_url:
+            yield from self._send(_PAGES, unit, _best_two(pages, by_text=False))
+        elif self.unique_text:
+            yield from self._send(_TEXTS, unit, _best_two(pages, by_text=True))
+
+    def _send(self, kind: bytes, unit: int, items: Array) -> Iterator[Keyed]:
+        """Items to the partitions of their keys; a page without an address goes by what it is."""
+        if kind == _TEXTS:
+            keys = items["text"][:, 0]
+        elif kind == _PAGES:
+            keys = np.where(items["url"] == 0, items["page"], items["url"])
+        else:
+            keys = items
+        partition = (keys >> np.uint64(32)) * np.uint64(self.partitions) >> np.uint64(32)
+        for index in np.unique(partition).tolist():
+            yield index, _pack(kind, unit, items[partition == index])
+
+    @property
+    def judges(self) -> tuple[Judge, ...]:
+        """By address, then by text."""
+        return (self._judge_addresses, self._judge_texts)
+
+    def _judge_addresses(self, partition: int, blocks: Iterable[bytes]) -> Iterator[Keyed]:
+        cited: list[Array] = []
+        addresses: list[tuple[int, Array]] = []
+        pages: list[Array] = []
+        for block in blocks:
+            kind, unit, body = _unpack(block)
+            if kind == _CITED:
+                cited.append(np.frombuffer(body, _KEY))
+            elif kind == _ADDRESSES:
+                addresses.append((unit, np.frombuffer(body, _KEY)))
+            elif kind == _PAGES:
+                pages.append(np.frombuffer(body, _PAGE))
+            else:
+                yield partition, block  # Texts, whose turn is next.
+        yield from self._cited_pages(cited, addresses)
+        if pages:
+            yield from self._one_page_an_address(np.concatenate(pages))
+
+    def _cited_pages(self, cited: list[Array], addresses: list[tuple[int, Array]]) -> Iterator[Keyed]:
+        if cited:
+            keys = np.unique(np.concatenate(cited))
+            for unit, own in sorted(addresses, key=lambda item: item[0]):
+                found = own[is_member(own, keys)]
+                if len(found):
+                    yield unit % self.partitions, _pack(_CITED_PAGES, unit, found)
+
+    def _one_page_an_address(self, pages: Array) -> Iterator[Keyed]:
+        pages = pages[_order(pages, by_text=False)]
+        first = ~_same(pages[1:], pages[:-1], by_text=False)
+        first = np.concatenate([[True], first])
+        for unit, verdict in _losers(pages, first, pages["url"][:, None]):
+            yield unit % self.partitions, _pack(_WINNING_PAGES, unit, verdict)
+        if self.unique_text:
+            for unit, own in _by_unit(pages["unit"][first], pages[first]):
+                yield from self._send(_TEXTS, unit, _best_two(own, by_text=True))
+
+    def _judge_texts(self, partition: int, blocks: Iterable[bytes]) -> Iterator[Keyed]:
+        held: list[Array] = []
+        for block in blocks:
+            kind, unit, body = _unpack(block)
+            if kind in _TOLD:
+                yield unit, block
+            else:
+                held.append(np.frombuffer(body, _PAGE))
+        if held:
+            pages = np.concatenate(held)
+            pages = pages[_order(pages, by_text=True)]
+            first = np.concatenate([[True], ~_same(pages[1:], pages[:-1], by_text=True)])
+            for unit, verdict in _losers(pages, first, pages["text"]):
+                yield unit, _pack(_WINNING_TEXTS, unit, verdict)
+
+    def filters(self, blocks: Iterable[bytes]) -> tuple[Filter, ...]:
+        """Drop the pages that lost, then mark those that are cited."""
+        told: dict[bytes, list[Array]] = {kind: [] for kind in _TOLD}
+        for block in blocks:
+            kind, _, body = _unpack(block)
+            told[kind].append(np.frombuffer(body, _KEY))
+        by_url, by_text, cited = (np.concatenate([np.empty(0, _KEY), *told[kind]]) for kind in _TOLD)
+        found: list[Filter] = []
+        if self.unique_url:
+            found.append(DropRepeatedUrls(winners=np.unique(by_url.reshape(-1, 2), axis=0), keys=self.keys))
+        if self.unique_text:
+            found.append(DropDuplicateDocuments(winners=np.unique(by_text.reshape(-1, 3), axis=0)))
+        if self.marks_cited:
+            found.append(MarkCited(cited_keys=np.unique(cited)))
+        return tuple(found)
+
+
+def _order(pages: Array, *, by_text: bool) -> Array:
+    """By text, of one text the first of the first unit; or by address, of one address the newest before that."""
+    if by_text:
+        return np.lexsort((pages["row"], pages["unit"], pages["text"][:, 1], pages["text"][:, 0]))
+    _, age = np.unique(pages["date"], return_inverse=True)
+    return np.lexsort((pages["row"], pages["unit"], -age.astype(np.int64), pages["url"]))
+
+
+def _same(pages: Array, others: Array, *, by_text: bool) -> Array:
+    """Which pages share their text, or their address, with the other beside them; no address is nobody's."""
+    if by_text:
+        return np.asarray(np.all(pages["text"] == others["text"], axis=1))
+    return np.asarray((pages["url"] == others["url"]) & (pages["url"] != 0))
+
+
+def _best_two(pages: Array, *, by_text: bool) -> Array:
+    """Two pages of each key: the one that stays if nothing better comes, and one that says there is a loser."""
+    pages = pages[_order(pages, by_text=by_text)]
+    third = np.zeros(len(pages), np.bool_)
+    third[2:] = _same(pages[2:], pages[:-2], by_text=by_text)
+    return pages[~third]
+
+
+def _losers(pages: Array, first: Array, keys: Array) -> Iterator[tuple[int, Array]]:
+    """For each unit with a page that is not the first of its key: rows of the key and the first page's number."""
+    winner = np.flatnonzero(first)[np.cumsum(first) - 1]
+    verdicts = np.column_stack([keys, pages["page"][winner]])[~first]
+    for unit, rows in _by_unit(pages["unit"][~first], verdicts):
+        yield unit, np.unique(rows, axis=0)
+
+
+def _by_unit(units: Array, rows: Array) -> Iterator[tuple[int, Array]]:
+    order = np.argsort(units, kind="stable")
+    found, starts = np.unique(units[order], return_index=True)
+    for unit, start, end in zip(found.tolist(), starts, [*starts[1:], len(order)], strict=False):
+        yield unit, rows[order[start:end]]
+
+
+def _pack(kind: bytes, unit: int, items: Array) -> bytes:
+    return kind + unit.to_bytes(8, "little") + items.tobytes()
+
+
+def _unpack(block: bytes) -> tuple[bytes, int, bytes]:
+    return block[:1], int.from_bytes(block[1:9], "little"), block[9:]
