@@ -54,8 +54,8 @@ def decide(units, seed=0, witnesses=(), **wanted):
 
 def through(filters, batches):
     found = []
-    for batch in batches:
-        lost = [False] * batch.num_rows
+    for shown in batches:
+        batch, lost = shown, [False] * shown.num_rows
         for rule in filters:
             result = rule.apply(batch)
             lost = [was or reason is not None for was, reason in zip(lost, result.reason.to_pylist(), strict=True)]

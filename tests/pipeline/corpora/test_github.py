@@ -9,7 +9,8 @@ import pytest
 from filters.batch import texts
 from pipeline.corpora.corpus import BadRecord, RawFile, document_batches
 from pipeline.corpora.github import CORPUS, decoded, filters, read
-from pipeline.recipe import GitHub
+from pipeline.corpora.registry import document_stages
+from pipeline.recipe import GitHub, Recipe
 
 MIT = (
     "Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated "
@@ -118,7 +119,7 @@ def test_files_that_differ_in_their_header_alone_are_one_text_before_dedup():
     heads = ("# Copyright 2019 A\n\n", "# Copyright 2020 B. All rights reserved.\n\n", "")
     rows = [{"path": f"{number}.py", "content": head + "x = 1\n"} for number, head in enumerate(heads)]
     assert judged(table(*rows), "x.jsonl") == {"0.py": "x = 1\n", "1.py": "x = 1\n", "2.py": "x = 1\n"}
-    assert CORPUS.stages.index("clean") < CORPUS.stages.index("dedup")
+    assert document_stages(Recipe(name="t"), "github") == ("clean", "dedup")
 
 
 def test_a_package_of_npm_is_named_by_its_file():
@@ -180,9 +181,8 @@ def test_the_same_file_gives_the_same_documents():
     assert records(content) == records(content)
 
 
-def test_reasons_are_declared_once_and_dedup_follows():
+def test_reasons_are_declared_once():
     assert len(set(CORPUS.bad_reasons)) == len(CORPUS.bad_reasons)
-    assert CORPUS.stages == ("clean", "dedup")
 
 
 SOURCE = """#!/usr/bin/env python
