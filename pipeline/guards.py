@@ -75,23 +75,23 @@ def leave(code: int) -> None:
 
 
 @contextmanager
-def locked(output: Folder) -> Iterator[None]:
-    """One run at a time in a local folder; the lock goes with the process, however it ends."""
+def locked(output: Folder, *, name: str = "logs/lock", option: str = "--output") -> Iterator[None]:
+    """One run at a time in the local folder that `option` names; the lock goes with the process, however it ends."""
     if not output.is_local:
         yield
         return
     import fcntl
 
-    path = output.local_path("logs/lock")
+    path = output.local_path(name)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     except OSError as error:
-        raise SettingError(f"--output {output.url} cannot be written to: {error.strerror}") from error
+        raise SettingError(f"{option} {output.url} cannot be written to: {error.strerror}") from error
     with path.open("a") as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise SettingError(f"--output {output.url}: another run is at work there") from error
+            raise SettingError(f"{option} {output.url}: another run is at work there") from error
         os.set_inheritable(held.fileno(), False)
         yield

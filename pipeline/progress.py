@@ -25,20 +25,23 @@ class Reporter:
         self._console.print(text, markup=False)
 
     @contextmanager
-    def watch(self, label: str, total_bytes: int, done_bytes: Callable[[], int]) -> Iterator[None]:
-        """Show how far `done_bytes` is from `total_bytes` until the block ends; 0 in all: only how long it takes."""
+    def watch(self, label: str, total_bytes: int | Callable[[], int], done_bytes: Callable[[], int]) -> Iterator[None]:
+        """Show how far `done_bytes` is from `total_bytes` until the block ends; 0 in all: only how long it takes.
+
+        Where the total is found out on the way, it is a function too.
+        """
         started = time.monotonic()
-        watcher = _Watcher(self._console, label, total_bytes, done_bytes)
-        with watcher:
+        total = total_bytes if callable(total_bytes) else lambda: total_bytes
+        with _Watcher(self._console, label, total, done_bytes):
             yield
-        size = f"{_size(total_bytes)} in " if total_bytes else ""
+        size = f"{_size(total())} in " if total() else ""
         self.say(f"{label}: {size}{_duration(time.monotonic() - started)}")
 
 
 class _Watcher(threading.Thread):
     """Polls a figure and draws it, until it is told to stop."""
 
-    def __init__(self, console: Console, label: str, total: int, done: Callable[[], int]) -> None:
+    def __init__(self, console: Console, label: str, total: Callable[[], int], done: Callable[[], int]) -> None:
         super().__init__(daemon=True, name="progress")
         self._console, self._label, self._total, self._done = console, label, total, done
         self._stopped = threading.Event()
@@ -72,21 +75,21 @@ class _Watcher(threading.Thread):
 
     def _draw(self) -> None:
         with self._bar:
-            task = self._bar.add_task(self._label, total=self._total or None, rate="")
+            task = self._bar.add_task(self._label, total=None, rate="")
             while not self._stopped.wait(_POLL_SECONDS):
-                done = self._done()
-                self._bar.update(task, completed=done, rate=self._rate(done) if self._total else "")
+                done, total = self._done(), self._total()
+                self._bar.update(task, completed=done, total=total or None, rate=self._rate(done) if total else "")
 
     def _print_lines(self) -> None:
         while not self._stopped.wait(_LINE_SECONDS):
-            if not self._total:
+            done, total = self._done(), self._total()
+            if not total:
                 self._console.print(f"{self._label}: {_duration(self._elapsed())}", markup=False)
                 continue
-            done = self._done()
-            left = (self._total - done) * self._elapsed() / done if done else None
+            left = (total - done) * self._elapsed() / done if done else None
             tail = f", {_duration(left)} left" if left is not None else ""
             self._console.print(
-                f"{self._label}: {_size(done)} of {_size(self._total)}, {self._rate(done)}{tail}", markup=False
+                f"{self._label}: {_size(done)} of {_size(total)}, {self._rate(done)}{tail}", markup=False
             )
 
     def _elapsed(self) -> float:

@@ -45,6 +45,12 @@ def test_work_without_a_size_tells_only_how_long_it_takes(fast, capsys):
     assert set(capsys.readouterr().err.splitlines()) == {"train: 0:00"}
 
 
+def test_a_total_may_be_found_out_on_the_way(fast, capsys):
+    with Reporter().watch("fetch", lambda: 4_000_000, lambda: 1_000_000):
+        time.sleep(0.1)
+    assert "fetch: 1.0 MB of 4.0 MB, " in capsys.readouterr().err
+
+
 def test_an_error_ends_the_watching(fast):
     with pytest.raises(ValueError), Reporter().watch("x", 1, lambda: 0):
         raise ValueError
