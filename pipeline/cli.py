@@ -13,6 +13,7 @@ import click
 from pipeline.context import Run, check_addresses
 from pipeline.doctor import check_rooms, diagnose
 from pipeline.errors import FatalError, SettingError
+from pipeline.fetch.command import fetch
 from pipeline.guards import EXIT_INTERRUPTED, INTERRUPTED, interruptible, leave, locked, log_path, logged
 from pipeline.ledger import read_ledger
 from pipeline.progress import Reporter
@@ -176,6 +177,9 @@ for _name, _text in _STAGE_HELP.items():
 _stage_command(
     "run", _all_stages, "Run every stage in order; what is done and still follows from its inputs is skipped."
 )
+
+
+cli.add_command(fetch)
 
 
 @cli.command("demo-input")
