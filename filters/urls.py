@@ -28,8 +28,10 @@ _ARCHIVE = re.compile(
     r"(?:https?:)?//(?:[\w-]+\.)?(?:"
     r"(?:web|wayback|liveweb)\.archive\.org|archive\.org/web|archive\.(?:today|is|ph|fo|li|md|vn)|webcitation\.org|"
     r"archive\.wikiwix\.com|archive-it\.org|ghostarchive\.org|web\.archive\.bibalex\.org|webcache\.googleusercontent\.com|"
-    r"webarchive\.nationalarchives\.gov\.uk|webarchive\.loc\.gov|arquivo\.pt/wayback|vefsafn\.is|"
-    r"webarchive\.bac-lac\.gc\.ca|freezepage\.com|perma\.cc|peeep\.us|megalodon\.jp"
+    r"webarchive\.(?:nationalarchives\.gov\.uk|parliament\.uk|proni\.gov\.uk|loc\.gov|org\.uk|bac-lac\.gc\.ca)|"
+    r"swap\.stanford\.edu|webharvest\.gov|arquivo\.pt/wayback|vefsafn\.is|padi\.cat|collectionscanada\.gc\.ca/webarchives|"
+    r"europarchive\.org|internetmemory\.org|perma-archives\.org|eresources\.nlb\.gov\.sg/webarchives|"
+    r"freezepage\.com|perma\.cc|peeep\.us|megalodon\.jp"
     r")(?=[/:?]|\Z)",
     re.IGNORECASE,
 )
