@@ -1,0 +1,245 @@
+"""The loops that read the lines of an ARPA file: numbers, words, and where an n-gram goes in the automaton."""
+
+from typing import Any
+
+import numba
+import numpy as np
+
+from filters.backoff_model import (
+    AFTER,
+    CONTEXT,
+    FLOATS,
+    PROBABILITY,
+    SLOT_FLOATS,
+    SLOTS,
+    STATES,
+    WORD,
+    Array,
+    find,
+    known_suffix,
+)
+from tokenizer.kernels import BYTES, OFFSETS, compiled
+
+FAULTS = (
+    "",
+    "not a number and {order} words",
+    "a word is no unigram",
+    "the context is no n-gram of the model",
+    "a probability above 1",
+    "the n-gram stands twice",
+    "more than a back-off behind the words",
+    "a back-off where none can be charged",
+)
+FORM, _UNSEEN, _CONTEXT, POSITIVE, TWICE, _LONG, _BACKOFF = range(1, len(FAULTS))
+_POWERS = np.array([float(f"1e{power}") for power in range(23)])
+_TAB, _LINE_END, _RETURN, _SPACE = 9, 10, 13, 32
+_NUMBERS = numba.types.Array(numba.int32, 1, "C", readonly=True)
+
+
+@compiled(numba.int64(BYTES, numba.int64, numba.int64, BYTES, OFFSETS, numba.int32[::1]))
+def find_word(data: Array, start: int, end: int, values: Array, offsets: Array, slots: Array) -> int:
+    """The slot of the word that stands in `data`, or where it would go: then that slot is empty."""
+    mixed = np.uint64(0xCBF29CE484222325)  # FNV-1a, mixed once more for the sake of short words.
+    for at in range(start, end):
+        mixed = (mixed ^ np.uint64(data[at])) * np.uint64(0x100000001B3)
+    mixed = (mixed ^ mixed >> np.uint64(32)) * np.uint64(0xD6E8FEB86659FD93)
+    slot = np.int64((mixed >> np.uint64(32)) * np.uint64(len(slots)) >> np.uint64(32))
+    while slots[slot] != 0:
+        first = offsets[slots[slot] - 1]
+        same = offsets[slots[slot]] - first == end - start
+        at = start
+        while same and at < end:
+            same = data[at] == values[first + at - start]
+            at += 1
+        if same:
+            break
+        slot += 1
+        if slot == len(slots):
+            slot = 0
+    return slot
+
+
+@compiled(numba.types.Tuple((numba.float64, numba.int64))(BYTES, numba.int64, numba.int64, numba.float64[::1]))
+def _number(data: Array, at: int, end: int, powers: Array) -> Any:
+    """A decimal number and the place after it; where there is none, the place -1."""
+    negative = at < end and data[at] == 45
+    at += negative
+    digits, exponent, mantissa, point = 0, 0, np.int64(0), False
+    while at < end and (48 <= data[at] < 58 or (data[at] == 46 and not point)):
+        if data[at] == 46:
+            point = True
+        else:
+            digits += 1
+            exponent -= point
+            if mantissa < 10**17:
+                mantissa = mantissa * 10 + data[at] - 48
+            else:
+                exponent += 1
+        at += 1
+    if at < end and data[at] | 32 == 101:
+        down = at + 1 < end and data[at + 1] == 45
+        at += 1 + (at + 1 < end and (data[at + 1] == 45 or data[at + 1] == 43))
+        digits, power = 0, np.int64(0)
+        while at < end and 48 <= data[at] < 58:
+            digits += 1
+            power = min(power * 10 + data[at] - 48, 10**6)
+            at += 1
+        exponent += -power if down else power
+    if digits == 0:
+        return 0.0, -1
+    number = np.float64(mantissa)
+    while exponent < 0 and number != 0:
+        number /= powers[min(-exponent, 22)]
+        exponent += min(-exponent, 22)
+    while exponent > 0 and number != 0 and number < np.inf:
+        number *= powers[min(exponent, 22)]
+        exponent -= min(exponent, 22)
+    return -number if negative else number, at
+
+
+@compiled(numba.int64(BYTES, numba.int64, numba.int64))
+def _skip_blanks(data: Array, at: int, end: int) -> int:
+    while at < end and (data[at] == _SPACE or data[at] == _TAB or data[at] == _RETURN):
+        at += 1
+    return at
+
+
+@compiled(
+    numba.types.Tuple((numba.float32, numba.float32, numba.int64))(
+        BYTES,
+        numba.int64,
+        numba.int64,
+        numba.float64[::1],
+        BYTES,
+        OFFSETS,
+        _NUMBERS,
+        numba.int32[::1],
+        numba.int64[::1],
+    )
+)
+def _read_line(
+    data: Array,
+    at: int,
+    end: int,
+    powers: Array,
+    values: Array,
+    offsets: Array,
+    numbers: Array,
+    word_slots: Array,
+    ngram: Array,
+) -> Any:
+    """Probability and back-off of the n-gram in a line, whose words' numbers are put into `ngram`; and the fault."""
+    probability, at = _number(data, at, end, powers)
+    backoff = 0.0
+    for place in range(len(ngram)):
+        start = _skip_blanks(data, at, end)
+        if at < 0 or start in (at, end):
+            return np.float32(0), np.float32(0), FORM
+        at = start
+        while at < end and data[at] != _SPACE and data[at] != _TAB and data[at] != _RETURN:
+            at += 1
+        slot = find_word(data, start, at, values, offsets, word_slots)
+        if word_slots[slot] == 0:
+            return np.float32(0), np.float32(0), _UNSEEN
+        ngram[place] = numbers[word_slots[slot] - 1]
+    start = _skip_blanks(data, at, end)
+    if start < end:
+        backoff, at = _number(data, start, end, powers)
+        if at < 0 or _skip_blanks(data, at, end) < end:
+            return np.float32(0), np.float32(0), _LONG
+    own, charge = np.float32(probability), np.float32(backoff)
+    return own, charge, 0 if -np.inf < own <= 0 and abs(charge) < np.inf else POSITIVE
+
+
+@compiled(
+    numba.int64(
+        numba.int64[::1], numba.float32, numba.float32, numba.int64, numba.boolean, SLOTS, SLOT_FLOATS, STATES, FLOATS
+    )
+)
+def _add(
+    ngram: Array,
+    probability: Any,
+    back_off: Any,
+    state: int,
+    highest: bool,
+    slots: Array,
+    floats: Array,
+    suffix: Array,
+    backoff: Array,
+) -> int:
+    """Put an n-gram into the table, its context under the number `state` unless its order is the highest."""
+    context = ngram[0] + 1
+    for word in ngram[1:-1]:
+        slot = find(slots, context, word)
+        if slots[slot, WORD] == 0:
+            return _CONTEXT
+        context = np.int64(slots[slot, AFTER])
+    word = ngram[-1]
+    slot = find(slots, context, word)
+    if slots[slot, WORD] != 0:
+        return TWICE
+    if highest and back_off != 0:
+        return _BACKOFF
+    after = known_suffix(slots, suffix, context, word)
+    if not highest:
+        suffix[state], backoff[state] = after, back_off
+        after = state
+    slots[slot, CONTEXT], slots[slot, WORD], slots[slot, AFTER] = context, word + 1, after
+    floats[slot, PROBABILITY] = probability
+    return 0
+
+
+@compiled(
+    numba.types.UniTuple(numba.int64, 4)(
+        BYTES,
+        numba.int64,
+        numba.int64,
+        numba.int64,
+        numba.int64,
+        numba.boolean,
+        BYTES,
+        OFFSETS,
+        _NUMBERS,
+        numba.int32[::1],
+        SLOTS,
+        SLOT_FLOATS,
+        STATES,
+        FLOATS,
+    )
+)
+def read_ngrams(
+    data: Array,
+    at: int,
+    left: int,
+    order: int,
+    state: int,
+    highest: bool,
+    values: Array,
+    offsets: Array,
+    numbers: Array,
+    word_slots: Array,
+    slots: Array,
+    floats: Array,
+    suffix: Array,
+    backoff: Array,
+) -> Any:
+    """Read lines on from `at`; where the reading stands, n-grams left, the next state, and the fault of that line."""
+    ngram = np.empty(order, np.int64)
+    powers = _POWERS.copy()
+    while left > 0 and at < len(data):
+        end = at
+        while end < len(data) and data[end] != _LINE_END:
+            end += 1
+        start = _skip_blanks(data, at, end)
+        if start < end:
+            probability, back_off, fault = _read_line(
+                data, start, end, powers, values, offsets, numbers, word_slots, ngram
+            )
+            if fault == 0:
+                fault = _add(ngram, probability, back_off, state, highest, slots, floats, suffix, backoff)
+            if fault != 0:
+                return at, left, state, fault
+            state += not highest
+            left -= 1
+        at = end + 1
+    return min(at, len(data)), left, state, 0
