@@ -122,11 +122,13 @@ class _Session:
     def do(self, stages: Sequence[str]) -> None:
         """Bring the stages up to date, then say what is there."""
         from pipeline.finish import check_finish, write_manifest
+        from pipeline.group_stages import check_indexes
         from pipeline.models import check_models
         from pipeline.run import Conductor
 
         check_finish(stages)
         check_models(self._run.recipe, stages)
+        check_indexes(self._run.recipe, stages)
         for source in self._run.recipe.sources:
             self._run.units(source)  # A missing input is a wrong setting: found before any work.
         with locked(self._run.output), logged(log_path(self._run.output)), interruptible():

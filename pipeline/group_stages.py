@@ -1,23 +1,30 @@
 """The group stages: how the units of a source are judged together, and what each unit's verdict follows from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from filters.models import load_once
 from pipeline.context import Run
 from pipeline.corpora.registry import document_stages
 from pipeline.dedup import ExactRounds, ParagraphRounds, Rounds
+from pipeline.key_index import KEYS, KeyIndex, check_earlier, finish_index, index_digest
+from pipeline.ledger import MODELS, Tally
 from pipeline.overlap import OverlapRounds
-from pipeline.pages import PageRounds
+from pipeline.pages import ADDRESSES, TEXTS, PageRounds
+from pipeline.recipe import Dedup, Pages, Recipe
 from pipeline.stages import kept_before, kept_by
-from pipeline.storage import digest_of
+from pipeline.storage import Folder, digest_of
 from pipeline.units import Unit
 
 PAGES, DEDUP = "pages", "dedup"
 GROUP_STAGES = (PAGES, DEDUP)
 
 
-def group_rounds(run: Run, stage: str, source: str) -> Rounds:
-    """How a source is judged: pages by address and text; CommonCrawl by paragraph, books by overlap, others whole."""
+def group_rounds(run: Run, stage: str, source: str, notes: Folder | None = None) -> Rounds:
+    """How a source is judged: pages by address and text; CommonCrawl by paragraph, books by overlap, others whole.
+
+    `notes` is where it is said which keys were written for later dumps.
+    """
     if stage == PAGES:
         settings = run.recipe.pages
         return PageRounds(
@@ -25,6 +32,8 @@ def group_rounds(run: Run, stage: str, source: str) -> Rounds:
             unique_url=settings.unique_url,
             unique_text=settings.unique_text,
             marks_cited="wikipedia" in run.recipe.sources,
+            addresses=_key_index(run, stage, source, ADDRESSES, notes),
+            texts=_key_index(run, stage, source, TEXTS, notes),
         )
     dedup = run.recipe.dedup
     if source == "commoncrawl":
@@ -58,10 +67,45 @@ def documents_of(run: Run, stage: str, source: str, unit: Unit) -> tuple[str, Ma
     return kept_by(run, document_stages(run.recipe, unit.source)[-1], unit)
 
 
-def group_settings(run: Run, stage: str) -> dict[str, Any]:
-    """The settings that a verdict follows from."""
-    section = run.recipe.pages if stage == PAGES else run.recipe.dedup
-    return section.model_dump(mode="json")
+def _key_index(run: Run, stage: str, source: str, kind: str, notes: Folder | None) -> KeyIndex:
+    settings = _section(run.recipe, stage)
+    folder = index_folder(run, stage, source) if settings.write_keys else None
+    return KeyIndex(kind=kind, earlier=settings.earlier, folder=folder, notes=notes)
+
+
+def index_folder(run: Run, stage: str, source: str) -> Folder:
+    """Where the keys of this dump are written for later ones."""
+    return Folder(run.output.address(f"{KEYS}/{stage}/{source}"))
+
+
+def index_kinds(recipe: Recipe, stage: str) -> list[str]:
+    """The kinds of keys that a stage compares with earlier dumps, and writes for later ones."""
+    if stage == PAGES:
+        pages = recipe.pages
+        return [kind for kind, wanted in ((ADDRESSES, pages.unique_url), (TEXTS, pages.unique_text)) if wanted]
+    return []
+
+
+def writes_keys(recipe: Recipe, stage: str) -> bool:
+    """Whether the stage leaves a key index behind."""
+    return _section(recipe, stage).write_keys
+
+
+def check_indexes(recipe: Recipe, stages: Collection[str]) -> None:
+    """Raise SettingError where an index of an earlier dump cannot be compared with, before any work."""
+    for stage in GROUP_STAGES:
+        if stage in stages:
+            check_earlier(f"{stage}.earlier", _section(recipe, stage).earlier, index_kinds(recipe, stage))
+
+
+def group_settings(run: Run, stage: str) -> list[Any]:
+    """The settings that a verdict follows from, and the earlier keys."""
+    section = _section(run.recipe, stage)
+    return [section.model_dump(mode="json"), [load_once(index_digest, address) for address in section.earlier]]
+
+
+def _section(recipe: Recipe, stage: str) -> Pages | Dedup:
+    return recipe.pages if stage == PAGES else recipe.dedup
 
 
 def verdict_key(run: Run, stage: str, unit: Unit, group: str) -> tuple[str, dict[str, str]]:
@@ -78,3 +122,24 @@ def group_digests(run: Run, stage: str, source: str, units: Sequence[Unit], othe
     digests = [list(kept_before(run, stage, unit)[1].values()) for unit in units]
     blocks = [digest_of(digests[start : start + blocks_of] + seen_by_all) for start in range(0, len(units), blocks_of)]
     return [blocks[index // blocks_of] for index in range(len(units))]
+
+
+def index_key(run: Run, stage: str, source: str, groups: Sequence[str]) -> str:
+    """What the index of a source's keys follows from: all that was judged, and how."""
+    return run.key(stage, MODELS, f"{KEYS}-{source}", group_settings(run, stage), {"groups": digest_of(list(groups))})
+
+
+def index_is_current(run: Run, stage: str, source: str, key: str) -> bool:
+    """Whether the index that the recipe wants, if it wants one, is there."""
+    if not writes_keys(run.recipe, stage):
+        return True
+    return run.current(stage, MODELS, f"{KEYS}-{source}", key) is not None
+
+
+def record_index(run: Run, stage: str, source: str, key: str, notes: Folder) -> None:
+    """Complete the index of keys that the notes name, and write its done record."""
+    folder = index_folder(run, stage, source)
+    partitions = _section(run.recipe, stage).partitions
+    files = finish_index(folder, notes, index_kinds(run.recipe, stage), partitions)
+    outputs = {f"{KEYS}/{stage}/{source}/{name}": output for name, output in files.items()}
+    run.record(Tally().entry(stage, MODELS, f"{KEYS}-{source}", key, {}, outputs))

@@ -65,19 +65,13 @@ def partition_of(keys: Array, partitions: int) -> Array:
     return partition
 
 
-def finish_index(
-    folder: Folder, notes: Folder, kinds: Collection[str], partitions: int, redone: Collection[int]
-) -> Mapping[str, Output]:
-    """Write `index.json`: what the notes name, and what it named before of blocks that were not judged anew.
+def finish_index(folder: Folder, notes: Folder, kinds: Collection[str], partitions: int) -> Mapping[str, Output]:
+    """Write `index.json` of the files that the notes name, and remove all others.
 
-    All else in the folder is removed. Gives the size and digest of each file below the folder.
+    Gives the size and digest of each file below the folder.
     """
-    before = (_read(folder) or {"files": {}})["files"]
-    files = {name: item for name, item in before.items() if item["block"] not in redone}
-    files |= {name: note for name in notes.list() if (note := notes.read_json(name)) is not None}
-    written = folder.write_json(
-        INDEX, {"version": 1, "kinds": sorted(kinds), "partitions": partitions, "files": dict(sorted(files.items()))}
-    )
+    files = {name: note for name in notes.list() if (note := notes.read_json(name)) is not None}
+    written = folder.write_json(INDEX, {"version": 1, "kinds": sorted(kinds), "partitions": partitions, "files": files})
     for name in folder.list():
         if name != INDEX and name not in files:
             folder.delete(name)

@@ -5,7 +5,8 @@ superseded at its own address must not win over its copy elsewhere. Only keys, d
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +17,13 @@ from filters.fingerprint import Array, document_keys
 from filters.pages import DropRepeatedUrls, MarkCited, UrlKeys
 from filters.urls import url_keys
 from pipeline.dedup import Judge
+from pipeline.key_index import KeyIndex, partition_of
+
+ADDRESSES, TEXTS = "addresses", "texts"
+"""Kinds of keys in an index."""
 
 _PAGES_A_SKETCH = 1 << 20
+_NOBODY = 0  # Wins a key that an earlier dump has.
 _CITED, _ADDRESSES, _PAGES, _TEXTS = b"C", b"A", b"P", b"T"  # What is sketched: to round one; texts to round two.
 _WINNING_PAGES, _WINNING_TEXTS, _CITED_PAGES = b"p", b"t", b"c"  # What a unit is told.
 _TOLD = (_WINNING_PAGES, _WINNING_TEXTS, _CITED_PAGES)
@@ -35,7 +41,8 @@ Keyed = tuple[int, bytes]
 class PageRounds:
     """Of pages with one address the newest stays, of pages with one text the first of the first unit.
 
-    `marks_cited` says whether documents with `cited_urls` are among the sketched, so that pages can be marked.
+    A page whose address or text an earlier dump has goes as well: `addresses` and `texts` know them. `marks_cited` says
+    whether documents with `cited_urls` are among the sketched, so that pages can be marked.
     No key is hot: of an address, and of a text, a unit sends two pages at most.
     """
 
@@ -44,6 +51,8 @@ class PageRounds:
     unique_text: bool = False
     marks_cited: bool = False
     keys: UrlKeys = url_keys
+    addresses: KeyIndex = field(default_factory=partial(KeyIndex, kind=ADDRESSES))
+    texts: KeyIndex = field(default_factory=partial(KeyIndex, kind=TEXTS))
 
     def __post_init__(self) -> None:
         if self.partitions < 1:
@@ -91,7 +100,7 @@ class PageRounds:
             keys = np.where(items["url"] == 0, items["page"], items["url"])
         else:
             keys = items
-        partition = (keys >> np.uint64(32)) * np.uint64(self.partitions) >> np.uint64(32)
+        partition = partition_of(keys, self.partitions)
         for index in np.unique(partition).tolist():
             yield index, _pack(kind, unit, items[partition == index])
 
@@ -116,7 +125,7 @@ class PageRounds:
                 yield partition, block  # Texts, whose turn is next.
         yield from self._cited_pages(cited, addresses)
         if pages:
-            yield from self._one_page_an_address(np.concatenate(pages))
+            yield from self._one_page_an_address(partition, np.concatenate(pages))
 
     def _cited_pages(self, cited: list[Array], addresses: list[tuple[int, Array]]) -> Iterator[Keyed]:
         if cited:
@@ -126,14 +135,15 @@ class PageRounds:
                 if len(found):
                     yield unit % self.partitions, _pack(_CITED_PAGES, unit, found)
 
-    def _one_page_an_address(self, pages: Array) -> Iterator[Keyed]:
+    def _one_page_an_address(self, partition: int, pages: Array) -> Iterator[Keyed]:
         pages = pages[_order(pages, by_text=False)]
-        first = ~_same(pages[1:], pages[:-1], by_text=False)
-        first = np.concatenate([[True], first])
-        for unit, verdict in _losers(pages, first, pages["url"][:, None]):
+        first = np.concatenate([[True], ~_same(pages[1:], pages[:-1], by_text=False)])
+        known = self._known(self.addresses, partition, pages["url"]) & (pages["url"] != 0)
+        for unit, verdict in _losers(pages, first, known, pages["url"][:, None]):
             yield unit % self.partitions, _pack(_WINNING_PAGES, unit, verdict)
         if self.unique_text:
-            for unit, own in _by_unit(pages["unit"][first], pages[first]):
+            stays = first & ~known
+            for unit, own in _by_unit(pages["unit"][stays], pages[stays]):
                 yield from self._send(_TEXTS, unit, _best_two(own, by_text=True))
 
     def _judge_texts(self, partition: int, blocks: Iterable[bytes]) -> Iterator[Keyed]:
@@ -148,8 +158,15 @@ class PageRounds:
             pages = np.concatenate(held)
             pages = pages[_order(pages, by_text=True)]
             first = np.concatenate([[True], ~_same(pages[1:], pages[:-1], by_text=True)])
-            for unit, verdict in _losers(pages, first, pages["text"]):
+            known = self._known(self.texts, partition, pages["text"][:, 0])
+            for unit, verdict in _losers(pages, first, known, pages["text"]):
                 yield unit, _pack(_WINNING_TEXTS, unit, verdict)
+
+    def _known(self, index: KeyIndex, partition: int, keys: Array) -> Array:
+        """Which of a partition's keys an earlier dump has; all of them are written down for later ones."""
+        own, places = np.unique(keys, return_inverse=True)
+        index.write(0, partition, own[own != 0])
+        return index.known(own, partition, self.partitions)[places]
 
     def filters(self, blocks: Iterable[bytes]) -> tuple[Filter, ...]:
         """Drop the pages that lost, then mark those that are cited."""
@@ -191,11 +208,12 @@ def _best_two(pages: Array, *, by_text: bool) -> Array:
     return pages[~third]
 
 
-def _losers(pages: Array, first: Array, keys: Array) -> Iterator[tuple[int, Array]]:
-    """For each unit with a page that is not the first of its key: rows of the key and the first page's number."""
-    winner = np.flatnonzero(first)[np.cumsum(first) - 1]
-    verdicts = np.column_stack([keys, pages["page"][winner]])[~first]
-    for unit, rows in _by_unit(pages["unit"][~first], verdicts):
+def _losers(pages: Array, first: Array, known: Array, keys: Array) -> Iterator[tuple[int, Array]]:
+    """For each unit with a page that goes: rows of the key and of the page that stays, the first of its key if any."""
+    goes = ~first | known
+    winner = pages["page"][np.flatnonzero(first)[np.cumsum(first) - 1]]
+    verdicts = np.column_stack([keys, np.where(known, np.uint64(_NOBODY), winner)])[goes]
+    for unit, rows in _by_unit(pages["unit"][goes], verdicts):
         yield unit, np.unique(rows, axis=0)
 
 

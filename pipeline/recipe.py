@@ -56,6 +56,14 @@ class Pages(Section):
     partitions: Positive = 16
     unique_url: bool = False
     unique_text: bool = False
+    earlier: Texts = ()
+    write_keys: bool = False
+
+    @model_validator(mode="after")
+    def _keys_are_of_something(self) -> Self:
+        if (self.earlier or self.write_keys) and not (self.unique_url or self.unique_text):
+            raise ValueError("earlier and write_keys need unique_url or unique_text to be true")
+        return self
 
 
 class Dedup(Section):
@@ -64,6 +72,8 @@ class Dedup(Section):
     partitions: Positive = 16
     block_files: Positive = 2000
     min_chars_after: Count = 0
+    earlier: Texts = ()
+    write_keys: bool = False
     max_overlap: Fraction = 0.9
     shingle_words: Positive = 9
     shingle_sample: Positive = 64

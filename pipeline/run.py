@@ -11,6 +11,7 @@ from pipeline.engine import Engine
 from pipeline.errors import FatalError
 from pipeline.finish import finish_steps
 from pipeline.group_stages import GROUP_STAGES
+from pipeline.key_index import KEYS
 from pipeline.ledger import LedgerEntry, chain_faults, entry_name, read_entry, read_ledger
 from pipeline.models import ALL_MODELS
 from pipeline.progress import Reporter
@@ -38,7 +39,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
 """Stages in their order; those of one step share a pipeline, between steps lies a barrier."""
 
 STAGES = tuple(stage for step in STEPS for stage in step)
-RECORDED = ("documents", "rejected", "quarantine", "tokens", "stream")
+RECORDED = ("documents", "rejected", "quarantine", KEYS, "tokens", "stream")
 """Folders in which every file is named by a done record."""
 
 
@@ -110,6 +111,8 @@ class Conductor:
                         ", ".join(names), total, lambda: sum(_bytes_done(work) for work in groups)
                     ):
                         self.engine.run_groups(groups, scratch)
+                    for work in groups:
+                        work.finish()
                     self.worked += names
                 return
             maps = self._maps(names, scratch)

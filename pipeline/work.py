@@ -8,7 +8,17 @@ from filters.models import load_once
 from pipeline.context import Run
 from pipeline.dedup import Rounds
 from pipeline.exchange import Keyed
-from pipeline.group_stages import documents_of, group_digests, group_rounds, verdict_key, witnesses
+from pipeline.group_stages import (
+    documents_of,
+    group_digests,
+    group_rounds,
+    index_is_current,
+    index_key,
+    record_index,
+    verdict_key,
+    witnesses,
+    writes_keys,
+)
 from pipeline.ledger import LedgerEntry
 from pipeline.models import ALL_MODELS
 from pipeline.stages import MAP_STAGES, ensure, filter_documents
@@ -132,8 +142,16 @@ class GroupStageWork:
             ensure(MAP_STAGES[stage], self.run, unit)
         self.manifest.mark(index)
 
+    def finish(self) -> None:
+        """After all pieces: the index of the keys that were judged, where the recipe wants one."""
+        if writes_keys(self.run.recipe, self.stage):
+            record_index(self.run, self.stage, self.source, self.manifest.read()["index_key"], self._notes())
+
     def _rounds(self) -> Rounds:
-        return group_rounds(self.run, self.stage, self.source)
+        return group_rounds(self.run, self.stage, self.source, self._notes())
+
+    def _notes(self) -> Folder:
+        return Folder(self.manifest.folder.address(f"{self.label}/keys"))
 
     def _unit(self, index: int) -> Unit:
         return Unit(**self.manifest.read()["units"][index])
@@ -150,10 +168,12 @@ def group_stage_work(
         for unit, group in zip(units, groups, strict=True)
     ]
     applied = [index for index, unit in enumerate(units) if not _is_done(run, unit, entries[index], after)]
-    if not applied:
+    keys = index_key(run, stage, source, groups)
+    indexed = index_is_current(run, stage, source, keys)
+    if not applied and indexed:
         return None
     # Verdicts are the block's, so all units of a block with an undone verdict are sketched again.
-    undone = {groups[index] for index in applied if entries[index] is None}
+    undone = {groups[index] for index in applied if entries[index] is None} if indexed else set(groups)
     sketched = [index for index, group in enumerate(groups) if group in undone]
     manifest.write(
         {
@@ -162,6 +182,7 @@ def group_stage_work(
             "applied": applied,
             "groups": {str(index): groups[index] for index in applied},
             "stages": list(after),
+            "index_key": keys,
         }
     )
     return GroupStageWork(run, stage, source, manifest)

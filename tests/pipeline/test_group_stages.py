@@ -3,18 +3,24 @@
 import pytest
 
 from pipeline.dedup import ExactRounds, ParagraphRounds
+from pipeline.errors import SettingError
 from pipeline.group_stages import (
     DEDUP,
     PAGES,
+    check_indexes,
     documents_of,
     group_digests,
     group_rounds,
     group_settings,
+    index_folder,
     verdict_key,
     witnesses,
 )
+from pipeline.key_index import INDEX
+from pipeline.ledger import read_entry, read_ledger
 from pipeline.overlap import OverlapRounds
 from pipeline.pages import PageRounds
+from pipeline.storage import Folder
 
 
 @pytest.mark.parametrize(
@@ -33,7 +39,7 @@ def test_each_source_is_judged_in_its_own_way(small_run, stage, source, kind):
 
 def test_pages_are_judged_as_the_recipe_says(small_run):
     rounds = group_rounds(small_run.run("pages.unique_url=true", "pages.partitions=3"), PAGES, "commoncrawl")
-    assert rounds == PageRounds(partitions=3, unique_url=True, unique_text=False, marks_cited=True)
+    assert (rounds.partitions, rounds.unique_url, rounds.unique_text, rounds.marks_cited) == (3, True, False, True)
 
 
 def test_wikipedia_alone_bears_witness_and_only_to_pages(small_run):
@@ -78,5 +84,49 @@ def test_a_verdict_has_another_key_for_another_setting_or_group(small_run):
 
 def test_each_stage_has_its_own_settings(small_run):
     run = small_run.run()
-    assert "unique_url" in group_settings(run, PAGES)
-    assert "block_files" in group_settings(run, DEDUP)
+    assert "unique_url" in group_settings(run, PAGES)[0]
+    assert "block_files" in group_settings(run, DEDUP)[0]
+
+
+def write_pages(made, *settings):
+    """The run with an index of its pages, as a run with `write_keys` leaves it."""
+    with made.start("pages", "--set=pages.unique_text=true", "--set=pages.write_keys=true", *settings) as process:
+        _, said = process.communicate()
+    assert process.returncode == 0, said
+    return made.run("pages.unique_text=true", "pages.write_keys=true"), said
+
+
+def test_a_run_leaves_the_keys_of_its_pages_and_a_later_one_knows_them_all(copied_run, tmp_path):
+    run, _ = write_pages(copied_run)
+    folder = index_folder(run, PAGES, "commoncrawl")
+    entry = read_entry(run.output, PAGES, "models", "keys-commoncrawl")
+    assert {name.rpartition("/")[2] for name in entry.outputs} == set(folder.list())
+    later = copied_run.copied_to(tmp_path / "later")
+    write_pages(later, f'--set=pages.earlier=["{folder.url}"]')
+    assert sum(entry.documents_kept for entry in read_ledger(later.run().output) if entry.stage == PAGES) == 0
+
+
+def test_an_index_is_not_written_again_but_where_it_went_away(copied_run):
+    run, _ = write_pages(copied_run)
+    folder = index_folder(run, PAGES, "commoncrawl")
+    before = folder.digest(INDEX)
+    assert "nothing to do" in write_pages(copied_run)[1]
+    folder.delete(INDEX)
+    assert "nothing to do" not in write_pages(copied_run)[1]
+    assert folder.digest(INDEX) == before
+
+
+def test_an_index_of_an_earlier_dump_is_looked_for_before_any_work(small_run, tmp_path):
+    recipe = small_run.run("pages.unique_text=true", f'pages.earlier=["{tmp_path}"]').recipe
+    check_indexes(recipe, ["clean"])
+    with pytest.raises(SettingError, match=r"pages\.earlier: no key index at"):
+        check_indexes(recipe, ["clean", "pages"])
+
+
+def test_another_index_gives_another_verdict(small_run, tmp_path):
+    keys = []
+    for version in (1, 2):
+        folder = Folder(str(tmp_path / str(version)))
+        folder.write_json(INDEX, {"version": 1, "kinds": [str(version)], "partitions": 1, "files": {}})
+        keys.append(group_settings(small_run.run("pages.unique_text=true", f'pages.earlier=["{folder.url}"]'), PAGES))
+    assert keys[0][1] != keys[1][1]

@@ -18,13 +18,13 @@ def sorted_keys(values):
     return np.unique(np.array(values, np.uint64))
 
 
-def written(root, keys, partitions, kind="lines", block=0, redone=(0,)):
+def written(root, keys, partitions, kind="lines"):
     """The index of the keys, judged in so many partitions."""
-    folder, notes = Folder(str(root / "keys")), Folder(str(root / f"notes-{partitions}-{block}"))
+    folder, notes = Folder(str(root / "keys")), Folder(str(root / "notes"))
     index = pickle.loads(pickle.dumps(KeyIndex(kind=kind, folder=folder, notes=notes)))
     for partition in range(partitions):
-        index.write(block, partition, keys[partition_of(keys, partitions) == partition])
-    outputs = finish_index(folder, notes, [kind], partitions, redone)
+        index.write(0, partition, keys[partition_of(keys, partitions) == partition])
+    outputs = finish_index(folder, notes, [kind], partitions)
     notes.delete("")  # Notes are scratch: the next run begins with none.
     return folder, outputs
 
@@ -65,13 +65,20 @@ def test_files_are_told_with_their_digests_and_nothing_else_stays(tmp_path):
     assert {name: folder.digest(name) for name in outputs} == {name: item.digest for name, item in outputs.items()}
 
 
-def test_a_block_that_is_judged_anew_replaces_its_own_files_alone(tmp_path):
-    written(tmp_path, sorted_keys([1, 2**63]), 2, block=0)
-    folder, _ = written(tmp_path, sorted_keys([2]), 2, block=1, redone=[1])
-    assert found(folder, sorted_keys([1, 2, 2**63]), 1).tolist() == [True] * 3
-    folder, outputs = written(tmp_path, sorted_keys([5]), 2, block=0, redone=[0])
-    assert found(folder, sorted_keys([1, 2, 5, 2**63]), 1).tolist() == [False, True, True, False]
-    assert len(outputs) == 3
+def test_an_index_that_is_written_anew_holds_nothing_of_the_old_one(tmp_path):
+    written(tmp_path, sorted_keys([1, 2**63]), 2)
+    folder, outputs = written(tmp_path, sorted_keys([5]), 2)
+    assert found(folder, sorted_keys([1, 5, 2**63]), 1).tolist() == [False, True, False]
+    assert sorted(outputs) == sorted(folder.list()) == [INDEX, "lines-00000-00000.keys"]
+
+
+def test_blocks_of_one_partition_lie_side_by_side(tmp_path):
+    folder, notes = Folder(str(tmp_path / "keys")), Folder(str(tmp_path / "notes"))
+    index = KeyIndex(kind="lines", folder=folder, notes=notes)
+    for block, key in enumerate((7, 9)):
+        index.write(block, 0, sorted_keys([key]))
+    finish_index(folder, notes, ["lines"], 1)
+    assert found(folder, sorted_keys([7, 8, 9]), 1).tolist() == [True, False, True]
 
 
 def test_keys_of_another_kind_are_not_taken_for_ones_own(tmp_path):

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from filters.batch import document_batch
 from filters.urls import url_keys
 from pipeline import pages
-from pipeline.pages import PageRounds
+from pipeline.key_index import KeyIndex, finish_index
+from pipeline.pages import ADDRESSES, TEXTS, PageRounds
+from pipeline.storage import Folder
 
 URLS = st.sampled_from(["http://a.org", "http://b.org", "http://www.b.org/", None, "no address"])
 PAGES = st.lists(st.tuples(URLS, st.sampled_from("abc"), st.sampled_from("123")), max_size=5)
@@ -150,3 +152,26 @@ def test_nothing_is_sent_where_nothing_is_asked():
 def test_no_partition_is_refused():
     with pytest.raises(ValueError, match="partitions must be at least 1, got 0"):
         PageRounds(partitions=0)
+
+
+def earlier(root, units, **wanted):
+    """What a dump's pages leave for later ones: its verdict, and indexes of its addresses and texts."""
+    folder, notes = Folder(str(root / "keys")), Folder(str(root / "notes"))
+    written = {name: KeyIndex(kind=name, folder=folder, notes=notes) for name in (ADDRESSES, TEXTS)}
+    verdict = kept(units, **written, **wanted)
+    finish_index(folder, notes, list(written), 3)
+    return verdict, {name: KeyIndex(kind=name, earlier=(folder.url,)) for name in (ADDRESSES, TEXTS)}
+
+
+def test_a_page_of_an_earlier_dump_is_known_without_its_text(tmp_path):
+    wanted = {"unique_url": True, "unique_text": True}
+    verdict, known = earlier(tmp_path, [[("http://a.org", "a", "1"), (None, "b", "1")]], **wanted)
+    first = [("http://www.a.org/", "new", "2"), ("http://c.org", "b", "2"), ("http://d.org", "d", "2")]
+    assert verdict == [[True, True]]
+    assert kept([first, [(None, "b", "2")]], partitions=5, **known, **wanted) == [[False, False, True], [False]]
+
+
+def test_a_page_whose_address_is_known_does_not_win_its_text(tmp_path):
+    wanted = {"unique_url": True, "unique_text": True}
+    _, known = earlier(tmp_path, [[("http://a.org", "old", "1")]], **wanted)
+    assert kept([[("http://a.org", "t", "2")], [("http://b.org", "t", "2")]], **known, **wanted) == [[False], [True]]
