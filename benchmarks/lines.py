@@ -8,7 +8,7 @@ import pyarrow as pa
 from benchmarks.claims import DisagreementError, Figures, megabytes_a_second, race
 from benchmarks.inputs import Inputs, text_bytes
 from filters.batch import document_batch
-from filters.fingerprint import Array, Lines, line_keys, xxh64
+from filters.fingerprint import Array, Lines, line_keys
 from filters.normalize import normalize_for_dedup
 from pipeline.dedup import ParagraphRounds
 
@@ -21,20 +21,16 @@ def normalise_hash(inputs: Inputs) -> Figures:
     texts = [page.text for page in inputs.pages(16)]
     column = pa.array(texts, pa.large_string())
 
-    def agree(lines: Lines, hashes: list[int]) -> None:
-        forms = [normalize_for_dedup(line).encode() for text in texts for line in text.split("\n")]
-        expected = [int(xxh64(np.frombuffer(form, np.uint8), len(form))) for form in forms]
+    def agree(lines: Lines, expected: list[int]) -> None:
         if lines.keys.tolist() != expected:
-            raise DisagreementError("a line's key is not XXH64 of its normalised form")
-        if len(np.unique(lines.keys)) != len(set(hashes)):
-            raise DisagreementError("the two hashes tell different lines apart")
+            raise DisagreementError("a line has another key than in Python")
 
     seconds = race(lambda: line_keys(column), lambda: plain_line_keys(texts), seconds=inputs.seconds, agree=agree)
     ours, reference = megabytes_a_second(text_bytes(texts), seconds)
     return Figures(
         ours=ours,
         reference=reference,
-        reference_is="plain Python, line by line, with SHA-1 as cc_net has it",
+        reference_is="plain Python, line by line, as cc_net has it; the same keys",
         unit="MB/s",
         input_bytes=text_bytes(texts),
     )
