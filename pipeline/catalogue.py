@@ -48,12 +48,17 @@ def commands_page(group: click.Group) -> str:
         " passed, the ledger does not balance or `verify` found a fault; 2 a wrong recipe, setting or command line"
         " (nothing was done); 130 interrupted, and the same command goes on."
     )
+    return "\n".join([*parts, *_commands(group, "tokenmill")]) + "\n"
+
+
+def _commands(group: click.Group, prefix: str) -> Iterator[str]:
+    """Each command with its help, and those below it."""
     for name, command in group.commands.items():
-        context = click.Context(
-            command, info_name=f"tokenmill {name}", terminal_width=100, help_option_names=["-h", "--help"]
-        )
-        parts += ["", f"## `tokenmill {name}`", "", "```", command.get_help(context), "```"]
-    return "\n".join(parts) + "\n"
+        called = f"{prefix} {name}"
+        context = click.Context(command, info_name=called, terminal_width=100, help_option_names=["-h", "--help"])
+        yield from ("", f"## `{called}`", "", "```", command.get_help(context), "```")
+        if isinstance(command, click.Group):
+            yield from _commands(command, called)
 
 
 def recipe_page() -> str:

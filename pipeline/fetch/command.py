@@ -44,8 +44,8 @@ def _shared(base_url: str | None) -> Callable[[Callable[..., None]], Callable[..
     options = (
         click.option("--to", type=click.Path(file_okay=False, path_type=Path), default="dumps", show_default=True,
                      help="Folder that the source's folder lies in; the recipe's inputs.root."),
-        click.option("--base-url", default=base_url, required=base_url is None, show_default=base_url is not None,
-                     metavar="URL", help="Where the files are: https:// of a mirror, or s3:// and what fsspec knows."),
+        click.option("--base-url", metavar="URL", help="Where the files are: https:// of a mirror, s3:// and the like.",
+                     **({"default": base_url, "show_default": True} if base_url else {"required": True})),
         click.option("--parallel", type=click.IntRange(1, 16), default=4, show_default=True, help="Files at once."),
         click.option("--attempts", type=click.IntRange(1), default=10, show_default=True,
                      help="Requests in a row that may bring nothing before a file is given up."),

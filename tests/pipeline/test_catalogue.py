@@ -35,6 +35,27 @@ def test_a_command_is_shown_with_its_help():
     assert "--much TEXT  How much." in page
 
 
+def test_a_command_below_another_is_shown_after_it():
+    @click.group()
+    def group():
+        """Nothing."""
+
+    @group.group()
+    def fetch():
+        """Fetch."""
+
+    @fetch.command()
+    def books():
+        """Fetch books."""
+
+    page = commands_page(group)
+    assert (
+        page.index("## `tokenmill fetch`")
+        < page.index("## `tokenmill fetch books`")
+        < page.index("Usage: tokenmill fetch books")
+    )
+
+
 def test_a_key_is_shown_with_bound_and_default():
     page = recipe_page()
     assert "| `tokenizer.vocabulary_size` | int ≥ 300 ≤ 1048576 | `32000` |" in page

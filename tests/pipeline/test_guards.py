@@ -36,7 +36,7 @@ def test_a_folder_that_cannot_be_written_to_is_a_wrong_setting(tmp_path):
 
 def test_a_lock_is_told_by_the_option_that_names_its_folder(tmp_path):
     folder = Folder(str(tmp_path))
-    with locked(folder, name=".x/lock", option="--to"), pytest.raises(SettingError, match="--to .*: another run"):
+    with locked(folder, name=".x/lock", option="--to"), pytest.raises(SettingError, match=r"--to .*: another run"):
         assert (tmp_path / ".x/lock").exists()
         with locked(folder, name=".x/lock", option="--to"):
             pass
