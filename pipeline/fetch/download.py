@@ -40,7 +40,7 @@ class Downloads:
         """Bring one file, unless it is there. A file that arrives spoiled is asked for again, then put aside."""
         name = wanted.name
         try:
-            if self.shelf.is_done(name) or self._is_adopted(wanted):
+            if self._is_current(wanted) or self._is_adopted(wanted):
                 return Outcome(name=name, state=PRESENT, bytes=self.shelf.path(name).stat().st_size)
             for _ in range(self.max_spoiled):
                 self._transfer(wanted)
@@ -55,6 +55,13 @@ class Downloads:
             return Outcome(name=name, state=FAILED, reason=str(error))
         finally:
             self.tally.end(name)
+
+    def _is_current(self, wanted: Wanted) -> bool:
+        """Whether the file is there, verified, and what the listing says: newer dumps take the names of older ones."""
+        record = self.shelf.done(wanted.name)
+        if record is None:
+            return False
+        return wanted.size in (None, record.size) and wanted.sha1 in ("", record.sha1)
 
     def _is_adopted(self, wanted: Wanted) -> bool:
         """Whether a file that somebody else put here is the one; if not, it is put aside."""
@@ -139,7 +146,8 @@ class Downloads:
                     raise KeyboardInterrupt
                 if size + len(piece) > limit:
                     file.truncate(0)
-                    raise CutError(f"the server sends more than the {limit} bytes that are to come")
+                    told = f"the server sends more than {limit} bytes"
+                    raise CutError(told) if reply.total is not None else RefusedError(told)
                 file.write(piece)
                 size += len(piece)
                 self.tally.add(wanted.name, len(piece))

@@ -45,14 +45,19 @@ class WallClock:
 
 @dataclass(slots=True, kw_only=True)
 class Patience:
-    """Asks again with growing waits. `attempts` is how often in a row nothing may come of it."""
+    """Asks again with growing waits. `attempts` is how often in a row nothing may come of it.
+
+    After `max_given_up` files in a row were given up the server is taken for dead, and nobody asks it any more.
+    """
 
     clock: Clock
     say: Callable[[str], None]
     attempts: int = 10
     first_seconds: float = 1.0
     max_seconds: float = 300.0
+    max_given_up: int = 8
     _free_at: float = 0.0
+    _given_up: int = 0
 
     def persist(self, name: str, ask: Callable[[], T], came: Callable[[], int] = lambda: 0) -> T:
         """What `ask` brings in the end. `came` counts bytes on disk: an attempt that adds a MiB was not in vain."""
@@ -60,23 +65,32 @@ class Patience:
         while True:
             self.hold()
             try:
-                return ask()
+                brought = ask()
+                self._given_up = 0
+                return brought
             except (BusyError, CutError) as error:
                 if came() >= most + _GROWTH_BYTES:
                     failed, most = 0, came()
                 failed += 1
                 if failed >= self.attempts:
+                    self._given_up += 1
                     raise RefusedError(f"{error}; given up after {failed} attempts") from error
                 self._back_off(name, failed, error)
 
     def hold(self) -> None:
-        """Wait while the server has asked for rest."""
-        if (rest := self._free_at - self.clock.now()) > 0:
+        """Wait while the server has asked for rest; leave it alone where that takes too long, or where it is dead."""
+        if self._given_up >= self.max_given_up:
+            raise RefusedError(f"not asked for: the last {self._given_up} files were given up")
+        rest = self._free_at - self.clock.now()
+        if rest > self.max_seconds:
+            raise RefusedError(f"not asked for: the server wants to be left alone for {rest:,.0f} s")
+        if rest > 0:
             self.clock.wait(rest)
 
     def _back_off(self, name: str, failed: int, error: BusyError | CutError) -> None:
         asked = error.wait_seconds if isinstance(error, BusyError) else 0.0
         if asked > self.max_seconds:
+            self._free_at = self.clock.now() + asked
             raise RefusedError(f"{error}; it asks to wait {asked:,.0f} s: try again then") from error
         seconds = max(asked, self.seconds(name, failed))
         self.say(f"{name}: {error}; asks again in {seconds:.0f} s")

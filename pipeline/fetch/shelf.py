@@ -87,15 +87,14 @@ class Shelf:
         self._record(name).unlink(missing_ok=True)
         return target
 
-    def is_done(self, name: str) -> bool:
-        """Whether the finished file is still the verified one; its bytes are read only where its time differs."""
-        record = self.read_record(name)
-        if record is None or not record.is_done or not self.path(name).is_file():
-            return False
-        state = self.path(name).stat()
-        if state.st_size != record.size:
-            return False
-        return state.st_mtime_ns == record.modified_ns or file_digest(self.path(name)) == record.sha1
+    def done(self, name: str) -> Record | None:
+        """The record of a finished file that is still the verified one; bytes are read only where its time differs."""
+        record, path = self.read_record(name), self.path(name)
+        if record is None or not record.is_done or not path.is_file() or path.stat().st_size != record.size:
+            return None
+        if path.stat().st_mtime_ns == record.modified_ns:
+            return record
+        return self.finish(name, record, record.sha1) if file_digest(path) == record.sha1 else None
 
     def read_record(self, name: str) -> Record | None:
         """The record, None where there is none that can be read."""

@@ -6,7 +6,11 @@ from pathlib import Path
 from pipeline.corpora.gzip_members import DamageError, Unpacked
 from pipeline.fetch.wanted import Wanted
 
+MAX_EXPANSION = 200
+"""Text packs three or four times; what packs tighter than this is a bomb, and is not unpacked to its end."""
+
 _GZIP = b"\x1f\x8b"
+_ROOM_BYTES = 64 << 20
 
 
 def fault_of(path: Path, wanted: Wanted) -> str:
@@ -33,8 +37,11 @@ def _gzip_fault(path: Path) -> str:
             return "not_gzip: the file does not begin as one"
         members = Unpacked(stream, path.name)
         try:
-            while members.read():
-                pass
+            left = path.stat().st_size * MAX_EXPANSION + _ROOM_BYTES
+            while piece := members.read():
+                left -= len(piece)
+                if left < 0:
+                    return f"gzip_bomb: it unpacks to more than {MAX_EXPANSION} times its size"
         except DamageError as damage:
             return f"{damage.reason}: at byte {damage.offset}{': ' * bool(damage.detail)}{damage.detail}"
     return ""

@@ -205,6 +205,29 @@ def test_a_file_that_changed_on_disk_is_fetched_again(want, downloads, shelf, we
     assert arrived(shelf) == wet
 
 
+@pytest.mark.parametrize("known", [{"size": 9}, {"sha1": hashlib.sha1(b"\x1f\x8bnewer..").hexdigest()}])
+def test_a_name_that_a_newer_file_has_taken_is_fetched_again(want, downloads, shelf, site, wet, known):
+    downloads.fetch(want())
+    site.files[PATH] = b"\x1f\x8bnewer.."
+    assert downloads.fetch(want(gzip=False, **known)).state == FETCHED
+    assert arrived(shelf) == b"\x1f\x8bnewer.."
+    assert (shelf.root / ".fetch/quarantine" / NAME).read_bytes() == wet
+
+
+def test_chunks_without_end_are_refused_at_once(want, downloads, site, shelf):
+    def endless(handler):
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        for _ in range(2000):
+            handler.wfile.write(b"400\r\n" + bytes(1024) + b"\r\n")
+
+    site.faults[PATH] = [endless]
+    outcome = downloads.fetch(want(max_bytes=100_000))
+    assert (outcome.reason, len(site.asked)) == ("the server sends more than 100000 bytes", 1)
+    assert shelf.partial_bytes(NAME) == 0
+
+
 def test_a_copy_with_another_time_is_read_and_stays(want, downloads, shelf, site):
     downloads.fetch(want())
     site.asked.clear()
@@ -217,7 +240,7 @@ def test_a_file_that_the_user_brought_is_checked_and_taken(want, downloads, shel
     shelf.path(NAME).write_bytes(wet)
     assert downloads.fetch(want()).state == PRESENT
     assert [method for method, _, _ in site.asked] == ["HEAD"]
-    assert shelf.is_done(NAME)
+    assert shelf.done(NAME).sha1 == hashlib.sha1(wet).hexdigest()
 
 
 def test_a_file_that_ends_between_two_members_is_no_whole_one(want, downloads, shelf, said, wet):

@@ -50,6 +50,8 @@ def test_a_server_that_asks_for_less_than_the_back_off_gets_the_back_off(patienc
 def test_a_server_that_asks_for_longer_than_anyone_waits_is_not_asked_again(patience, clock):
     with pytest.raises(RefusedError, match="503; it asks to wait 3,600 s: try again then"):
         patience.persist("a", failing(BusyError("503", 3600)))
+    with pytest.raises(RefusedError, match="not asked for: the server wants to be left alone for 3,600 s"):
+        patience.persist("b", failing())
     assert clock.waits == []
 
 
@@ -65,6 +67,21 @@ def test_it_gives_up_after_so_many_attempts(patience, clock):
     with pytest.raises(RefusedError, match="cut; given up after 5 attempts"):
         patience.persist("a", failing(*[CutError("cut")] * 9))
     assert len(clock.waits) == 4
+
+
+def test_a_dead_server_is_not_asked_for_every_file(patience):
+    for i in range(patience.max_given_up):
+        with pytest.raises(RefusedError, match="given up after 5 attempts"):
+            patience.persist(f"{i}", failing(*[CutError("cut")] * 5))
+    with pytest.raises(RefusedError, match="not asked for: the last 8 files were given up"):
+        patience.persist("next", failing())
+
+
+def test_a_server_that_answers_now_and_then_is_alive(patience):
+    for _ in range(3 * patience.max_given_up):
+        with pytest.raises(RefusedError, match="given up after 5 attempts"):
+            patience.persist("a", failing(*[CutError("cut")] * 5))
+        patience.persist("b", failing())
 
 
 def test_an_attempt_that_brought_a_mebibyte_was_not_in_vain(patience):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.fetch import shelf as shelves
 from pipeline.fetch.shelf import Record, Shelf
 from pipeline.fetch.transfer import Version
 from pipeline.storage import Folder
@@ -20,13 +21,13 @@ def begun(shelf) -> Shelf:
 def test_a_partial_file_is_found_by_no_pattern(begun):
     assert begun.partial_bytes(NAME) == 4
     assert Folder(str(begun.root)).glob("**/*") == []
-    assert not begun.is_done(NAME)
+    assert begun.done(NAME) is None
 
 
 def test_a_published_file_is_done_and_the_partial_one_is_gone(begun):
     done = begun.publish(NAME, RECORD)
     assert (done.size, done.sha1, done.is_done) == (4, "7110eda4d09e062aa5e4a390b0a572ac0d2c0220", True)
-    assert begun.is_done(NAME)
+    assert begun.done(NAME) == done
     assert begun.partial_bytes(NAME) == 0
     assert begun.read_record(NAME) == done
 
@@ -46,13 +47,21 @@ def test_a_dropped_file_leaves_nothing(begun):
 def test_a_file_of_another_time_is_done_while_its_bytes_are_the_same(begun, data, done):
     begun.publish(NAME, RECORD)
     begun.path(NAME).write_bytes(data)
-    assert begun.is_done(NAME) is done
+    assert (begun.done(NAME) is not None) is done
+
+
+def test_a_file_of_another_time_is_read_once(begun, monkeypatch):
+    begun.publish(NAME, RECORD)
+    begun.path(NAME).touch()
+    assert begun.done(NAME)
+    monkeypatch.setattr(shelves, "file_digest", None)
+    assert begun.done(NAME)
 
 
 def test_a_file_that_went_away_is_not_done(begun):
     begun.publish(NAME, RECORD)
     begun.path(NAME).unlink()
-    assert not begun.is_done(NAME)
+    assert begun.done(NAME) is None
 
 
 def test_a_bad_file_lies_aside_with_its_reason(begun):

@@ -5,6 +5,7 @@ import hashlib
 
 import pytest
 
+from pipeline.fetch import verify
 from pipeline.fetch.verify import fault_of, file_digest
 from pipeline.fetch.wanted import Wanted
 
@@ -52,6 +53,12 @@ def test_each_fault_has_its_word(tmp_path, known, reason):
 )
 def test_gzip_is_read_to_the_end(tmp_path, data, reason):
     assert fault(tmp_path, data, gzip=True).startswith(reason)
+
+
+def test_a_bomb_is_not_unpacked_to_its_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(verify, "_ROOM_BYTES", 1000)
+    assert fault(tmp_path, gzip.compress(bytes(1 << 20)), gzip=True).startswith("gzip_bomb: ")
+    assert fault(tmp_path, gzip.compress(b"text " * 100), gzip=True) == ""
 
 
 def test_a_digest_is_the_files(tmp_path):

@@ -179,6 +179,12 @@ def test_a_size_is_asked_for_without_the_bytes(site, web):
     assert [method for method, _, _ in site.asked] == ["HEAD"]
 
 
+def test_a_server_that_knows_no_head_is_asked_for_the_file(site, web):
+    site.files["/a"], site.faults["/a"] = b"12345", [site.status(405)]
+    assert web.size(f"{site.url}/a") == 5
+    assert [method for method, _, _ in site.asked] == ["HEAD", "GET"]
+
+
 def test_the_environments_proxy_is_used_unless_it_leaves_the_host_out(site, clock, monkeypatch):
     site.files["/a"] = site.files["http://files.invalid/a"] = b"x"
     monkeypatch.setenv("http_proxy", site.url)
