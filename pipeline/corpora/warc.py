@@ -135,7 +135,9 @@ class _Reader:
     def _after_fault(self, reason: str, detail: str) -> BadRecord:
         """Quarantine what lies before the next record."""
         key, raw, size = self._key(), bytes(self._window[:QUARANTINED_BYTES]), 0
-        bound = WASTE_RECORDS * self._max_record_bytes
+        # A member that does not even begin with a record is left early: so many bombs are gone through.
+        patience = 1 if reason == "no_warc_record" and self._begins_member(0) else WASTE_RECORDS
+        bound = patience * self._max_record_bytes
         try:
             while (at := self._find_record()) < 0:
                 keep = min(len(self._window), _OPENING_BYTES)
