@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from filters.batch import FilterResult, reasons, with_column
 from filters.fingerprint import Array, Lines, document_keys, line_keys
+from filters.key_sets import KeySet, repeated
 from tokenizer.kernels import BYTES, OFFSETS, compiled, text_array
 
 _NO_KEYS = np.empty(0, np.uint64)
@@ -21,11 +22,14 @@ class DropDuplicateLines:
     """Drops every copy of a line that two documents have, and the repeats of a line within its document.
 
     `duplicate_keys` are the sorted keys, as `line_keys` gives them, of the lines that two or more documents hold.
+    `blank_lines_count` is CCNet's way: a blank line is a line like any other.
 
     Source: Wenzek et al. 2019, section 3.1; facebookresearch/cc_net dedup.py, `DuplicatesRemover`.
-    Differs: a blank line is no paragraph: it is never a duplicate and goes or stays with the line before it, where
-        CCNet drops it as soon as two documents have one. A document of blank lines alone is rejected here.
-    Reads text. Rewrites text. Rejects: nothing_left, too_few_chars.
+    Differs: unless `blank_lines_count`, a blank line is no paragraph: it is never a duplicate and goes or stays with
+        the line before it, and a document of blank lines alone is rejected. CCNet drops all blank lines, and lines of
+        marks alone, which share their key, as soon as two documents have one; where one has, its first stays, and may
+        be all that is left of it.
+    Reads text. Rewrites text, kept_lines. Rejects: nothing_left, too_few_chars.
     Counts: lines_in, lines_duplicate, lines_repeated, lines_blank_dropped.
     """
 
@@ -33,36 +37,45 @@ class DropDuplicateLines:
     reasons: ClassVar[tuple[str, ...]] = ("nothing_left", "too_few_chars")
     duplicate_keys: Array = field(default_factory=lambda: _NO_KEYS, compare=False, repr=False)
     min_chars: int = 0
+    blank_lines_count: bool = False
+    _duplicates: KeySet = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.min_chars < 0:
             raise ValueError(f"min_chars must be at least 0, got {self.min_chars}")
-        if len(self.duplicate_keys) > 1 and not np.all(self.duplicate_keys[:-1] < self.duplicate_keys[1:]):
-            raise ValueError("duplicate_keys must be sorted and each there once")
+        try:
+            object.__setattr__(self, "_duplicates", KeySet.of(self.duplicate_keys))
+        except ValueError as error:
+            raise ValueError(f"duplicate_{error}") from error
 
     def apply(self, batch: pa.RecordBatch) -> FilterResult:
         """Same rows in the same order; `reason` is null where the document is kept."""
         lines = line_keys(batch.column("text"))
-        duplicate = is_member(lines.keys, self.duplicate_keys) & ~lines.blank
-        repeated = repeats(lines, ~duplicate & ~lines.blank)
-        gone = duplicate | repeated
-        blank_dropped = _follows_dropped(lines.document, lines.blank, gone)
-        keep = ~(gone | blank_dropped)
-        text = text_array(*_join_lines(lines.values, lines.start, lines.end, lines.document, keep, batch.num_rows))
+        counted = counted_lines(lines, blank_lines_count=self.blank_lines_count)
+        duplicate = self._duplicates.holds(lines.keys) & counted
+        repeat = repeated(lines.keys, lines.document, counted & ~duplicate)
+        blank_dropped = _follows_dropped(lines.document, counted, duplicate | repeat)
+        keep = ~(duplicate | repeat | blank_dropped)
+        values, offsets, numbers, ends = _join_lines(
+            lines.values, lines.start, lines.end, lines.document, keep, batch.num_rows
+        )
+        text = text_array(values, offsets)
         has_line = np.zeros(batch.num_rows, np.bool_)
-        has_line[lines.document[keep & ~lines.blank]] = True
-        long_enough = pc.utf8_length(text).to_numpy() >= self.min_chars
-        verdict = [
-            None if line and chars else "too_few_chars" if line else "nothing_left"
-            for line, chars in zip(has_line, long_enough, strict=True)
-        ]
+        has_line[lines.document[keep & counted]] = True
         counts = {
             "lines_in": len(lines.keys),
             "lines_duplicate": int(duplicate.sum()),
-            "lines_repeated": int(repeated.sum()),
+            "lines_repeated": int(repeat.sum()),
             "lines_blank_dropped": int(blank_dropped.sum()),
         }
-        return FilterResult(with_column(batch, "text", text), reasons(verdict), counts)
+        kept_lines = pa.ListArray.from_arrays(pa.array(ends), pa.array(numbers))
+        kept = with_column(with_column(batch, "text", text), "kept_lines", kept_lines)
+        return FilterResult(kept, self._verdict(has_line, text), counts)
+
+    def _verdict(self, has_line: Array, text: pa.Array) -> pa.StringArray:
+        too_short = pc.less(pc.utf8_length(text), self.min_chars)
+        verdict = pc.if_else(too_short, pa.scalar("too_few_chars"), pa.scalar(None, pa.string()))
+        return pc.if_else(pa.array(has_line), verdict, pa.scalar("nothing_left"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,59 +118,60 @@ def identities(batch: pa.RecordBatch) -> Array:
 
 def is_member(keys: Array, sorted_keys: Array) -> Array:
     """Which of the keys are among the sorted ones."""
-    if not len(sorted_keys):
-        return np.zeros(len(keys), np.bool_)
-    places = np.searchsorted(sorted_keys, keys)
-    found: Array = sorted_keys[np.minimum(places, len(sorted_keys) - 1)] == keys
-    return found
+    return KeySet.of(sorted_keys).holds(keys)
 
 
-def repeats(lines: Lines, candidates: Array) -> Array:
-    """Which of the candidate lines stand earlier in their own document, among the candidates."""
-    among = np.flatnonzero(candidates)
-    order = among[np.lexsort((lines.keys[among], lines.document[among]))]  # Stable: the first of each comes first.
-    keys, documents = lines.keys[order], lines.document[order]
-    again = np.zeros(len(lines.keys), np.bool_)
-    again[order[1:]] = (keys[1:] == keys[:-1]) & (documents[1:] == documents[:-1])
-    return again
+def counted_lines(lines: Lines, *, blank_lines_count: bool) -> Array:
+    """Which lines can be duplicates: those that are not blank, or all lines of texts that are not empty."""
+    if not blank_lines_count:
+        return ~lines.blank
+    only = np.bincount(lines.document) == 1
+    counted: Array = ~((lines.start == lines.end) & only[lines.document])
+    return counted
 
 
 @compiled(numba.boolean[::1](numba.int32[::1], numba.boolean[::1], numba.boolean[::1]))
-def _follows_dropped(document: Array, blank: Array, gone: Array) -> Array:
-    """Which blank lines follow a line that goes, with nothing but blank lines between."""
-    drop = np.zeros(len(blank), np.bool_)
-    for line in range(len(blank)):
-        if blank[line] and line > 0 and document[line - 1] == document[line]:
-            drop[line] = drop[line - 1] if blank[line - 1] else gone[line - 1]
+def _follows_dropped(document: Array, counted: Array, gone: Array) -> Array:
+    """Which lines that do not count follow a line that goes, with nothing but such lines between."""
+    drop = np.zeros(len(gone), np.bool_)
+    for line in range(1, len(gone)):
+        if not counted[line] and document[line - 1] == document[line]:
+            drop[line] = gone[line - 1] or drop[line - 1]
     return drop
 
 
 @compiled(
-    numba.types.Tuple((numba.uint8[::1], numba.int64[::1]))(
+    numba.types.Tuple((numba.uint8[::1], numba.int64[::1], numba.int32[::1], numba.int32[::1]))(
         BYTES, OFFSETS, OFFSETS, numba.int32[::1], numba.boolean[::1], numba.int64
     )
 )
 def _join_lines(values: Array, start: Array, end: Array, document: Array, keep: Array, documents: int) -> Any:
-    """The kept lines of each document with line feeds between, as bytes and offsets."""
+    """The kept lines of each document with line feeds between, as bytes and offsets; their numbers, likewise."""
     size = 0
     for line in range(len(start)):
         if keep[line]:
             size += end[line] - start[line] + 1
-    joined = np.empty(size, np.uint8)
-    offsets = np.zeros(documents + 1, np.int64)
-    at = 0
-    line = 0
+    joined, offsets = np.empty(size, np.uint8), np.zeros(documents + 1, np.int64)
+    numbers, ends = np.empty(len(start), np.int32), np.zeros(documents + 1, np.int32)
+    at, kept, line = 0, 0, 0
     for index in range(documents):
-        first = True
+        first = line
         while line < len(start) and document[line] == index:
-            if keep[line]:
-                if not first:
-                    joined[at] = 10
-                    at += 1
-                first = False
-                width = end[line] - start[line]
-                joined[at : at + width] = values[start[line] : end[line]]
-                at += width
-            line += 1
-        offsets[index + 1] = at
-    return joined[:at].copy(), offsets
+            if not keep[line]:
+                line += 1
+                continue
+            behind = line + 1  # Neighbours that stay are taken together, line feeds and all.
+            while behind < len(start) and document[behind] == index and keep[behind]:
+                behind += 1
+            if kept > ends[index]:
+                joined[at] = 10
+                at += 1
+            width = end[behind - 1] - start[line]
+            joined[at : at + width] = values[start[line] : end[behind - 1]]
+            at += width
+            for stays in range(line, behind):
+                numbers[kept] = stays - first
+                kept += 1
+            line = behind
+        offsets[index + 1], ends[index + 1] = at, kept
+    return joined[:at].copy(), offsets, numbers[:kept].copy(), ends

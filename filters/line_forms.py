@@ -123,7 +123,7 @@ def _write_ascii_forms(_: Any, values: Any, at: Any, forms: Any, to: Any) -> Any
 @compiled(numba.int64(BYTES, numba.int64, numba.int64, TABLE, CHANGES, _FORMS, numba.int64))
 def write_form(values: Array, start: int, end: int, table: Array, changes: Array, forms: Array, base: int) -> Any:
     """Write a stripped line's form from a place on; its length, or `UNKNOWN`. A form has at most twice the bytes."""
-    at = base
+    at: Any = base
     while start < end:
         if start + _STEP < len(values):
             size: Any = min(np.int64(_STEP), end - start)
@@ -135,10 +135,10 @@ def write_form(values: Array, start: int, end: int, table: Array, changes: Array
                     if code < MAPPED_CODE_POINTS and table[code] & _CHANGES:
                         break
                 looked_up &= looked_up - np.uint64(1)
-            place = min(trailing_zeros(looked_up), size)
-            start += place
-            at += place
-            if place == size:
+            plain: Any = min(trailing_zeros(looked_up), size)
+            start += plain
+            at += plain
+            if plain == size:
                 continue
         if values[start] & 0xC0 == 0x80:  # The rest of a character that a step has cut.
             forms[at] = values[start]

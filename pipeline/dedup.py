@@ -7,17 +7,21 @@ round, and after the last round to the units themselves, as the filters that app
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from filters.batch import Filter
-from filters.dedup import DropDuplicateDocuments, DropDuplicateLines, identities, is_member, repeats
+from filters.dedup import DropDuplicateDocuments, DropDuplicateLines, counted_lines, identities
 from filters.fingerprint import Array, document_keys, line_keys
+from filters.key_sets import at_most_twice, held_twice, repeated
 
-SKETCH_ITEMS = 1 << 22
-"""Fingerprints that a sketch holds before it sends them: 32 MB of lines, 128 MB of documents."""
+SKETCH_ITEMS = 1 << 20
+"""Fingerprints that a sketch holds before it sends them: 8 MB of lines, 32 MB of documents."""
+
+_NO_KEYS = np.empty(0, np.uint64)
 
 Judge = Callable[[int, Iterable[bytes]], Iterator[tuple[int, bytes]]]
 """`judge(partition, blocks)` gives (partition of the next round, block); of the last round, (unit, block)."""
@@ -50,11 +54,16 @@ class ParagraphRounds:
     `block_files` consecutive units form a block; nothing is looked for across blocks. A partition is a range of keys
     of one block, and a unit sends each key once or twice, so no key is hot: with CommonCrawl's files, two million
     different lines each, a block of 2,000 in 512 partitions makes groups of about 60 MB.
+
+    CCNet's own ways: `blank_lines_count` as any lines do, and with `zero_key_is_removed` a line whose key is 0 always
+    goes, because cc_net writes 0 over the key of a line that it removes.
     """
 
     block_files: int
     partitions: int
     min_chars_after: int = 0
+    blank_lines_count: bool = False
+    zero_key_is_removed: bool = False
 
     def __post_init__(self) -> None:
         if self.block_files < 1 or self.partitions < 1:
@@ -64,23 +73,33 @@ class ParagraphRounds:
 
     def sketch(self, unit: int, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, bytes]]:
         """Every key of the unit, with those apart that two of its documents have."""
-        shift = unit // self.block_files * self.partitions
         held: list[Array] = []
         size = 0
         for batch in batches:
-            held.append(_keys_by_document(batch))
+            held.append(self._keys_by_document(batch))
             size += len(held[-1])
             if size >= SKETCH_ITEMS:
-                yield from self._blocks(unit, shift, held)
-                held, size = [], 0
-        if size:
-            yield from self._blocks(unit, shift, held)
+                yield from self._blocks(unit, held)
+                size = 0
+        yield from self._blocks(unit, held)
 
-    def _blocks(self, unit: int, shift: int, held: list[Array]) -> Iterator[tuple[int, bytes]]:
-        keys, documents = np.unique(np.concatenate(held), return_counts=True)
+    def _keys_by_document(self, batch: pa.RecordBatch) -> Array:
+        """The keys of the batch's lines, each once a document."""
+        lines = line_keys(batch.column("text"))
+        counted = counted_lines(lines, blank_lines_count=self.blank_lines_count)
+        keys: Array = lines.keys[counted & ~repeated(lines.keys, lines.document, counted)]
+        return keys
+
+    def _blocks(self, unit: int, held: list[Array]) -> Iterator[tuple[int, bytes]]:
+        """What is held, sent and let go."""
+        keys = np.concatenate([_NO_KEYS, *held])
+        held.clear()
+        keys.sort()
+        # A key that the unit has twice is sent twice: two items of any units are two documents.
+        keys = keys[: at_most_twice(keys)]
+        shift = unit // self.block_files * self.partitions
         for partition, part in _partitioned(keys, self.partitions):
-            # A key that the unit has twice is sent twice: two items of any units are two documents.
-            yield shift + partition, _pack(unit, np.repeat(keys[part], np.minimum(documents[part], 2)))
+            yield shift + partition, _pack(unit, keys[part])
 
     @property
     def judges(self) -> tuple[Judge, ...]:
@@ -88,22 +107,30 @@ class ParagraphRounds:
         return (self._judge,)
 
     def _judge(self, partition: int, blocks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-        by_unit: dict[int, list[Array]] = {}
-        for block in blocks:
-            unit, keys = _unpack(block)
-            by_unit.setdefault(unit, []).append(keys)
-        together = np.sort(np.concatenate([keys for held in by_unit.values() for keys in held]))
-        duplicate = np.unique(together[1:][together[1:] == together[:-1]])
-        for unit in sorted(by_unit):
-            mine = np.unique(np.concatenate(by_unit.pop(unit)))
-            mine = mine[is_member(mine, duplicate)]
-            if len(mine):
-                yield unit, _pack(unit, mine)
+        rows = sorted(map(_unpack, blocks), key=lambda row: row[0])
+        starts = np.cumsum([0, *(len(keys) for _, keys in rows)])
+        units = [unit for unit, _ in rows]
+        together = np.concatenate([keys for _, keys in rows])
+        del rows
+        duplicate = held_twice(together, starts)
+        for unit, mine in groupby(range(len(units)), key=units.__getitem__):
+            first, *others = mine
+            own = slice(starts[first], starts[others[-1] + 1 if others else first + 1])
+            told = np.unique(together[own][duplicate[own]])
+            if len(told):
+                yield unit, _pack(unit, told)
 
     def filters(self, blocks: Iterable[bytes]) -> tuple[Filter, ...]:
         """Drop the lines of the verdict, and repeats within a document."""
-        keys = np.unique(np.concatenate([np.empty(0, np.uint64), *(_unpack(block)[1] for block in blocks)]))
-        return (DropDuplicateLines(duplicate_keys=keys, min_chars=self.min_chars_after),)
+        told = [keys for _, keys in map(_unpack, blocks)]
+        if self.zero_key_is_removed:
+            told.append(np.zeros(1, np.uint64))
+        keys = np.unique(np.concatenate([_NO_KEYS, *told]))
+        return (
+            DropDuplicateLines(
+                duplicate_keys=keys, min_chars=self.min_chars_after, blank_lines_count=self.blank_lines_count
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,13 +198,6 @@ class ExactRounds:
         return (DropDuplicateDocuments(winners=np.unique(np.concatenate(rows), axis=0)),)
 
 
-def _keys_by_document(batch: pa.RecordBatch) -> Array:
-    """The keys of the batch's lines that are not blank, each once a document."""
-    lines = line_keys(batch.column("text"))
-    keys: Array = lines.keys[~lines.blank & ~repeats(lines, ~lines.blank)]
-    return keys
-
-
 def _same_text(items: Array, others: Array) -> Array:
     same: Array = (items[:, 0] == others[:, 0]) & (items[:, 1] == others[:, 1])
     return same
@@ -185,8 +205,10 @@ def _same_text(items: Array, others: Array) -> Array:
 
 def _partitioned(sorted_keys: Array, partitions: int) -> Iterator[tuple[int, slice]]:
     """The stretch of sorted 64-bit keys that falls to each partition, by the keys' high halves."""
-    partition = (sorted_keys >> np.uint64(32)) * np.uint64(partitions) >> np.uint64(32)
-    ends = np.searchsorted(partition, np.arange(partitions + 1, dtype=np.uint64)).tolist()
+    # The least high half whose share of all partitions reaches each partition.
+    bounds = [-(-(index << 32) // partitions) for index in range(1, partitions)]
+    inner = np.searchsorted(sorted_keys, np.array(bounds, np.uint64) << np.uint64(32)).tolist()
+    ends = [0, *inner, len(sorted_keys)]
     for index in range(partitions):
         if ends[index] < ends[index + 1]:
             yield index, slice(ends[index], ends[index + 1])

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters.batch import document_batch
-from filters.dedup import DropDuplicateDocuments, DropDuplicateLines, identities, is_member, repeats
+from filters.dedup import DropDuplicateDocuments, DropDuplicateLines, counted_lines, identities, is_member
 from filters.fingerprint import document_keys, line_keys
 
 MENU = "Home | About"
@@ -73,12 +73,53 @@ def test_the_blank_key_does_not_make_blank_lines_duplicates(documents):
     assert result.batch.column("text").to_pylist() == ["One.\n\nTwo."]
 
 
+@pytest.mark.parametrize(
+    "duplicates, text, left, numbers",
+    [
+        ((), "One.\n\nTwo.\n \n—\n", "One.\n\nTwo.", [0, 1, 2]),
+        (("",), "One.\n\nTwo.\n \n—\n", "One.\nTwo.", [0, 2]),
+        ((MENU,), f"{MENU}\n\nTwo.\n", "\nTwo.", [1, 2]),
+        ((MENU,), f"{MENU}\n\n{MENU}\n", "", [1]),
+        ((MENU,), f"{MENU}\n\n\nTwo.", "\nTwo.", [1, 3]),
+        ((), "\n\n", "", [0]),
+    ],
+)
+def test_ccnet_s_blank_lines_are_lines_like_any_other(documents, duplicates, text, left, numbers):
+    result = drop(*duplicates, blank_lines_count=True).apply(documents(text))
+    assert result.batch.column("text").to_pylist() == [left]
+    assert result.batch.column("kept_lines").to_pylist() == [numbers]
+    assert result.reason.to_pylist() == [None]
+
+
+@pytest.mark.parametrize("text", ["", MENU, f"{MENU}\n{MENU.lower()}", "\n —"])
+def test_ccnet_s_document_goes_where_no_line_is_left_at_all(documents, text):
+    result = drop(MENU, *([""] if "—" in text else []), blank_lines_count=True).apply(documents(text))
+    assert result.reason.to_pylist() == ["nothing_left"]
+
+
+def test_ccnet_s_blank_lines_are_counted_as_duplicates_and_repeats(documents):
+    result = drop(MENU, blank_lines_count=True).apply(documents(f"One.\n\n \n{MENU}"))
+    assert result.counts == {"lines_in": 4, "lines_duplicate": 1, "lines_repeated": 1, "lines_blank_dropped": 0}
+
+
+@pytest.mark.parametrize(
+    "text, numbers",
+    [("One.", [0]), (f"{MENU}\nOne.\n\n{MENU}\n\none.\nTwo.\n", [1, 2, 6, 7]), (MENU, []), ("", [0]), ("a\nb", [0, 1])],
+)
+def test_the_numbers_of_the_lines_left_count_the_lines_that_came_in(documents, text, numbers):
+    result = drop(MENU).apply(documents("before\nit", text))
+    assert result.batch.column("kept_lines").to_pylist() == [[0, 1], numbers]
+    kept = [line for number, line in enumerate(text.split("\n")) if number in numbers]
+    assert result.batch.column("text").to_pylist()[1] == "\n".join(kept)
+
+
 def test_no_input_is_changed_and_other_columns_stay(documents):
     batch = documents(MENU, "One.", url="https://example.org")
     before = batch.to_pylist()
     after = drop(MENU).apply(batch).batch
     assert batch.to_pylist() == before
-    assert after.drop_columns(["text"]).equals(batch.drop_columns(["text"]))
+    rewritten = ["text", "kept_lines"]
+    assert after.drop_columns(rewritten).equals(batch.drop_columns(rewritten))
 
 
 def test_a_batch_without_rows_passes():
@@ -106,9 +147,10 @@ def test_settings_that_cannot_be_meant_are_refused(setting):
         DropDuplicateLines(**setting)
 
 
-def test_repeats_are_counted_among_candidates_alone():
-    lines = line_keys(pa.array(["a\na\na", "a"]))
-    assert repeats(lines, np.array([False, True, True, True])).tolist() == [False, False, True, False]
+@pytest.mark.parametrize("count, counted", [(False, [1, 0, 1, 0, 0, 0]), (True, [1, 1, 1, 0, 1, 1])])
+def test_blank_lines_count_where_they_are_told_to_but_never_as_an_empty_text(count, counted):
+    lines = line_keys(pa.array(["a\n \nb", "", "\n"]))
+    assert counted_lines(lines, blank_lines_count=count).tolist() == [bool(flag) for flag in counted]
 
 
 @pytest.mark.parametrize(
