@@ -29,9 +29,8 @@ test: $(READY)  ## All tests
 	$(BIN)/python -m pytest
 
 bench: $(READY)  ## All benchmarks: one JSON line a claim, and the table of docs/benchmarks.md
-	mkdir -p out
-	$(BIN)/python -m benchmarks > out/benchmarks.jsonl
-	$(BIN)/python -m benchmarks --table out/benchmarks.jsonl > docs/benchmarks.md
+	$(BIN)/python -m benchmarks > docs/benchmarks.jsonl
+	$(BIN)/python -m benchmarks --table docs/benchmarks.jsonl > docs/benchmarks.md
 
 clean:  ## Remove what the demo made
 	rm -rf out

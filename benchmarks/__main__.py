@@ -3,12 +3,13 @@
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import click
 
 from benchmarks.claims import Claim, DisagreementError, SkippedError
+from benchmarks.dump_cost import cost_section
 from benchmarks.inputs import Inputs, opened
 from benchmarks.page import page
 from benchmarks.registry import CLAIMS
@@ -18,17 +19,23 @@ from benchmarks.registry import CLAIMS
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--list", "list_claims", is_flag=True, help="Name the claims, and what each compares.")
 @click.option("--table", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Lines of JSON to a page.")
+@click.option(
+    "--cost", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Lines of JSON to a dump's cost."
+)
 @click.option("--fraction", type=click.FloatRange(0, 1, min_open=True), default=1.0, help="Part of the text to take.")
 @click.option("--seconds", type=click.FloatRange(0), default=10.0, help="About how long to repeat each claim.")
-def main(names: Sequence[str], list_claims: bool, table: Path | None, fraction: float, seconds: float) -> None:
+def main(
+    names: Sequence[str], list_claims: bool, table: Path | None, cost: Path | None, fraction: float, seconds: float
+) -> None:
     """Measure the claims named, or all, each beside its reference in the same run."""
     if list_claims:
         for claim in CLAIMS.values():
             click.echo(f"{claim.name}\t{claim.compares}")
         return
-    if table is not None:
-        print_page(table)
-        return
+    for lines, text in ((table, page), (cost, cost_section)):
+        if lines is not None:
+            print_from(lines, text)
+            return
     unknown = [name for name in names if name not in CLAIMS]
     if unknown:
         refuse(f"no benchmark {unknown[0]}; there are {', '.join(CLAIMS)}")
@@ -56,10 +63,10 @@ def measured(claim: Claim, inputs: Inputs) -> bool:
     return True
 
 
-def print_page(lines: Path) -> None:
-    """The Markdown page of a file of JSON lines."""
+def print_from(lines: Path, text: Callable[[Iterable[str]], str]) -> None:
+    """What Markdown the function makes of a file of JSON lines."""
     try:
-        click.echo(page(lines.read_text(encoding="utf-8").splitlines()), nl=False)
+        click.echo(text(lines.read_text(encoding="utf-8").splitlines()).rstrip("\n"))
     except ValueError as error:
         refuse(str(error))
 

@@ -9,14 +9,18 @@ from benchmarks.registry import CLAIMS
 _OPENING = """\
 # Benchmarks
 
-Every claim about speed or memory is a command. `make bench` runs them all in less than ten minutes on two cores;
+Every claim about speed or memory is a command. `make bench` runs them all in about ten minutes on two cores;
 single ones run by name:
 
 ```
 python -m benchmarks --list
 python -m benchmarks normalise-hash wikipedia > results.jsonl
 python -m benchmarks --table results.jsonl > docs/benchmarks.md
+python -m benchmarks --cost results.jsonl
 ```
+
+The last prints what a whole CommonCrawl dump costs at these speeds, as in [commoncrawl.md](commoncrawl.md). The results
+below are those of [benchmarks.jsonl](benchmarks.jsonl).
 
 Each claim prints one line of JSON on standard output; what is for people goes to standard error. Ours and the
 reference are measured in the same run and the same process on one core, in turns, at least three times each after a
@@ -46,7 +50,7 @@ def page(lines: Iterable[str]) -> str:
         f"- **{claim.name}**: {claim.compares}. Goal: {_goal(claim.goal, claim.goal_of)}." for claim in CLAIMS.values()
     ]
     parts = [_OPENING, *claims]
-    results = [_result(line) for line in lines if line.strip()]
+    results = results_of(lines)
     if results:
         parts += ["", "## Results", "", *table(results), ""]
         parts += [f"Measured on {machine}." for machine in dict.fromkeys(row["machine"] for row in results)]
@@ -62,6 +66,11 @@ def table(results: Iterable[dict[str, Any]]) -> list[str]:
         figures = f"{row['ours']:g} {row['unit']} | {row['reference']:g} {row['unit']} | {row['ratio']:g}x"
         rows.append(f"| `{row['name']}` | {figures} | {goal} | {row['reference_is']} | {size} |")
     return rows
+
+
+def results_of(lines: Iterable[str]) -> list[dict[str, Any]]:
+    """The results of lines of JSON. Raises ValueError for a line that is none of ours."""
+    return [_result(line) for line in lines if line.strip()]
 
 
 def _result(line: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from benchmarks.growth import growth, growth_memory
 from benchmarks.language_model import train_lm
 from benchmarks.lines import duplicate_verdicts, normalise_hash
 from benchmarks.markup import gutenberg, stackexchange, wikipedia
+from benchmarks.shuffle import shuffle_bytes
 from benchmarks.web_chain import commoncrawl_chain
 
 _ALL = (
@@ -66,6 +67,13 @@ _ALL = (
         " and kenlm; documents, languages and perplexities are the same",
         goal=5,
         measure=commoncrawl_chain,
+    ),
+    Claim(
+        name="shuffle-bytes",
+        compares="what paragraph deduplication sends through the shuffle for a file's pages, against the pages' text,"
+        " less being better",
+        goal=3,
+        measure=shuffle_bytes,
     ),
     Claim(
         name="growth",
