@@ -45,7 +45,7 @@ class KeySet:
 
 
 @compiled(_FLAGS(_KEYS, _KEYS, OFFSETS))
-def _held(keys: Array, sorted_keys: Array, starts: Array) -> Array:
+def _held(keys: Array, members: Array, starts: Array) -> Array:
     shift = np.uint64(64)
     while (np.int64(1) << (np.uint64(64) - shift)) < len(starts) - 1:
         shift -= np.uint64(1)
@@ -53,9 +53,9 @@ def _held(keys: Array, sorted_keys: Array, starts: Array) -> Array:
     for index in range(len(keys)):
         prefix = np.int64(keys[index] >> shift)
         at, end = starts[prefix], starts[prefix + 1]
-        while at < end and sorted_keys[at] < keys[index]:
+        while at < end and members[at] < keys[index]:
             at += 1
-        found[index] = at < end and sorted_keys[at] == keys[index]
+        found[index] = at < end and members[at] == keys[index]
     return found
 
 
@@ -118,12 +118,18 @@ def held_twice(keys: Array, starts: Array) -> Array:
     return twice
 
 
-@compiled(numba.int64(numba.uint64[::1]))
-def at_most_twice(keys: Array) -> int:
-    """Move each of the sorted keys to the front, twice where it is there so often; how many they are."""
+def sorted_keys(keys: Array, *, times: int = 1) -> Array:
+    """The keys in order, each so many times at most. The array itself is sorted."""
+    keys.sort()
+    return keys[: _at_most(keys, times)]  # Not np.unique: its hash table is many times slower on keys nearly in order.
+
+
+@compiled(numba.int64(numba.uint64[::1], numba.int64))
+def _at_most(keys: Array, times: int) -> int:
+    """Move what stays of sorted keys to the front; how many stay."""
     kept = 0
     for key in keys:
-        if kept < 2 or keys[kept - 2] != key:
+        if kept < times or keys[kept - times] != key:
             keys[kept] = key
             kept += 1
     return kept

@@ -16,7 +16,7 @@ import pyarrow as pa
 from filters.batch import Filter
 from filters.dedup import DropDuplicateDocuments, DropDuplicateLines, counted_lines, identities
 from filters.fingerprint import Array, document_keys, line_keys
-from filters.key_sets import at_most_twice, held_twice, repeated
+from filters.key_sets import held_twice, repeated, sorted_keys
 
 SKETCH_ITEMS = 1 << 20
 """Fingerprints that a sketch holds before it sends them: 8 MB of lines, 32 MB of documents."""
@@ -94,9 +94,8 @@ class ParagraphRounds:
         """What is held, sent and let go."""
         keys = np.concatenate([_NO_KEYS, *held])
         held.clear()
-        keys.sort()
         # A key that the unit has twice is sent twice: two items of any units are two documents.
-        keys = keys[: at_most_twice(keys)]
+        keys = sorted_keys(keys, times=2)
         shift = unit // self.block_files * self.partitions
         for partition, part in _partitioned(keys, self.partitions):
             yield shift + partition, _pack(unit, keys[part])
@@ -116,7 +115,7 @@ class ParagraphRounds:
         for unit, mine in groupby(range(len(units)), key=units.__getitem__):
             first, *others = mine
             own = slice(starts[first], starts[others[-1] + 1 if others else first + 1])
-            told = np.unique(together[own][duplicate[own]])
+            told = sorted_keys(together[own][duplicate[own]])
             if len(told):
                 yield unit, _pack(unit, told)
 
@@ -125,7 +124,7 @@ class ParagraphRounds:
         told = [keys for _, keys in map(_unpack, blocks)]
         if self.zero_key_is_removed:
             told.append(np.zeros(1, np.uint64))
-        keys = np.unique(np.concatenate([_NO_KEYS, *told]))
+        keys = sorted_keys(np.concatenate([_NO_KEYS, *told]))
         return (
             DropDuplicateLines(
                 duplicate_keys=keys, min_chars=self.min_chars_after, blank_lines_count=self.blank_lines_count
@@ -203,12 +202,12 @@ def _same_text(items: Array, others: Array) -> Array:
     return same
 
 
-def _partitioned(sorted_keys: Array, partitions: int) -> Iterator[tuple[int, slice]]:
+def _partitioned(keys: Array, partitions: int) -> Iterator[tuple[int, slice]]:
     """The stretch of sorted 64-bit keys that falls to each partition, by the keys' high halves."""
     # The least high half whose share of all partitions reaches each partition.
     bounds = [-(-(index << 32) // partitions) for index in range(1, partitions)]
-    inner = np.searchsorted(sorted_keys, np.array(bounds, np.uint64) << np.uint64(32)).tolist()
-    ends = [0, *inner, len(sorted_keys)]
+    inner = np.searchsorted(keys, np.array(bounds, np.uint64) << np.uint64(32)).tolist()
+    ends = [0, *inner, len(keys)]
     for index in range(partitions):
         if ends[index] < ends[index + 1]:
             yield index, slice(ends[index], ends[index + 1])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from filters.key_sets import KeySet, at_most_twice, held_twice, repeated
+from filters.key_sets import KeySet, held_twice, repeated, sorted_keys
 
 WORD = (1 << 64) - 1
 KEYS = st.one_of(st.integers(0, WORD), st.integers(0, 20), st.sampled_from([WORD, WORD - 1, 1 << 63, (1 << 63) - 1]))
@@ -57,11 +57,11 @@ def test_keys_of_which_nearly_all_lie_close_together_are_counted_too():
     assert held_twice(keys, np.array([0, len(keys)])).sum() == 20_000
 
 
+@pytest.mark.parametrize("times", [1, 2])
 @given(st.lists(KEYS, max_size=50))
-def test_of_sorted_keys_two_of_each_stay(keys):
-    held = array(sorted(keys))
-    left = [key for key, times in sorted(collections.Counter(keys).items()) for _ in range(min(times, 2))]
-    assert held[: at_most_twice(held)].tolist() == left
+def test_keys_are_put_in_order_each_so_many_times_at_most(times, keys):
+    left = [key for key, held in sorted(collections.Counter(keys).items()) for _ in range(min(held, times))]
+    assert sorted_keys(array(keys), times=times).tolist() == left
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.booleans(), st.booleans()), max_size=60))
