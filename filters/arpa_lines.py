@@ -1,24 +1,12 @@
 """The loops that read the lines of an ARPA file: numbers, words, and where an n-gram goes in the automaton."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 
-from filters.backoff_model import (
-    AFTER,
-    CONTEXT,
-    FLOATS,
-    PROBABILITY,
-    SLOT_FLOATS,
-    SLOTS,
-    STATES,
-    WORD,
-    Array,
-    find,
-    known_suffix,
-)
-from tokenizer.kernels import BYTES, OFFSETS, compiled
+from filters.backoff_model import AUTOMATON, Array, Automaton, add
+from tokenizer.kernels import BYTES, compiled
 
 FAULTS = (
     "",
@@ -33,17 +21,29 @@ FAULTS = (
 FORM, _UNSEEN, _CONTEXT, POSITIVE, TWICE, _LONG, _BACKOFF = range(1, len(FAULTS))
 _POWERS = np.array([float(f"1e{power}") for power in range(23)])
 _TAB, _LINE_END, _RETURN, _SPACE = 9, 10, 13, 32
-_NUMBERS = numba.types.Array(numba.int32, 1, "C", readonly=True)
 
 
-@compiled(numba.int64(BYTES, numba.int64, numba.int64, BYTES, OFFSETS, numba.int32[::1]))
-def find_word(data: Array, start: int, end: int, values: Array, offsets: Array, slots: Array) -> int:
+class WordTable(NamedTuple):
+    """Words by their bytes: `slots` holds the place of a word among all, plus one; `numbers` the number of each."""
+
+    values: Array
+    offsets: Array
+    numbers: Array
+    slots: Array
+
+
+WORD_TABLE = numba.types.NamedTuple((BYTES, numba.int64[::1], numba.int32[::1], numba.int32[::1]), WordTable)
+
+
+@compiled(numba.int64(WORD_TABLE, BYTES, numba.int64, numba.int64))
+def find_word(table: WordTable, data: Array, start: int, end: int) -> Any:
     """The slot of the word that stands in `data`, or where it would go: then that slot is empty."""
+    values, offsets, slots = table.values, table.offsets, table.slots
     mixed = np.uint64(0xCBF29CE484222325)  # FNV-1a, mixed once more for the sake of short words.
     for at in range(start, end):
         mixed = (mixed ^ np.uint64(data[at])) * np.uint64(0x100000001B3)
     mixed = (mixed ^ mixed >> np.uint64(32)) * np.uint64(0xD6E8FEB86659FD93)
-    slot = np.int64((mixed >> np.uint64(32)) * np.uint64(len(slots)) >> np.uint64(32))
+    slot: Any = np.int64((mixed >> np.uint64(32)) * np.uint64(len(slots)) >> np.uint64(32))
     while slots[slot] != 0:
         first = offsets[slots[slot] - 1]
         same = offsets[slots[slot]] - first == end - start
@@ -59,12 +59,24 @@ def find_word(data: Array, start: int, end: int, values: Array, offsets: Array, 
     return slot
 
 
+def word_table(numbers: dict[bytes, int]) -> WordTable:
+    """The table of words with their numbers."""
+    offsets = np.zeros(len(numbers) + 1, np.int64)
+    np.cumsum([len(word) for word in numbers], out=offsets[1:])
+    values = np.frombuffer(b"".join(numbers), np.uint8)
+    table = WordTable(values, offsets, np.array(list(numbers.values()), np.int32), np.zeros(2 * len(numbers), np.int32))
+    for place in range(len(numbers)):
+        table.slots[find_word(table, values, offsets[place], offsets[place + 1])] = place + 1
+    return table
+
+
 @compiled(numba.types.Tuple((numba.float64, numba.int64))(BYTES, numba.int64, numba.int64, numba.float64[::1]))
-def _number(data: Array, at: int, end: int, powers: Array) -> Any:
+def _number(data: Array, at: Any, end: int, powers: Array) -> Any:
     """A decimal number and the place after it; where there is none, the place -1."""
     negative = at < end and data[at] == 45
     at += negative
-    digits, exponent, mantissa, point = 0, 0, np.int64(0), False
+    digits, exponent, point = 0, 0, False
+    mantissa: Any = np.int64(0)
     while at < end and (48 <= data[at] < 58 or (data[at] == 46 and not point)):
         if data[at] == 46:
             point = True
@@ -79,7 +91,8 @@ def _number(data: Array, at: int, end: int, powers: Array) -> Any:
     if at < end and data[at] | 32 == 101:
         down = at + 1 < end and data[at + 1] == 45
         at += 1 + (at + 1 < end and (data[at + 1] == 45 or data[at + 1] == 43))
-        digits, power = 0, np.int64(0)
+        digits = 0
+        power: Any = np.int64(0)
         while at < end and 48 <= data[at] < 58:
             digits += 1
             power = min(power * 10 + data[at] - 48, 10**6)
@@ -106,28 +119,10 @@ def _skip_blanks(data: Array, at: int, end: int) -> int:
 
 @compiled(
     numba.types.Tuple((numba.float32, numba.float32, numba.int64))(
-        BYTES,
-        numba.int64,
-        numba.int64,
-        numba.float64[::1],
-        BYTES,
-        OFFSETS,
-        _NUMBERS,
-        numba.int32[::1],
-        numba.int64[::1],
+        BYTES, numba.int64, numba.int64, numba.float64[::1], WORD_TABLE, numba.int64[::1]
     )
 )
-def _read_line(
-    data: Array,
-    at: int,
-    end: int,
-    powers: Array,
-    values: Array,
-    offsets: Array,
-    numbers: Array,
-    word_slots: Array,
-    ngram: Array,
-) -> Any:
+def _read_line(data: Array, at: int, end: int, powers: Array, words: WordTable, ngram: Array) -> Any:
     """Probability and back-off of the n-gram in a line, whose words' numbers are put into `ngram`; and the fault."""
     probability, at = _number(data, at, end, powers)
     backoff = 0.0
@@ -138,10 +133,10 @@ def _read_line(
         at = start
         while at < end and data[at] != _SPACE and data[at] != _TAB and data[at] != _RETURN:
             at += 1
-        slot = find_word(data, start, at, values, offsets, word_slots)
-        if word_slots[slot] == 0:
+        slot = find_word(words, data, start, at)
+        if words.slots[slot] == 0:
             return np.float32(0), np.float32(0), _UNSEEN
-        ngram[place] = numbers[word_slots[slot] - 1]
+        ngram[place] = words.numbers[words.slots[slot] - 1]
     start = _skip_blanks(data, at, end)
     if start < end:
         backoff, at = _number(data, start, end, powers)
@@ -152,78 +147,15 @@ def _read_line(
 
 
 @compiled(
-    numba.int64(
-        numba.int64[::1], numba.float32, numba.float32, numba.int64, numba.boolean, SLOTS, SLOT_FLOATS, STATES, FLOATS
-    )
-)
-def _add(
-    ngram: Array,
-    probability: Any,
-    back_off: Any,
-    state: int,
-    highest: bool,
-    slots: Array,
-    floats: Array,
-    suffix: Array,
-    backoff: Array,
-) -> int:
-    """Put an n-gram into the table, its context under the number `state` unless its order is the highest."""
-    context = ngram[0] + 1
-    for word in ngram[1:-1]:
-        slot = find(slots, context, word)
-        if slots[slot, WORD] == 0:
-            return _CONTEXT
-        context = np.int64(slots[slot, AFTER])
-    word = ngram[-1]
-    slot = find(slots, context, word)
-    if slots[slot, WORD] != 0:
-        return TWICE
-    if highest and back_off != 0:
-        return _BACKOFF
-    after = known_suffix(slots, suffix, context, word)
-    if not highest:
-        suffix[state], backoff[state] = after, back_off
-        after = state
-    slots[slot, CONTEXT], slots[slot, WORD], slots[slot, AFTER] = context, word + 1, after
-    floats[slot, PROBABILITY] = probability
-    return 0
-
-
-@compiled(
     numba.types.UniTuple(numba.int64, 4)(
-        BYTES,
-        numba.int64,
-        numba.int64,
-        numba.int64,
-        numba.int64,
-        numba.boolean,
-        BYTES,
-        OFFSETS,
-        _NUMBERS,
-        numba.int32[::1],
-        SLOTS,
-        SLOT_FLOATS,
-        STATES,
-        FLOATS,
+        BYTES, numba.int64, numba.int64, numba.int64, numba.int64, WORD_TABLE, AUTOMATON
     )
 )
-def read_ngrams(
-    data: Array,
-    at: int,
-    left: int,
-    order: int,
-    state: int,
-    highest: bool,
-    values: Array,
-    offsets: Array,
-    numbers: Array,
-    word_slots: Array,
-    slots: Array,
-    floats: Array,
-    suffix: Array,
-    backoff: Array,
-) -> Any:
-    """Read lines on from `at`; where the reading stands, n-grams left, the next state, and the fault of that line."""
+def read_ngrams(data: Array, at: int, left: int, order: int, state: int, words: WordTable, automaton: Automaton) -> Any:
+    """Read lines on from `at`, which become the contexts from `state` on, or none where that is 0.
+
+    Returns where the reading stands, the n-grams left, the next state, and the fault of the line there.
+    """
     ngram = np.empty(order, np.int64)
     powers = _POWERS.copy()
     while left > 0 and at < len(data):
@@ -232,14 +164,15 @@ def read_ngrams(
             end += 1
         start = _skip_blanks(data, at, end)
         if start < end:
-            probability, back_off, fault = _read_line(
-                data, start, end, powers, values, offsets, numbers, word_slots, ngram
-            )
+            probability, backoff, fault = _read_line(data, start, end, powers, words, ngram)
+            if fault == 0 and state == 0 and backoff != 0:
+                fault = _BACKOFF
             if fault == 0:
-                fault = _add(ngram, probability, back_off, state, highest, slots, floats, suffix, backoff)
+                done = add(automaton, ngram, probability, backoff, state)
+                fault = 0 if done == 0 else (_CONTEXT if done == -1 else TWICE)
             if fault != 0:
                 return at, left, state, fault
-            state += not highest
+            state += state != 0
             left -= 1
         at = end + 1
     return min(at, len(data)), left, state, 0

@@ -14,16 +14,15 @@ import re
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from filters.arpa_lines import FAULTS, FORM, POSITIVE, TWICE, find_word, read_ngrams
+from filters.arpa_lines import FAULTS, FORM, POSITIVE, TWICE, WordTable, read_ngrams, word_table
 from filters.backoff_model import (
     BEGIN,
     END,
     MAX_ORDER,
-    Array,
     Automaton,
     BackoffModel,
     empty_automaton,
@@ -100,13 +99,13 @@ def _read(lines: _Lines) -> BackoffModel:
     # One more word, since a model may lack the unknown one.
     automaton = empty_automaton((counts[0] + 1, *counts[1:]))
     numbers = _read_unigrams(lines, counts[0], automaton)
-    words = _word_table(numbers)
+    words = word_table(numbers)
     state = counts[0] + 2
     for order, count in enumerate(counts[1:], start=2):
         _expect(lines, b"\\%d-grams:" % order)
-        state = _read_order(lines, order, count, state, order == len(counts), words, automaton)
+        state = _read_order(lines, order, count, state if order < len(counts) else 0, words, automaton)
     _expect(lines, b"\\end\\")
-    forget_idle_contexts(automaton.slots, automaton.suffix, automaton.backoff, automaton.after_unigram)
+    forget_idle_contexts(automaton)
     return BackoffModel(order=len(counts), numbers=numbers, automaton=automaton)
 
 
@@ -160,35 +159,12 @@ def _read_unigrams(lines: _Lines, count: int, automaton: Automaton) -> dict[byte
     return numbers | dict.fromkeys(_SPELLINGS_OF_UNKNOWN, 0)
 
 
-class _WordTable(NamedTuple):
-    """Words by their bytes: `slots` holds the place of a word among all, plus one."""
-
-    values: Array
-    offsets: Array
-    numbers: Array
-    slots: Array
-
-
-def _word_table(numbers: dict[bytes, int]) -> _WordTable:
-    offsets = np.zeros(len(numbers) + 1, np.int64)
-    np.cumsum([len(word) for word in numbers], out=offsets[1:])
-    values = np.frombuffer(b"".join(numbers), np.uint8)
-    slots = np.zeros(2 * len(numbers), np.int32)
-    for place in range(len(numbers)):
-        start, end = offsets[place], offsets[place + 1]
-        slots[find_word(values, start, end, values, offsets, slots)] = place + 1
-    return _WordTable(values, offsets, np.array(list(numbers.values()), np.int32), slots)
-
-
-def _read_order(
-    lines: _Lines, order: int, count: int, state: int, highest: bool, words: _WordTable, automaton: Automaton
-) -> int:
-    """Put all n-grams of an order into the automaton, which numbers their contexts on from `state`; the next number."""
-    left = count
-    while left:
+def _read_order(lines: _Lines, order: int, count: int, state: int, words: WordTable, automaton: Automaton) -> int:
+    """Put all n-grams of an order into the automaton, as contexts from `state` on; returns the next."""
+    while count:
         lines.fill()
         data = np.frombuffer(lines.block, np.uint8)
-        lines.at, left, state, fault = read_ngrams(data, lines.at, left, order, state, highest, *words, *automaton[:4])
+        lines.at, count, state, fault = read_ngrams(data, lines.at, count, order, state, words, automaton)
         if fault:
             line = lines.line()
             raise lines.fault(FAULTS[fault].format(order=order), line)

@@ -6,10 +6,11 @@ length; KenLM's probing model, which starts at the word alone, needs one for eac
 the probability from the shortest context up, and the steps to the sum one by one, all in single precision: that is
 KenLM's order (kpu/kenlm lm/model.cc, `FullScore`; python/score_sentence.cc), so that the sum has KenLM's every bit.
 
-An n-gram takes 24 bytes, a context 8 more: of a model of 10^8 n-grams, which pieces of 4 GB of text give, 3 GB in each
+An n-gram takes 32 bytes, a context 8 more: of a model of 10^8 n-grams, which pieces of 4 GB of text give, 4 GB in each
 process. For such a model take KenLM's own binary format, which all processes of a machine share.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -23,30 +24,40 @@ Array = np.ndarray[Any, Any]
 MAX_ORDER = 6
 UNKNOWN, BEGIN, END = b"<unk>", b"<s>", b"</s>"
 
-# A slot holds a context, a word plus one (0: the slot is empty), a probability, and the context after the word.
-CONTEXT, WORD, PROBABILITY, AFTER, SLOT = 0, 1, 2, 3, 4
-SLOTS = numba.uint32[:, ::1]
-SLOT_FLOATS = numba.float32[:, ::1]
-STATES = numba.uint32[::1]
-FLOATS = numba.float32[::1]
-WORDS = numba.types.Array(numba.int32, 1, "C", readonly=True)
-
-_SLOTS_AN_NGRAM = 1.5
+_BUCKET, _KEYS = np.uint64(8), np.uint64(4)
+_NGRAMS_A_BUCKET = 2
+_NONE = np.uint64(0)
 
 
 class Automaton(NamedTuple):
     """The arrays of a model. State 0 is the empty context, state 1 + w the context of word w alone.
 
-    `floats` is the memory of `slots` read as float32. A state's `suffix` is the state without the first word that the
-    model knows, `backoff` what is charged for going there.
+    A bucket is a cache line of eight cells, four keys and four values. A key is a context's state and a word plus one;
+    a value, through the two other views of the memory, is a probability (even) and the state after the word (odd).
+    A state's `suffix` is that of the longest context which it ends, `backoff` what is charged for going there.
     """
 
-    slots: Array
+    cells: Array
+    halves: Array
     floats: Array
     suffix: Array
     backoff: Array
     unigram: Array
     after_unigram: Array
+
+
+AUTOMATON = numba.types.NamedTuple(
+    (
+        numba.uint64[::1],
+        numba.uint32[::1],
+        numba.float32[::1],
+        numba.uint32[::1],
+        numba.float32[::1],
+        numba.float32[::1],
+        numba.uint32[::1],
+    ),
+    Automaton,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,27 +68,26 @@ class BackoffModel:
     numbers: dict[bytes, int]
     automaton: Automaton
 
-    def number(self, word: str) -> int:
-        """A word's number; 0 where the model does not know it."""
-        return self.numbers.get(word.encode(), 0)
-
     def score(self, words: Array, offsets: Array) -> Array:
         """The log10 probability of each sentence of word numbers, its end included, as float32."""
-        begin, end = self.numbers[BEGIN], self.numbers[END]
-        scores: Array = _score(words, offsets, begin, end, *self.automaton)
+        scores: Array = _score(self.automaton, words, offsets, self.numbers[BEGIN], self.numbers[END])
         return scores
 
 
-def empty_automaton(counts: tuple[int, ...]) -> Automaton:
+def empty_automaton(counts: Sequence[int]) -> Automaton:
     """Room for so many n-grams of each order. Raises ValueError where there cannot be as many."""
-    slots = 16 + int(_SLOTS_AN_NGRAM * sum(counts[1:]))
-    states = 1 + sum(counts[: max(1, len(counts) - 1)])
-    if max(slots, states, *counts) >= 1 << 32:
-        raise ValueError(f"{sum(counts)} n-grams are more than can be numbered")
+    ngrams, states = sum(counts), 1 + sum(counts[:-1])
+    if max(ngrams, states) >= 1 << 31:
+        raise ValueError(f"{ngrams} n-grams are more than can be numbered")
+    line = 64
+    size = line * (1 + sum(counts[1:]) // _NGRAMS_A_BUCKET)
     try:
-        table = np.zeros((slots, SLOT), np.uint32)
+        memory = np.zeros(size + line, np.uint8)
+        start = -memory.ctypes.data % line
+        table = memory[start : start + size]
         return Automaton(
-            slots=table,
+            cells=table.view(np.uint64),
+            halves=table.view(np.uint32),
             floats=table.view(np.float32),
             suffix=np.zeros(states, np.uint32),
             backoff=np.zeros(states, np.float32),
@@ -85,108 +95,116 @@ def empty_automaton(counts: tuple[int, ...]) -> Automaton:
             after_unigram=np.arange(1, counts[0] + 1, dtype=np.uint32),
         )
     except MemoryError as error:
-        raise ValueError(f"{sum(counts)} n-grams do not fit into memory") from error
+        raise ValueError(f"{ngrams} n-grams do not fit into memory") from error
 
 
-@compiled(numba.int64(SLOTS, numba.int64, numba.int64))
-def find(slots: Array, context: int, word: int) -> int:
-    """The slot of a word behind a context, or where it would go: then that slot is empty."""
-    mixed = (np.uint64(context) << np.uint64(32) | np.uint64(word)) * np.uint64(0x9E3779B97F4A7C15)
+@compiled(numba.int64(numba.uint64[::1], numba.uint64, numba.uint64))
+def find(cells: Array, context: Any, word: Any) -> Any:
+    """The cell of the value of a word behind a context; where there is none, -1 - the cell that its key would have."""
+    key = context << np.uint64(32) | (word + np.uint64(1))
+    mixed = key * np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ mixed >> np.uint64(32)) * np.uint64(0xD6E8FEB86659FD93)
-    slot = np.int64((mixed >> np.uint64(32)) * np.uint64(len(slots)) >> np.uint64(32))
-    while slots[slot, WORD] != 0 and (slots[slot, WORD] != word + 1 or slots[slot, CONTEXT] != context):
-        slot += 1
-        if slot == len(slots):
-            slot = 0
-    return slot
+    size = np.uint64(len(cells))
+    at = ((mixed >> np.uint64(32)) * (size // _BUCKET) >> np.uint64(32)) * _BUCKET
+    while True:
+        # All four keys, and then one question: which of them it is cannot be foreseen.
+        place = np.uint64(0)
+        for index in range(4):
+            place += np.uint64(cells[at + np.uint64(index)] == key) * (_KEYS + np.uint64(index))
+        if place != _NONE:
+            return np.int64(at + place)
+        if cells[at + np.uint64(3)] == _NONE:
+            break
+        at += _BUCKET
+        if at == size:
+            at = np.uint64(0)
+    free = at
+    for index in range(3):
+        free += np.uint64(cells[at + np.uint64(index)] != _NONE)
+    return -1 - np.int64(free)
 
 
-@compiled(numba.int64(SLOTS, STATES, numba.int64, numba.int64))
-def known_suffix(slots: Array, suffix: Array, context: int, word: int) -> int:
-    """The state of the longest known n-gram that ends a context and a word, the context shortened once at least."""
-    while context != 0:
-        context = np.int64(suffix[context])
-        if context == 0:
-            return word + 1
-        slot = find(slots, context, word)
-        if slots[slot, WORD] != 0:
-            return np.int64(slots[slot, AFTER])
+@compiled(numba.int64(AUTOMATON, numba.int64[::1], numba.float32, numba.float32, numba.int64))
+def add(automaton: Automaton, ngram: Array, probability: Any, backoff: Any, state: int) -> Any:
+    """Put an n-gram in, all shorter ones being in; it becomes the context `state`, or none where that is 0.
+
+    Returns 0 where it is done, -1 where its context is not in, -2 where the n-gram is.
+    """
+    context = np.uint64(ngram[0] + 1)
+    for word in ngram[1:-1]:
+        cell = find(automaton.cells, context, np.uint64(word))
+        if cell < 0:
+            return -1
+        context = np.uint64(automaton.halves[2 * cell + 1])
+    word = np.uint64(ngram[-1])
+    key_cell = -1 - find(automaton.cells, context, word)
+    if key_cell < 0:
+        return -2
+    after = word + np.uint64(1)
+    shorter = automaton.suffix[context]
+    while shorter != 0:
+        cell = find(automaton.cells, np.uint64(shorter), word)
+        if cell >= 0:
+            after = np.uint64(automaton.halves[2 * cell + 1])
+            break
+        shorter = automaton.suffix[shorter]
+    if state != 0:
+        automaton.suffix[state], automaton.backoff[state] = after, backoff
+        after = np.uint64(state)
+    automaton.cells[key_cell] = context << np.uint64(32) | (word + np.uint64(1))
+    value = 2 * (key_cell + 4)
+    automaton.floats[value], automaton.halves[value + 1] = probability, after
     return 0
 
 
-@compiled(numba.void(SLOTS, STATES, FLOATS, STATES))
-def forget_idle_contexts(slots: Array, suffix: Array, backoff: Array, after_unigram: Array) -> None:
+@compiled(numba.void(AUTOMATON))
+def forget_idle_contexts(automaton: Automaton) -> None:
     """Lead past every context behind which no word is known and for which nothing is charged."""
+    suffix, backoff, after_unigram = automaton.suffix, automaton.backoff, automaton.after_unigram
     idle = np.ones(len(suffix), np.bool_)
-    for slot in range(len(slots)):
-        if slots[slot, WORD] != 0:
-            idle[slots[slot, CONTEXT]] = False
+    for cell in range(len(automaton.cells)):
+        if cell & 4 == 0 and automaton.cells[cell] != _NONE:
+            idle[automaton.cells[cell] >> np.uint64(32)] = False
     better = np.zeros(len(suffix), np.uint32)
     for state in range(1, len(suffix)):  # A suffix has a smaller number than the contexts that it ends.
         suffix[state] = better[suffix[state]]
         better[state] = suffix[state] if idle[state] and backoff[state] == 0 else np.uint32(state)
-    for slot in range(len(slots)):
-        slots[slot, AFTER] = better[slots[slot, AFTER]]
+    for cell in range(len(automaton.cells)):
+        if cell & 4 != 0:
+            automaton.halves[2 * cell + 1] = better[automaton.halves[2 * cell + 1]]
     for word in range(len(after_unigram)):
         after_unigram[word] = better[after_unigram[word]]
 
 
 @compiled(
-    numba.types.Tuple((numba.float32, numba.int64))(
-        numba.int64, numba.int64, SLOTS, SLOT_FLOATS, STATES, FLOATS, FLOATS, STATES, FLOATS
+    numba.float32[::1](
+        AUTOMATON, numba.types.Array(numba.int32, 1, "C", readonly=True), OFFSETS, numba.int64, numba.int64
     )
 )
-def _step(
-    context: int,
-    word: int,
-    slots: Array,
-    floats: Array,
-    suffix: Array,
-    backoff: Array,
-    unigram: Array,
-    after_unigram: Array,
-    charged: Array,
-) -> Any:
-    """The log10 probability of a word behind a context, and the context after it."""
-    depth = 0
-    probability, after = unigram[word], np.int64(after_unigram[word])
-    while context != 0:
-        slot = find(slots, context, word)
-        if slots[slot, WORD] != 0:
-            probability, after = floats[slot, PROBABILITY], np.int64(slots[slot, AFTER])
-            break
-        charged[depth] = backoff[context]
-        depth += 1
-        context = np.int64(suffix[context])
-    while depth > 0:
-        depth -= 1
-        probability += charged[depth]
-    return probability, after
-
-
-@compiled(
-    numba.float32[::1](WORDS, OFFSETS, numba.int64, numba.int64, SLOTS, SLOT_FLOATS, STATES, FLOATS, FLOATS, STATES)
-)
-def _score(
-    words: Array,
-    offsets: Array,
-    begin: int,
-    end: int,
-    slots: Array,
-    floats: Array,
-    suffix: Array,
-    backoff: Array,
-    unigram: Array,
-    after_unigram: Array,
-) -> Array:
+def _score(automaton: Automaton, words: Array, offsets: Array, begin: int, end: int) -> Array:
     scores = np.empty(len(offsets) - 1, np.float32)
     charged = np.empty(MAX_ORDER, np.float32)
     for sentence in range(len(scores)):
-        context = np.int64(after_unigram[begin])
+        context = np.uint64(automaton.after_unigram[begin])
         total = np.float32(0)
         for at in range(offsets[sentence], offsets[sentence + 1] + 1):
-            word = np.int64(words[at]) if at < offsets[sentence + 1] else end
-            probability, context = _step(context, word, slots, floats, suffix, backoff, unigram, after_unigram, charged)
+            word = np.uint64(words[at] if at < offsets[sentence + 1] else end)
+            probability, after = automaton.unigram[word], np.uint64(automaton.after_unigram[word])
+            depth = 0
+            while context != _NONE:
+                cell = find(automaton.cells, context, word)
+                if cell >= 0:
+                    value = np.uint64(cell) << np.uint64(1)
+                    probability = automaton.floats[value]
+                    after = np.uint64(automaton.halves[value + np.uint64(1)])
+                    break
+                charged[depth] = automaton.backoff[context]
+                depth += 1
+                context = np.uint64(automaton.suffix[context])
+            while depth > 0:
+                depth -= 1
+                probability += charged[depth]
             total += probability
+            context = after
         scores[sentence] = total
     return scores
