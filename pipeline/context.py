@@ -1,6 +1,7 @@
 """One run: its recipe, where it reads and writes, and the keys that say whether a unit is done."""
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ class Run:
     output: Folder
     remembers: bool = True
     """Whether digests of raw files are written down; a dry run writes nothing."""
+    unit_counts: tuple[tuple[str, int], ...] = ()
+    """How many units each source has, where they have been listed already: no worker lists a dump for each unit."""
 
     @property
     def inputs(self) -> Inputs:
@@ -42,6 +45,11 @@ class Run:
             patterns = ", ".join(getattr(self.recipe.inputs, source)) or "an empty list"
             raise SettingError(f"inputs.{source}: no file below {inputs.folder.url} matches {patterns}")
         return [Unit(source=source, name=unit_name(source, name), input=name, size=inputs.size(name)) for name in names]
+
+    def unit_count(self, source: str) -> int:
+        """How many units the source has."""
+        known = dict(self.unit_counts)
+        return known[source] if source in known else len(self.units(source))
 
     def key(self, stage: str, source: str, unit: str, settings: Any, inputs: Mapping[str, str]) -> str:
         """What a unit's outputs follow from, as a digest: inputs, settings, code."""
@@ -64,10 +72,19 @@ class Run:
         return entry
 
     def documents(self, stage: str, source: str) -> Iterator[pa.RecordBatch]:
-        """All documents that the stage kept of the source, in unit order."""
-        for name in self.output.list(f"documents/{stage}/{source}"):
+        """All documents that the stage kept of the source, or sampled of it, in unit order."""
+        folder = f"samples/{source}" if stage == "sample" else f"documents/{stage}/{source}"
+        for name in self.output.list(folder):
             if name.endswith(".parquet"):
-                yield from read_batches(self.output, f"documents/{stage}/{source}/{name}")
+                yield from read_batches(self.output, f"{folder}/{name}")
+
+    def counts(self, stage: str, source: str) -> Counter[str]:
+        """What the stage counted of all the source's units."""
+        found: Counter[str] = Counter()
+        for name in self.output.list(f"ledger/{stage}/{source}"):
+            entry = read_entry(self.output, stage, source, name.removesuffix(".json"))
+            found.update(entry.counts if entry else {})
+        return found
 
     def input_digest(self, unit: Unit) -> str:
         """Digest of the raw file; remembered beside what the file system says of it, so that no rerun reads it."""

@@ -1,5 +1,6 @@
 """The models of a run: trained from its own documents, or taken from where the recipe says."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,12 @@ import pyarrow as pa
 from filters.models import load_once
 from pipeline.context import Run, external_digest, on_this_machine
 from pipeline.corpora.registry import document_stages
-from pipeline.document_rows import Read
 from pipeline.errors import SettingError
 from pipeline.fit_cutoffs import fit_cutoffs
 from pipeline.fit_language import fit_language
 from pipeline.fit_language_model import fit_language_model
 from pipeline.fit_reference import fit_reference
+from pipeline.fit_threshold import fit_threshold
 from pipeline.fit_tokenizer import fit_tokenizer
 from pipeline.ledger import MODELS, LedgerEntry, Tally
 from pipeline.recipe import Recipe, Section
@@ -29,17 +30,19 @@ class Model:
 
     `external` gives the paths that the recipe names instead of training, in the order of `files`; empty: train.
     `given` is a file that the fit takes over instead of training. `settings` are those that the fit reads, no more: a
-    threshold that only a later stage applies trains nothing anew.
+    threshold that only a later stage applies trains nothing anew. Where `reads_counts`, the fit reads what the stages
+    counted in the ledger, and no document.
     """
 
     name: str
     stage: str
     files: tuple[str, ...]
-    fit: Callable[[Read, Recipe, Path], dict[str, Any]]
+    fit: Callable[[Any, Recipe, Path], dict[str, Any]]
     reads: Callable[[Recipe], Mapping[str, str]]
     settings: Callable[[Recipe], list[Any]]
     external: Callable[[Recipe], tuple[str, ...]] = lambda _: ("",)
     given: Callable[[Recipe], str] = lambda _: ""
+    reads_counts: bool = False
     used_by: str = "commoncrawl"
 
     def is_external(self, recipe: Recipe) -> bool:
@@ -71,7 +74,8 @@ class Model:
         for source, stage in self.reads(run.recipe).items():
             names = run.output.list(f"ledger/{stage}/{source}")
             held = [run.output.read_json(f"ledger/{stage}/{source}/{name}") or {} for name in names]
-            found[f"{stage}/{source}"] = digest_of([entry.get("outputs") for entry in held])
+            what = "counts" if self.reads_counts else "outputs"
+            found[f"{stage}/{source}"] = digest_of([entry.get(what) for entry in held])
         given = self.given(run.recipe)
         return found | {given: load_once(external_digest, given)} if given else found
 
@@ -88,10 +92,10 @@ class Model:
         """Fit the model and publish its files."""
         reads = self.reads(run.recipe)
 
-        def read(source: str) -> Iterator[pa.RecordBatch]:
+        def read(source: str) -> Iterator[pa.RecordBatch] | Counter[str]:
             if source not in reads or source not in run.recipe.sources:
                 raise SettingError(f"{self.stage} needs documents of {source}, and mixture.weights has no {source}")
-            return run.documents(reads[source], source)
+            return (run.counts if self.reads_counts else run.documents)(reads[source], source)
 
         key, inputs = self.key(run), self.inputs(run)
         outputs = {}
@@ -145,7 +149,7 @@ CUTOFFS = Model(
     stage="cutoffs",
     files=("cutoffs.json",),
     fit=fit_cutoffs,
-    reads=lambda _: {"commoncrawl": "perplexity"},
+    reads=lambda _: {"commoncrawl": "sample"},
     settings=lambda recipe: [recipe.perplexity, recipe.language.keep, recipe.language.min_score],
 )
 REFERENCE = Model(
@@ -153,9 +157,28 @@ REFERENCE = Model(
     stage="train-reference",
     files=("reference.bin",),
     fit=fit_reference,
-    reads=lambda _: {"commoncrawl": "perplexity", "wikipedia": "clean"},
-    settings=lambda recipe: [recipe.reference, recipe.language.keep, recipe.language.min_score],
+    reads=lambda recipe: (
+        {"commoncrawl": "sample"} | ({"wikipedia": "clean"} if recipe.reference.positives == "articles" else {})
+    ),
+    settings=lambda recipe: [
+        recipe.reference.model_dump(mode="json", exclude={"token_budget", "bytes_per_token"}),
+        recipe.language.keep,
+        recipe.language.min_score,
+    ],
     external=lambda recipe: (recipe.reference.model,),
+)
+THRESHOLD = Model(
+    name="threshold",
+    stage="threshold",
+    files=("threshold.json",),
+    fit=fit_threshold,
+    reads=lambda _: {"commoncrawl": "scores"},
+    reads_counts=True,
+    settings=lambda recipe: [
+        recipe.reference.min_score,
+        recipe.reference.token_budget,
+        recipe.reference.bytes_per_token,
+    ],
 )
 TOKENIZER = Model(
     name="tokenizer",
@@ -167,7 +190,7 @@ TOKENIZER = Model(
     given=lambda recipe: recipe.tokenizer.model,
     used_by="all",
 )
-ALL_MODELS = (LANGUAGE, LANGUAGE_MODEL, CUTOFFS, REFERENCE, TOKENIZER)
+ALL_MODELS = (LANGUAGE, LANGUAGE_MODEL, CUTOFFS, REFERENCE, THRESHOLD, TOKENIZER)
 
 
 def check_models(recipe: Recipe, stages: Collection[str]) -> None:

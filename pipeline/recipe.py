@@ -136,6 +136,8 @@ class Reference(Section):
     min_chars: Count = 1000
     max_documents: Positive = 300_000
     min_score: Fraction = 0.25
+    token_budget: Count = 0
+    bytes_per_token: Annotated[float, Field(gt=0)] = 3.87
     dimension: Positive = 100
     epochs: Positive = 5
 

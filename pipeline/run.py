@@ -13,7 +13,7 @@ from pipeline.finish import finish_steps
 from pipeline.group_stages import GROUP_STAGES
 from pipeline.key_index import KEYS
 from pipeline.ledger import LedgerEntry, chain_faults, entry_name, read_entry, read_ledger
-from pipeline.models import ALL_MODELS
+from pipeline.models import ALL_MODELS, Model
 from pipeline.progress import Reporter
 from pipeline.stages import MAP_STAGES, done
 from pipeline.storage import TEMPORARY_SUFFIX, Folder
@@ -26,9 +26,11 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("clean",),
     ("train-language", "train-lm"),
     ("pages",),
-    ("dedup", "language", "perplexity"),
+    ("dedup", "language", "perplexity", "sample"),
     ("cutoffs", "train-reference"),
-    ("reference", "select"),
+    ("reference", "scores"),
+    ("threshold",),
+    ("select",),
     ("train-tokenizer",),
     ("tokenize",),
     ("mix",),
@@ -39,7 +41,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
 """Stages in their order; those of one step share a pipeline, between steps lies a barrier."""
 
 STAGES = tuple(stage for step in STEPS for stage in step)
-RECORDED = ("documents", "rejected", "quarantine", KEYS, "tokens", "stream")
+RECORDED = ("documents", "rejected", "quarantine", "samples", KEYS, "tokens", "stream")
 """Folders in which every file is named by a done record."""
 
 
@@ -56,7 +58,7 @@ class Conductor:
 
     def stages(self, names: Sequence[str]) -> None:
         """Bring the named stages up to date. Raises FatalError where the ledger does not balance."""
-        self.units = {source: self.run.units(source) for source in self.run.recipe.sources}
+        self._list_units()
         for source in self.units:
             for name in self.run.inputs.left_out(source, self.run.recipe):
                 self.reporter.say(f"  {source}: {name} is left out by the recipe")
@@ -67,9 +69,14 @@ class Conductor:
             if wanted:
                 self._step(wanted)
 
+    def _list_units(self) -> None:
+        self.units = {source: self.run.units(source) for source in self.run.recipe.sources}
+        counts = tuple((source, len(units)) for source, units in self.units.items())
+        self.run = replace(self.run, unit_counts=counts)
+
     def plan(self, names: Sequence[str]) -> Iterator[tuple[str, str, int, int]]:
         """(stage, source, units to do, units) for the named stages, as far as can be said before any work."""
-        self.units = {source: self.run.units(source) for source in self.run.recipe.sources}
+        self._list_units()
         for stage, source in ((stage, source) for stage in names for source in self.run.recipe.sources):
             if has_stage(self.run.recipe, source, stage):
                 units = self.units[source]
@@ -85,7 +92,8 @@ class Conductor:
         before = len(self.worked)
         trained = [model for model in ALL_MODELS if model.stage in names and model.is_trained(self.run.recipe)]
         if trained:
-            self._train([model.name for model in trained if not model.is_current(self.run)])
+            self._need_samples(trained)
+            self._train([model for model in trained if not model.is_current(self.run)])
         if any(name in MAP_STAGES or name in GROUP_STAGES for name in names):
             self._documents(names)
             self._check(names, report=len(self.worked) > before)
@@ -93,10 +101,25 @@ class Conductor:
             self._mix()
         self.worked += finish_steps(self.run, self.reporter, names)
 
-    def _train(self, names: list[str]) -> None:
+    def _need_samples(self, models: Iterable[Model]) -> None:
+        """Raise FatalError where a fit would read samples of documents that have changed since."""
+        for model in models:
+            for source, stage in model.reads(self.run.recipe).items():
+                old = (unit for unit in self.units.get(source, ()) if done(MAP_STAGES[stage], self.run, unit) is None)
+                if stage in CORPORA[source].side_stages and (unit := next(old, None)):
+                    raise FatalError(
+                        f"stage {model.stage} needs {stage} of {source}/{unit.name}: run `tokenmill {stage}` first"
+                    )
+
+    def _train(self, models: list[Model]) -> None:
+        names = [model.name for model in models]
         if names:
             with self.reporter.watch(f"train {', '.join(names)}", 0, lambda: 0):
-                self.engine.run(FitWork(self.run, tuple(names)))
+                if all(model.reads_counts for model in models):
+                    for model in models:  # No work for workers, and no engine to start.
+                        model.train(self.run)
+                else:
+                    self.engine.run(FitWork(self.run, tuple(names)))
             self.worked += names
 
     def _documents(self, names: list[str]) -> None:

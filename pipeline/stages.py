@@ -1,5 +1,6 @@
 """The map stages: what each reads, which settings and models it depends on, and what it does to one unit."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +16,15 @@ from filters.select import LanguageIs, PerplexityBucketIs, ReferenceScoreAtLeast
 from pipeline.context import Run
 from pipeline.corpora.corpus import BadRecord, Corpus, RawFile, Record, document_batches
 from pipeline.corpora.registry import CORPORA, stage_before
+from pipeline.crawl_sample import bounds, write_sample
 from pipeline.errors import ShardError
 from pipeline.fit_cutoffs import read_cutoffs
+from pipeline.fit_threshold import read_threshold
 from pipeline.ledger import LedgerEntry, Tally, read_entry
-from pipeline.models import CUTOFFS, LANGUAGE, LANGUAGE_MODEL, REFERENCE, TOKENIZER, Model
+from pipeline.models import CUTOFFS, LANGUAGE, LANGUAGE_MODEL, REFERENCE, THRESHOLD, TOKENIZER, Model
 from pipeline.recipe import Recipe
-from pipeline.storage import read_batches
+from pipeline.score_counts import COLUMNS, count_scores
+from pipeline.storage import Output, read_batches
 from pipeline.token_shards import write_token_shards
 from pipeline.units import Unit, UnitOutputs, process_batches, readable
 from tokenizer.vocabulary import Vocabulary
@@ -130,16 +134,12 @@ class FilterStage:
     def key(self, run: Run, unit: Unit) -> str:
         """Follows from the documents, the models and the settings."""
         settings = [run.recipe.rejected.keep, self.settings(run)]
-        return run.key(self.name, unit.source, unit.name, settings, self._inputs(run, unit))
+        return run.key(self.name, unit.source, unit.name, settings, stage_inputs(run, self, unit))
 
     def process(self, run: Run, unit: Unit) -> LedgerEntry:
         """Put the unit's documents through the filters."""
-        key, inputs = self.key(run, unit), self._inputs(run, unit)
+        key, inputs = self.key(run, unit), stage_inputs(run, self, unit)
         return filter_documents(run, self.name, unit, self.filters(run), key, inputs)
-
-    def _inputs(self, run: Run, unit: Unit) -> dict[str, str]:
-        models = {f"models/{model.name}": model.digest(run) for model in self.uses(run.recipe)}
-        return kept_before(run, self.name, unit)[1] | models
 
 
 def filter_documents(
@@ -150,6 +150,36 @@ def filter_documents(
     with UnitOutputs(run.output, stage, unit.source, unit.name, keep_rejected=run.recipe.rejected.keep) as outputs:
         process_batches(read_batches(run.output, kept_before(run, stage, unit)[0]), filters, outputs, tally)
     return run.record(tally.entry(stage, unit.source, unit.name, key, inputs, outputs.written))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideStage:
+    """Looks at documents that stay as they are: its outcome is counts, and files of its own."""
+
+    name: str
+    look: Callable[[Run, Unit, str], tuple[Counter[str], dict[str, Output]]]
+    settings: Callable[[Run, Unit], list[Any]]
+    uses: Callable[[Recipe], tuple[Model, ...]] = lambda _: ()
+
+    def models(self, recipe: Recipe) -> tuple[Model, ...]:
+        """The models that it asks."""
+        return self.uses(recipe)
+
+    def key(self, run: Run, unit: Unit) -> str:
+        """Follows from the documents, the models and the settings."""
+        return run.key(self.name, unit.source, unit.name, self.settings(run, unit), stage_inputs(run, self, unit))
+
+    def process(self, run: Run, unit: Unit) -> LedgerEntry:
+        """Look at one unit's documents."""
+        key, inputs, tally = self.key(run, unit), stage_inputs(run, self, unit), Tally()
+        tally.counts, outputs = self.look(run, unit, kept_before(run, self.name, unit)[0])
+        return run.record(tally.entry(self.name, unit.source, unit.name, key, inputs, outputs))
+
+
+def stage_inputs(run: Run, stage: Stage, unit: Unit) -> dict[str, str]:
+    """Digests of the documents and of the models that a stage works with."""
+    models = {f"models/{model.name}": model.digest(run) for model in stage.models(run.recipe)}
+    return kept_before(run, stage.name, unit)[1] | models
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,14 +228,32 @@ def _counted(batches: Any, tally: Tally) -> Any:
         yield batch
 
 
-def _select(run: Run) -> tuple[Filter, ...]:
+def _language_and_perplexity(run: Run) -> tuple[Filter, ...]:
     recipe = run.recipe
     head, middle = read_cutoffs(Path(CUTOFFS.path(run, "cutoffs.json")))
     return (
         LanguageIs(keep=recipe.language.keep, min_score=recipe.language.min_score),
         PerplexityBucketIs(keep=recipe.perplexity.keep, head=head, middle=middle),
-        ReferenceScoreAtLeast(min_score=recipe.reference.min_score),
     )
+
+
+def _select(run: Run) -> tuple[Filter, ...]:
+    min_score = read_threshold(Path(THRESHOLD.path(run, "threshold.json")))
+    return (*_language_and_perplexity(run), ReferenceScoreAtLeast(min_score=min_score))
+
+
+def _before_the_threshold(run: Run) -> list[Any]:
+    return [run.recipe.language.keep, run.recipe.language.min_score, run.recipe.perplexity.keep]
+
+
+def _sample(run: Run, unit: Unit, documents: str) -> tuple[Counter[str], dict[str, Output]]:
+    target = f"samples/{unit.source}/{unit.name}.parquet"
+    counts, written = write_sample(run.output, documents, target, run.recipe, run.unit_count(unit.source))
+    return counts, {target: written}
+
+
+def _count_scores(run: Run, unit: Unit, documents: str) -> tuple[Counter[str], dict[str, Output]]:
+    return count_scores(read_batches(run.output, documents, columns=COLUMNS), _language_and_perplexity(run)), {}
 
 
 CLEAN = Clean()
@@ -233,18 +281,38 @@ REFERENCE_STAGE = FilterStage(
     settings=lambda _: [],
     uses=lambda _: (REFERENCE,),
 )
+SAMPLE_STAGE = SideStage(
+    name="sample",
+    look=_sample,
+    settings=lambda run, unit: [
+        run.recipe.seed,
+        run.recipe.language.keep,
+        run.recipe.language.min_score,
+        run.recipe.reference.min_chars,
+        bounds(run.recipe, run.unit_count(unit.source)),
+    ],
+)
+SCORES_STAGE = SideStage(
+    name="scores",
+    look=_count_scores,
+    settings=lambda run, _: _before_the_threshold(run),
+    uses=lambda _: (CUTOFFS,),
+)
 SELECT_STAGE = FilterStage(
     name="select",
     filters=_select,
     settings=lambda run: [
-        run.recipe.language.keep,
-        run.recipe.language.min_score,
-        run.recipe.perplexity.keep,
+        *_before_the_threshold(run),
         run.recipe.reference.min_score,
+        run.recipe.reference.token_budget,
     ],
-    uses=lambda _: (CUTOFFS,),
+    uses=lambda _: (CUTOFFS, THRESHOLD),
 )
 TOKENIZE = Tokenize()
 MAP_STAGES: dict[str, Stage] = {
-    stage.name: stage for stage in (CLEAN, LANGUAGE_STAGE, PERPLEXITY_STAGE, REFERENCE_STAGE, SELECT_STAGE, TOKENIZE)
+    stage.name: stage
+    for stage in (
+        *(CLEAN, LANGUAGE_STAGE, PERPLEXITY_STAGE, SAMPLE_STAGE, REFERENCE_STAGE, SCORES_STAGE, SELECT_STAGE),
+        TOKENIZE,
+    )
 }

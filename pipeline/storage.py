@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -217,10 +217,12 @@ def digest_of_stream(stream: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def read_batches(folder: Folder, name: str, batch_size: int = 1000) -> Iterator[pa.RecordBatch]:
-    """The rows of a Parquet file in order, a row group at a time."""
+def read_batches(
+    folder: Folder, name: str, batch_size: int = 1000, columns: Sequence[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a Parquet file in order, a row group at a time; of its columns all or those named."""
     with folder.open(name) as stream, pq.ParquetFile(stream) as file:
-        yield from file.iter_batches(batch_size=batch_size)
+        yield from file.iter_batches(batch_size=batch_size, columns=columns and list(columns))
 
 
 class ParquetSink:

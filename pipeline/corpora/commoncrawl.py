@@ -91,4 +91,5 @@ CORPUS = Corpus(
     filters=filters,
     bad_reasons=BAD_REASONS,
     stages=_stages,
+    side_stages={"sample": "perplexity", "scores": "reference"},
 )

@@ -41,13 +41,14 @@ def wikipedia(**columns):
 def crawl(count=60):
     """Pages about what Wikipedia cites, and as many that sell things."""
     scores = {"language_score": 0.9, "source": "commoncrawl"}
-    cited = [article(i, url=f"http://good{i}.org/page/", perplexity=10.0 + i, **scores) for i in range(count)]
+    good = {"cited": True} | scores
+    cited = [article(i, url=f"http://good{i}.org/page/", perplexity=10.0 + i, **good) for i in range(count)]
     random_ = [article(i, words=SPAM, doc_id=f"spam{i}", url=f"http://spam{i}.com/", **scores) for i in range(count)]
     return [page for pair in zip(cited, random_, strict=True) for page in pair]
 
 
 CITING = reader(
-    wikipedia=[article(i, cited_urls=[f"https://www.good{i}.org/page", "nonsense", None]) for i in range(60)],
+    wikipedia=[article(i) for i in range(60)],
     commoncrawl=crawl(),
 )
 REFERENCE = {"min_chars": 100, "dimension": 8, "epochs": 30}
@@ -55,7 +56,7 @@ REFERENCE = {"min_chars": 100, "dimension": 8, "epochs": 30}
 
 def files_of_two_fits(fit, folder, settings):
     """The report and the files of a fit, twice over."""
-    read = reader(wikipedia=wikipedia(cited_urls=[f"http://good{i}.org/page" for i in range(60)]), commoncrawl=crawl())
+    read = reader(wikipedia=wikipedia(), commoncrawl=crawl())
     for name in ("a", "b"):
         (folder / name).mkdir()
         report = json.dumps(fit(read, settings, folder / name))
