@@ -6,10 +6,9 @@ import time
 import pyarrow as pa
 import pytest
 import sentencepiece
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-import tokenizer.vocabulary as module
 from tokenizer.vocabulary import Vocabulary
 
 ALPHABET = st.sampled_from("abcdefghij      123\n\t▁é日\x00")
@@ -23,12 +22,6 @@ def vocabulary(vocabulary_path):
 @pytest.fixture(scope="module")
 def reference(vocabulary_path):
     return sentencepiece.SentencePieceProcessor(model_file=str(vocabulary_path))
-
-
-@pytest.fixture
-def short_segments(monkeypatch):
-    """Every text is cut as soon as it may be."""
-    monkeypatch.setattr(module, "SEGMENT_CHARS", 3)
 
 
 def train(path, **settings):
@@ -53,30 +46,14 @@ def test_ids_are_those_of_sentencepiece(vocabulary, reference):
     assert encoded(vocabulary, *TEXTS) == [reference.encode(text) for text in TEXTS]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
-@given(st.lists(st.text(ALPHABET, max_size=60), max_size=4))
-def test_ids_of_a_text_in_segments_are_those_of_the_whole(vocabulary, reference, short_segments, texts):
+@given(texts=st.lists(st.text(ALPHABET, max_size=60), max_size=4))
+def test_ids_of_any_text_are_those_of_sentencepiece(vocabulary, reference, texts):
     assert encoded(vocabulary, *texts) == [reference.encode(text) for text in texts]
-
-
-def test_text_is_really_cut(vocabulary, short_segments):
-    segments = list(vocabulary._segments(["abc\ndef\nghi"]))
-    assert len(segments) > 1
-    assert "".join(text[1:] if join else text for _, text, join in segments) == "abc\ndef\nghi"
-
-
-def test_text_that_may_be_cut_nowhere_stays_whole(vocabulary, short_segments):
-    assert [text for _, text, _ in vocabulary._segments([" " * 50])] == [" " * 50]
 
 
 def test_null_and_empty_texts_have_no_ids(vocabulary):
     assert encoded(vocabulary, None, "", "a", None)[:2] == [[], []]
     assert vocabulary.encode(pa.array([], pa.string())).offsets.tolist() == [0]
-
-
-def test_long_texts_and_many_texts_are_gathered_alike(vocabulary, reference, monkeypatch):
-    monkeypatch.setattr(module, "BATCH_CHARS", 10)
-    assert encoded(vocabulary, *TEXTS) == [reference.encode(text) for text in TEXTS]
 
 
 def test_a_large_text_takes_time_in_proportion(vocabulary):
@@ -138,24 +115,6 @@ def test_a_vocabulary_unlike_llamas_says_why(tmp_path, changed, fault):
     assert fault in train(tmp_path / "m.model", **right | changed).faults()
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"model_type": "unigram", "vocab_size": 274},
-        {"normalization_rule_name": "nmt_nfkc"},
-        {"add_dummy_prefix": False},
-        {"treat_whitespace_as_suffix": True},
-    ],
-)
-def test_other_models_are_encoded_right_too_without_a_cut(tmp_path, short_segments, changed):
-    right = {"model_type": "bpe", "vocab_size": 285, "byte_fallback": True, "normalization_rule_name": "identity"}
-    vocabulary = train(tmp_path / "m.model", **right | changed)
-    reference = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / "m.model"))
-    text = "the cat\nsat ² on the mat  \n x"
-    assert encoded(vocabulary, text) == [reference.encode(text)]
-    assert len(list(vocabulary._segments([text]))) == 1
-
-
 def test_a_file_that_is_no_model_is_refused(tmp_path):
     (tmp_path / "t.model").write_bytes(b"not a model")
     with pytest.raises(ValueError, match=r"t.model is not a SentencePiece model"):
@@ -168,11 +127,10 @@ def test_a_missing_file_is_refused(tmp_path):
 
 
 @pytest.mark.real
-def test_real_books_have_sentencepieces_ids_under_a_published_model(real_data, short_segments):
+def test_real_books_have_sentencepieces_ids_under_a_published_model(real_data):
     model = real_data / "models" / "mistral-v1" / "tokenizer.model.v1"
     vocabulary, reference = Vocabulary(model), sentencepiece.SentencePieceProcessor(model_file=str(model))
     books = sorted((real_data / "books").glob("**/*.txt"))[:3]
     texts = [book.read_text("utf-8", "replace") for book in books]
     assert encoded(vocabulary, *texts) == [reference.encode(text) for text in texts]
-    assert len(list(vocabulary._segments(texts))) > 3 * len(texts)
     assert vocabulary.faults() == ()

@@ -1,0 +1,53 @@
+"""Small models of every kind, and SentencePiece's own answer."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import sentencepiece
+
+SENTENCES = ["the cat sat on the mat 1 22 333", "on the cat the mat sat", "über der Straße: Äpfel ½ 日本語 日本"] * 40
+NAMES = {"bpe": 330, "unigram": 320}
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """`trained("bpe", add_dummy_prefix=False)`: the file of a model of a few pieces, with bytes for what is unknown."""
+    folder = tmp_path_factory.mktemp("models")
+    made: dict[str, Path] = {}
+
+    def train(model_type: str = "bpe", sentences: list[str] = SENTENCES, **settings: object) -> Path:
+        settings = {"byte_fallback": True, "vocab_size": NAMES.get(model_type, 60)} | settings
+        key = repr((model_type, sentences, sorted(settings.items())))
+        if key not in made:
+            model = io.BytesIO()
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=iter(sentences),
+                model_writer=model,
+                model_type=model_type,
+                hard_vocab_limit=False,
+                minloglevel=3,
+                **settings,
+            )
+            made[key] = folder / f"{len(made)}.model"
+            made[key].write_bytes(model.getvalue())
+        return made[key]
+
+    return train
+
+
+@pytest.fixture(scope="session")
+def same_ids() -> Callable[..., None]:
+    """`same_ids(encoder, path, texts)`: fails at the first text whose ids are not SentencePiece's."""
+
+    def check(encoder: object, path: Path, texts: list[str]) -> None:
+        reference = sentencepiece.SentencePieceProcessor(model_file=str(path))
+        found = encoder.encode(pa.array(texts, pa.large_string()))  # type: ignore[attr-defined]
+        assert len(found.offsets) == len(texts) + 1
+        for index, text in enumerate(texts):
+            ids = found.ids[found.offsets[index] : found.offsets[index + 1]].tolist()
+            assert ids == reference.encode(text), (str(path), text[:200])
+
+    return check

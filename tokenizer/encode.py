@@ -1,0 +1,85 @@
+"""Text to ids over Arrow buffers, exactly SentencePiece's: cut into segments, most of them found in a table.
+
+python -c "from tokenizer.encode import Encoder; ..."
+"""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import sentencepiece
+from numpy.typing import NDArray
+
+from tokenizer.encode_bpe import build_bpe, encode_bpe
+from tokenizer.encode_unigram import build_unigram, encode_unigram
+from tokenizer.kernels import text_array, text_buffers
+from tokenizer.normalizer import Normalizer
+from tokenizer.segments import empty_segments
+from tokenizer.sentencepiece_model import Algorithm, Kind, SentencePieceModel, parse_model
+
+
+class Encoded(NamedTuple):
+    """Ids of several texts one behind another: text i is `ids[offsets[i] : offsets[i + 1]]`."""
+
+    ids: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+
+
+class Encoder:
+    """The encoder of a SentencePiece model file.
+
+    A BPE or unigram model's texts are encoded here, any other's by SentencePiece. Holds a table of at most 24 MiB.
+    Raises FileNotFoundError or ValueError, with the path, where the file is none.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        model = Path(path).read_bytes()
+        try:
+            self.processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+            parsed = parse_model(model)
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(f"{path} is not a SentencePiece model: {error}") from error
+        self.pieces: tuple[str, ...] = tuple(self.processor.id_to_piece(i) for i in range(len(parsed.pieces)))
+        self._encode_normalized = _loop(parsed)
+        self._normalizer = Normalizer(parsed)
+
+    def encode(self, texts: pa.Array) -> Encoded:
+        """Ids of each text of a string array without nulls, as SentencePiece's `encode` gives them."""
+        return self.encode_buffers(*text_buffers(texts))
+
+    def encode_buffers(self, values: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Encoded:
+        """Ids of each text of UTF-8 bytes and n + 1 offsets into them."""
+        if self._encode_normalized is None:
+            return self._encode_plainly(values, offsets)
+        text, ends = self._normalizer.normalize(values, offsets)
+        return Encoded(*self._encode_normalized(text, ends))
+
+    def _encode_plainly(self, values: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Encoded:
+        # One thread: the pipeline has a process for each core, and SentencePiece would start a thread for each again.
+        found = self.processor.encode(text_array(values, offsets).to_pylist(), out_type=int, num_threads=1)
+        lengths = np.array([len(ids) for ids in found], np.int64)
+        ids = np.fromiter((token for ids in found for token in ids), np.int32)
+        return Encoded(ids, np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]))
+
+
+def _loop(model: SentencePieceModel) -> Callable[..., Any] | None:
+    """The loop over normalised texts; None for a model that it does not fit."""
+    if model.ids_of(Kind.UNUSED) or not _is_text(model.pieces):
+        return None
+    if model.algorithm == Algorithm.BPE:
+        return partial(encode_bpe, build_bpe(model), empty_segments())
+    if model.algorithm == Algorithm.UNIGRAM:
+        return partial(encode_unigram, build_unigram(model), empty_segments())
+    return None
+
+
+def _is_text(pieces: tuple[bytes, ...]) -> bool:
+    """Whether each piece is UTF-8, so that no piece begins or ends within a character."""
+    try:
+        b" ".join(pieces).decode()
+    except UnicodeDecodeError:
+        return False
+    return True

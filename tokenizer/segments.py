@@ -1,0 +1,192 @@
+"""A bounded table of segments of text and their ids: a segment has the same pieces wherever it stands.
+
+An entry is one cache line of 64 bytes: the segment's bytes (three words), the number of its ids, how far its ids hold,
+and up to eight ids. What is longer lies in an arena. When either is full the table is emptied, so it follows the
+text at hand; what is found never depends on what it holds.
+"""
+
+from typing import Any, NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from tokenizer.kernels import BYTES, compiled
+
+SLOTS = 1 << 18
+ARENA_BYTES = 1 << 23
+"""Table and arena hold 24 MiB, once they are full."""
+
+MAX_SEGMENT_BYTES = 255
+_PACKED_BYTES = 23
+INLINE_IDS = 8
+COUNT, LIMIT, _IDS = 6, 7, 8
+_UNPACKED = np.uint64(0xFF << 56)
+_MASKS = np.array(
+    [[(1 << 8 * min(8, max(0, size - at))) - 1 for at in (0, 8, 16)] for size in range(_PACKED_BYTES + 1)], np.uint64
+)
+
+
+class Segments(NamedTuple):
+    """Three views of the table, two of the arena, and how many entries and bytes of the arena are taken."""
+
+    words: NDArray[np.uint64]
+    numbers: NDArray[np.int32]
+    limits: NDArray[np.float32]
+    arena: NDArray[np.uint8]
+    arena_ids: NDArray[np.int32]
+    used: NDArray[np.int64]
+
+
+SEGMENTS = numba.types.NamedTuple(
+    (
+        numba.uint64[:, ::1],
+        numba.int32[:, ::1],
+        numba.float32[:, ::1],
+        numba.uint8[::1],
+        numba.int32[::1],
+        numba.int64[::1],
+    ),
+    Segments,
+)
+IDS = numba.int32[::1]
+KEY = numba.types.UniTuple(numba.uint64, 4)
+
+
+def empty_segments(slots: int = SLOTS, arena_bytes: int = ARENA_BYTES) -> Segments:
+    """A table without an entry; memory is taken as it fills."""
+    memory = np.zeros(slots * 64 + 64, np.uint8)
+    start = -memory.ctypes.data % 64
+    table = memory[start : start + slots * 64].reshape(slots, 64)
+    arena = np.zeros(arena_bytes, np.uint8)
+    return Segments(
+        words=table.view(np.uint64),
+        numbers=table.view(np.int32),
+        limits=table.view(np.float32),
+        arena=arena,
+        arena_ids=arena.view(np.int32),
+        used=np.zeros(2, np.int64),
+    )
+
+
+@compiled(numba.uint64(BYTES, numba.int64))
+def load_word(text: NDArray[np.uint8], at: int) -> Any:
+    """Eight bytes as one number; the compiler makes one load of it."""
+    place = np.uint64(at)
+    word = np.uint64(0)
+    for byte in range(8):
+        word |= np.uint64(text[place + np.uint64(byte)]) << np.uint64(8 * byte)
+    return word
+
+
+@compiled(KEY(BYTES, numba.int64, numba.int64))
+def segment_key(text: NDArray[np.uint8], start: int, size: int) -> Any:
+    """Three words that stand for a segment, and their hash. Reads up to 24 bytes from its start."""
+    multiplier = np.uint64(0x9E3779B97F4A7C15)
+    if size <= _PACKED_BYTES:
+        first = load_word(text, start) & _MASKS[size, 0]
+        second = load_word(text, start + 8) & _MASKS[size, 1]
+        third = load_word(text, start + 16) & _MASKS[size, 2] | np.uint64(size) << np.uint64(56)
+        mixed = (first ^ (first >> np.uint64(29))) * multiplier
+        mixed = (mixed ^ second ^ (mixed >> np.uint64(32))) * multiplier
+        mixed = (mixed ^ third ^ (mixed >> np.uint64(32))) * multiplier
+        return first, second, third, mixed >> np.uint64(32)
+    mixed = np.uint64(size)
+    for at in range(start, start + size - 7, 8):
+        mixed = (mixed ^ load_word(text, at) ^ (mixed >> np.uint64(32))) * multiplier
+    mixed = (mixed ^ load_word(text, start + size - 8) ^ (mixed >> np.uint64(32))) * multiplier
+    return mixed, np.uint64(size), _UNPACKED, mixed >> np.uint64(32)
+
+
+@compiled(numba.boolean(numba.uint8[::1], numba.int64, BYTES, numba.int64, numba.int64))
+def _same(arena: NDArray[np.uint8], place: int, text: NDArray[np.uint8], start: int, size: int) -> Any:
+    at = 0
+    while at < size and arena[place + at] == text[start + at]:
+        at += 1
+    return at == size
+
+
+@compiled(numba.int64(numba.uint64[:, ::1], numba.uint8[::1], BYTES, numba.int64, KEY))
+def find(words: NDArray[np.uint64], arena: NDArray[np.uint8], text: NDArray[np.uint8], start: int, key: Any) -> Any:
+    """The slot of a segment; where it has none, -1 - the slot that it would have."""
+    first, second, third, mixed = key
+    mask = np.uint64(len(words) - 1)
+    slot = mixed & mask
+    while words[slot, 2] != np.uint64(0):
+        if words[slot, 0] == first and words[slot, 1] == second:
+            kept = words[slot, 2]
+            if kept == third:
+                return np.int64(slot)
+            if third == _UNPACKED and kept & _UNPACKED == _UNPACKED:
+                place: Any = np.int64(kept & ~_UNPACKED)
+                size: Any = np.int64(second)
+                if _same(arena, place, text, start, size):
+                    return np.int64(slot)
+        slot = (slot + np.uint64(1)) & mask
+    return np.int64(-1) - np.int64(slot)
+
+
+@compiled(numba.void(SEGMENTS))
+def clear(table: Segments) -> None:
+    """Empties the table."""
+    for slot in range(len(table.words)):
+        table.words[slot, 2] = 0  # The word that tells an entry from a free slot.
+    table.used[:] = 0
+
+
+@compiled(
+    numba.void(SEGMENTS, BYTES, numba.int64, numba.int64, numba.int64, IDS, numba.int64, numba.int64, numba.float32)
+)
+def insert(
+    table: Segments,
+    text: NDArray[np.uint8],
+    start: int,
+    size: int,
+    slot: Any,
+    ids: NDArray[np.int32],
+    begin: int,
+    count: int,
+    limit: float,
+) -> None:
+    """Keeps a segment that `find` did not find: `slot` is what it returned, its ids begin at `begin`."""
+    key = segment_key(text, start, size)
+    kept_bytes = (size + 3) // 4 * 4 if size > _PACKED_BYTES else 0
+    needed = kept_bytes + (4 * count if count > INLINE_IDS else 0)
+    slot = -1 - slot
+    if table.used[0] >= len(table.words) // 4 * 3 or table.used[1] + needed > len(table.arena):
+        clear(table)
+        slot = np.int64(key[3] & np.uint64(len(table.words) - 1))
+    place = table.used[1]
+    table.used[0] += 1
+    table.used[1] += needed
+    table.words[slot, 0], table.words[slot, 1], table.words[slot, 2] = key[0], key[1], key[2]
+    if kept_bytes:
+        table.words[slot, 2] |= np.uint64(place)
+        for at in range(size):
+            table.arena[place + at] = text[start + at]
+    table.numbers[slot, COUNT] = count
+    table.limits[slot, LIMIT] = limit
+    if count > INLINE_IDS:
+        first = (place + kept_bytes) // 4
+        table.numbers[slot, _IDS] = first
+        for index in range(count):
+            table.arena_ids[first + index] = ids[begin + index]
+    else:
+        for index in range(count):
+            table.numbers[slot, _IDS + index] = ids[begin + index]
+
+
+@compiled(numba.int64(numba.int32[:, ::1], IDS, numba.int64, IDS, numba.int64))
+def append(
+    numbers: NDArray[np.int32], arena_ids: NDArray[np.int32], slot: int, ids: NDArray[np.int32], used: int
+) -> Any:
+    """Appends the ids of an entry, and returns how many; there must be room for INLINE_IDS at least."""
+    count = np.int64(numbers[slot, COUNT])
+    if count > INLINE_IDS:
+        place = np.int64(numbers[slot, _IDS])
+        for index in range(count):
+            ids[used + index] = arena_ids[place + index]
+        return count
+    for index in range(INLINE_IDS):  # Eight at once cost less than to ask how many.
+        ids[np.uint64(used + index)] = numbers[np.uint64(slot), np.uint64(_IDS + index)]
+    return count
