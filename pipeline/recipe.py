@@ -142,6 +142,13 @@ class Reference(Section):
     epochs: Positive = 5
 
 
+class Quality(Section):
+    """Rules of later corpora about web pages, off in LLaMA-1: Gopher's (quality and repetition) and FineWeb's own."""
+
+    gopher: bool = False
+    fineweb: bool = False
+
+
 class C4(Section):
     """C4 as published, or made from WET files (Raffel et al. 2020)."""
 
@@ -312,6 +319,7 @@ class Recipe(Section):
     language_model: LanguageModel = LanguageModel()
     perplexity: Perplexity = Perplexity()
     reference: Reference = Reference()
+    quality: Quality = Quality()
     c4: C4 = C4()
     github: GitHub = GitHub()
     wikipedia: Wikipedia = Wikipedia()
