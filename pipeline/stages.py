@@ -22,6 +22,7 @@ from pipeline.fit_cutoffs import read_cutoffs
 from pipeline.fit_threshold import read_threshold
 from pipeline.ledger import LedgerEntry, Tally, read_entry
 from pipeline.models import CUTOFFS, LANGUAGE, LANGUAGE_MODEL, REFERENCE, THRESHOLD, TOKENIZER, Model
+from pipeline.quality import quality_filters
 from pipeline.recipe import Recipe
 from pipeline.score_counts import COLUMNS, count_scores
 from pipeline.storage import Output, read_batches
@@ -239,7 +240,8 @@ def _language_and_perplexity(run: Run) -> tuple[Filter, ...]:
 
 def _select(run: Run) -> tuple[Filter, ...]:
     min_score = read_threshold(Path(THRESHOLD.path(run, "threshold.json")))
-    return (*_language_and_perplexity(run), ReferenceScoreAtLeast(min_score=min_score))
+    scores = (*_language_and_perplexity(run), ReferenceScoreAtLeast(min_score=min_score))
+    return (*scores, *quality_filters(run.recipe.quality))
 
 
 def _before_the_threshold(run: Run) -> list[Any]:
@@ -305,6 +307,7 @@ SELECT_STAGE = FilterStage(
         *_before_the_threshold(run),
         run.recipe.reference.min_score,
         run.recipe.reference.token_budget,
+        run.recipe.quality.model_dump(mode="json"),
     ],
     uses=lambda _: (CUTOFFS, THRESHOLD),
 )
