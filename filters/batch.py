@@ -19,6 +19,7 @@ DOCUMENT_SCHEMA = pa.schema(
         pa.field("url", pa.string()),
         pa.field("date", pa.string()),
         pa.field("dump", pa.string()),
+        pa.field("digest", pa.string()),
         pa.field("path", pa.string()),
         pa.field("cited_urls", pa.list_(pa.string())),
         pa.field("cited", pa.bool_()),

@@ -37,8 +37,13 @@ def group_rounds(run: Run, stage: str, source: str, notes: Folder | None = None)
         )
     dedup = run.recipe.dedup
     if source == "commoncrawl":
+        faithful = run.recipe.commoncrawl.mode == "faithful"
         return ParagraphRounds(
-            block_files=dedup.block_files, partitions=dedup.partitions, min_chars_after=dedup.min_chars_after
+            block_files=dedup.block_files,
+            partitions=dedup.partitions,
+            min_chars_after=dedup.min_chars_after,
+            blank_lines_count=faithful,
+            zero_key_is_removed=faithful,
         )
     if source == "books":
         return OverlapRounds(
@@ -98,10 +103,11 @@ def check_indexes(recipe: Recipe, stages: Collection[str]) -> None:
             check_earlier(f"{stage}.earlier", _section(recipe, stage).earlier, index_kinds(recipe, stage))
 
 
-def group_settings(run: Run, stage: str) -> list[Any]:
-    """The settings that a verdict follows from, and the earlier keys."""
+def group_settings(run: Run, stage: str, source: str) -> list[Any]:
+    """The settings that a verdict follows from, the source's mode and the earlier keys."""
     section = _section(run.recipe, stage)
-    return [section.model_dump(mode="json"), [load_once(index_digest, address) for address in section.earlier]]
+    mode = getattr(getattr(run.recipe, source), "mode", None)
+    return [section.model_dump(mode="json"), [load_once(index_digest, address) for address in section.earlier], mode]
 
 
 def _section(recipe: Recipe, stage: str) -> Pages | Dedup:
@@ -111,7 +117,7 @@ def _section(recipe: Recipe, stage: str) -> Pages | Dedup:
 def verdict_key(run: Run, stage: str, unit: Unit, group: str) -> tuple[str, dict[str, str]]:
     """The key of a unit's done record at a group stage, and its inputs; `group` stands for all it is judged with."""
     inputs = kept_before(run, stage, unit)[1] | {"group": group}
-    settings = [run.recipe.rejected.keep, group_settings(run, stage)]
+    settings = [run.recipe.rejected.keep, group_settings(run, stage, unit.source)]
     return run.key(stage, unit.source, unit.name, settings, inputs), inputs
 
 
@@ -126,7 +132,9 @@ def group_digests(run: Run, stage: str, source: str, units: Sequence[Unit], othe
 
 def index_key(run: Run, stage: str, source: str, groups: Sequence[str]) -> str:
     """What the index of a source's keys follows from: all that was judged, and how."""
-    return run.key(stage, MODELS, f"{KEYS}-{source}", group_settings(run, stage), {"groups": digest_of(list(groups))})
+    return run.key(
+        stage, MODELS, f"{KEYS}-{source}", group_settings(run, stage, source), {"groups": digest_of(list(groups))}
+    )
 
 
 def index_is_current(run: Run, stage: str, source: str, key: str) -> bool:

@@ -42,6 +42,7 @@ class RawDocument:
     url: str | None = None
     date: str | None = None
     dump: str | None = None
+    digest: str | None = None
     path: str | None = None
     language: str | None = None
     cited_urls: tuple[str, ...] | None = None

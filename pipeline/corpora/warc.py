@@ -23,16 +23,21 @@ _NEXT_RECORD = re.compile(rb"\n(?=WARC/\d\.\d{1,2}[ \t]*\r?\n[A-Za-z-]+:)")
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _RECORD_END = b"\r\n\r\n"
+_MAX_ENDING_BYTES = 1 << 16  # The line ends behind these belong to nobody.
 _OPENING_BYTES = 128  # More than _NEXT_RECORD needs to see.
 
 
 @dataclass(frozen=True, slots=True)
 class WarcRecord:
-    """A record: where it begins, its header fields by lower-case name (the first of each), and its body."""
+    """A record: where it begins, its header fields by lower-case name (the first of each), its body.
+
+    `ending` are the line ends behind the body, two of them where all is well.
+    """
 
     key: str
     fields: dict[str, str]
     body: bytes
+    ending: bytes = b""
 
 
 def warc_records(file: RawFile, max_record_bytes: int) -> Iterator[WarcRecord | BadRecord]:
@@ -80,8 +85,7 @@ class _Reader:
         self._fill_record(end)
         member = self._members[-1][1]
         body = bytes(memoryview(self._window)[header_bytes:end])
-        self._check_end(end, member)
-        return WarcRecord(key, fields, body)
+        return WarcRecord(key, fields, body, self._ending(end, member))
 
     def _header(self) -> tuple[int, dict[str, str]]:
         """The bytes of the header with its blank line, and its fields."""
@@ -111,13 +115,13 @@ class _Reader:
             if self._unpacked.fresh and self._window.startswith(b"WARC/", before):
                 raise _RecordError("bad_content_length", "the next record begins within the body")
 
-    def _check_end(self, end: int, member: int) -> None:
+    def _ending(self, end: int, member: int) -> bytes:
         """A record ends at two line ends, or at any and then a record or the end of a member; it leaves the window."""
         while True:
             at = end
             while at < len(self._window) and self._window[at] in b"\r\n":
                 at += 1
-            if self._begins_member(at) or self._window.startswith(b"WARC/", at):
+            if at - end > _MAX_ENDING_BYTES or self._begins_member(at) or self._window.startswith(b"WARC/", at):
                 break
             try:
                 more = len(self._window) - at < len(b"WARC/") and self._fill()
@@ -130,7 +134,9 @@ class _Reader:
                 if at < len(self._window) and not self._window.startswith(_RECORD_END, end):
                     raise _RecordError("bad_content_length", "something other than a record follows the body")
                 break
+        ending = bytes(memoryview(self._window)[end:at])
         self._drop(at)
+        return ending
 
     def _after_fault(self, reason: str, detail: str) -> BadRecord:
         """Quarantine what lies before the next record."""

@@ -1,11 +1,10 @@
 """Verdicts over many units: right, and the same in whatever order blocks arrive."""
 
 import collections
-import gzip
-import json
 import pickle
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,10 +12,7 @@ from hypothesis import strategies as st
 from filters.batch import DOCUMENT_SCHEMA, document_batch
 from filters.normalize import normalize_for_dedup
 from pipeline import dedup
-from pipeline.corpora import commoncrawl
-from pipeline.corpora.corpus import RawFile, document_batches
 from pipeline.dedup import ExactRounds, ParagraphRounds
-from pipeline.recipe import CommonCrawl
 
 UNITS = st.lists(
     st.lists(st.sampled_from(["a", "b", "a\nb", "A\na\nc", "d\n\nb", "", "Σ", "e"]), max_size=4), max_size=5
@@ -80,6 +76,28 @@ def test_a_repeat_within_one_document_is_no_duplicate():
 
 def test_blank_lines_of_two_documents_are_no_duplicates():
     assert paragraphs([["one\n\ntwo"], ["three\n \nfour"]]) == [["one\n\ntwo"], ["three\n \nfour"]]
+
+
+@pytest.mark.parametrize(
+    "units, left",
+    [
+        ([["one\n\ntwo"], ["three\n \nfour"]], [["one\ntwo"], ["three\nfour"]]),
+        ([["one\n\ntwo\n\n"], ["three"]], [["one\n\ntwo"], ["three"]]),
+        ([["one\n—"], ["two\n"]], [["one"], ["two"]]),
+        ([["menu\n\n"], ["menu\na"]], [[""], ["a"]]),
+        ([[""], ["a\n\nb"]], [[None], ["a\n\nb"]]),
+    ],
+)
+def test_ccnet_s_blank_lines_are_judged_like_any_other(units, left):
+    assert paragraphs(units, blank_lines_count=True) == left
+
+
+def test_a_line_whose_key_is_zero_always_goes_in_ccnet_s_way():
+    for removed, keys in ((False, []), (True, [0])):
+        rounds = ParagraphRounds(block_files=1, partitions=1, zero_key_is_removed=removed)
+        verdict = (7).to_bytes(8, "little") + np.array([5], "<u8").tobytes()
+        assert rounds.filters([])[0].duplicate_keys.tolist() == keys
+        assert rounds.filters([verdict])[0].duplicate_keys.tolist() == [*keys, 5]
 
 
 def test_nothing_is_looked_for_across_blocks():
@@ -163,42 +181,6 @@ def test_what_decides_travels_to_a_worker_and_judges_nothing_of_nothing(rounds):
 def test_settings_that_cannot_be_meant_are_refused(build):
     with pytest.raises(ValueError, match="at least 1"):
         build()
-
-
-@pytest.mark.real
-@pytest.mark.slow
-def test_the_lines_that_ccnet_keeps_are_kept_but_for_blank_ones(real_data):
-    expected = collections.defaultdict(list)
-    with gzip.open(real_data / "expected/ccnet.jsonl.gz", "rt") as stream:
-        for row in map(json.loads, stream):
-            expected[row["url"]].append(row)
-    units = [list(pages_of(path)) for kind in ("web", "docs") for path in wet_files(real_data, kind)]
-    after = [text for unit in decide(ParagraphRounds(block_files=100, partitions=4), units) for text in unit]
-    before = [row for unit in units for batch in unit for row in batch.select(["url", "text"]).to_pylist()]
-    agree = [
-        any(same_verdict(it, old["text"], new) for it in expected[old["url"]])
-        for old, new in zip(before, after, strict=True)
-    ]
-    assert (len(agree), agree.count(False)) == (10176, 0)
-
-
-def wet_files(real_data, kind):
-    return sorted((real_data / "commoncrawl" / kind).glob("*.wet.gz"))
-
-
-def pages_of(path):
-    file = RawFile.of_bytes(path.name, path.read_bytes())
-    pages = [page for page in commoncrawl.read(file, CommonCrawl()) if len(page.text) >= 300]
-    return document_batches("commoncrawl", file, pages)
-
-
-def same_verdict(row, before, after):
-    """CCNet's language step came behind, so of a page that fell there only that it was kept is known."""
-    if row["dropped"]:
-        return (after is None) == row["dropped"].startswith("dedup/")
-    lines = before.split("\n")
-    kept = [lines[index] for index in row["line_ids"] if index < len(lines) and lines[index].strip()]
-    return kept == [line for line in (after or "").split("\n") if line.strip()]
 
 
 @pytest.mark.parametrize("partitions", [1, 2, 7, 512])

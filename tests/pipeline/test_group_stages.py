@@ -78,14 +78,21 @@ def test_a_verdict_has_another_key_for_another_setting_or_group(small_run):
         verdict_key(run, DEDUP, unit, "a")[0],
         verdict_key(run, DEDUP, unit, "b")[0],
         verdict_key(small_run.run("dedup.min_chars_after=9"), DEDUP, unit, "a")[0],
+        verdict_key(small_run.run("commoncrawl.mode=faithful"), DEDUP, unit, "a")[0],
     }
-    assert len(keys) == 3
+    assert len(keys) == 4
+
+
+@pytest.mark.parametrize("mode, quirks", [("intended", False), ("faithful", True)])
+def test_lines_are_judged_as_the_mode_says(small_run, mode, quirks):
+    rounds = group_rounds(small_run.run(f"commoncrawl.mode={mode}"), DEDUP, "commoncrawl")
+    assert (rounds.blank_lines_count, rounds.zero_key_is_removed) == (quirks, quirks)
 
 
 def test_each_stage_has_its_own_settings(small_run):
     run = small_run.run()
-    assert "unique_url" in group_settings(run, PAGES)[0]
-    assert "block_files" in group_settings(run, DEDUP)[0]
+    assert "unique_url" in group_settings(run, PAGES, "commoncrawl")[0]
+    assert "block_files" in group_settings(run, DEDUP, "books")[0]
 
 
 def write_pages(made, *settings):
@@ -128,5 +135,9 @@ def test_another_index_gives_another_verdict(small_run, tmp_path):
     for version in (1, 2):
         folder = Folder(str(tmp_path / str(version)))
         folder.write_json(INDEX, {"version": 1, "kinds": [str(version)], "partitions": 1, "files": {}})
-        keys.append(group_settings(small_run.run("pages.unique_text=true", f'pages.earlier=["{folder.url}"]'), PAGES))
+        keys.append(
+            group_settings(
+                small_run.run("pages.unique_text=true", f'pages.earlier=["{folder.url}"]'), PAGES, "commoncrawl"
+            )
+        )
     assert keys[0][1] != keys[1][1]

@@ -7,7 +7,7 @@ import pytest
 
 from filters.batch import document_batch
 from pipeline.corpora import commoncrawl
-from pipeline.corpora.commoncrawl import BAD_REASONS, CORPUS, page_lines
+from pipeline.corpora.commoncrawl import BAD_REASONS, CORPUS, ccnet_lines, page_lines
 from pipeline.corpora.corpus import BadRecord, RawDocument, RawFile
 from pipeline.recipe import CommonCrawl
 
@@ -64,6 +64,96 @@ def test_the_title_line_may_stay_in_the_text():
 )
 def test_lines_of_a_page_are_stripped_and_blank_ones_at_its_end_go(body, lines):
     assert page_lines(body) == lines
+
+
+@pytest.mark.parametrize(
+    "content, lines",
+    [
+        ("", []),
+        ("\n\n", [""]),
+        ("\n\n\n", [""]),
+        ("title", ["title"]),
+        ("title\r\n\r\n", ["title", ""]),
+        ("title\n\r\n\r\n", ["title"]),
+        ("title\n\n\r\n\r\n", ["title", ""]),
+        ("title\na\n \n\t\n\r\n\r\n", ["title", "a", "", ""]),
+        ("title\r\r\n\r\n", ["title"]),
+        ("\xa0title\u2003\r a \n  b", ["title", "a", "b"]),
+        ("title\n  ", ["title", ""]),
+        ("\n\na\n", ["", "", "a"]),
+        ("a\u2028b\x0bc\x85d\n", ["a\u2028b\x0bc\x85d"]),
+    ],
+)
+def test_ccnet_takes_the_two_last_lines_away_where_both_are_blank(content, lines):
+    assert ccnet_lines(content) == (lines, [])
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r", "\r\n"])
+@pytest.mark.parametrize(
+    "body, text", [("T\na", "a\n"), ("T\na\n", "a"), ("T\na\n\n\n", "a\n\n"), ("T", ""), ("T\n", "")]
+)
+def test_a_faithful_page_ends_as_ccnet_s_does(body, text, line_end):
+    (page,) = read(record(body.replace("\n", line_end)), mode="faithful")
+    assert (page.title, page.text) == ("T", text)
+    (intended,) = read(record(body))
+    assert intended.text == text.rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    "ending, reason", [(b"\n", "one_blank_line"), (b"\r\n", "one_blank_line"), (b"\n\n", None), (b"", None)]
+)
+def test_one_blank_line_alone_is_told_where_cc_net_dies_of_it(ending, reason):
+    content = record(b"")[:-4] + ending + record(PAGE)
+    first, second = read(content, mode="faithful")
+    assert (getattr(first, "reason", None), second.title) == (reason, "A title")
+    assert next(page.text for page in read(content)) == ""
+
+
+def test_a_line_that_opens_a_record_ends_a_faithful_page_alone():
+    body = "A title\nFirst.\n\n\n WARC/1.0\nWARC-Type: conversion\nrest"
+    page, rest, after = read(record(body) + record(PAGE), mode="faithful")
+    assert (page.text, after.title) == ("First.", "A title")
+    assert (rest.reason, rest.key, rest.raw) == (
+        "warc_line_in_body",
+        "0/rest",
+        b"WARC/1.0\nWARC-Type: conversion\nrest\n",
+    )
+    assert rest.size == len(rest.raw)
+    (intended,) = read(record(body))
+    assert intended.text.endswith("\nWARC/1.0\nWARC-Type: conversion\nrest")
+
+
+def test_a_faithful_page_that_begins_with_such_a_line_is_no_page():
+    (rest,) = read(record("WARC/1.0\nx"), mode="faithful")
+    assert rest.reason == "warc_line_in_body"
+
+
+@pytest.mark.parametrize(
+    "url, faithful, intended",
+    [
+        ("http://example.org/a b", "http://example.org/a", "http://example.org/a b"),
+        ("<http://example.org/>", "<http://example.org/>", "http://example.org/"),
+        ("http://[foo/", "bad_url", "http://[foo/"),
+        ("", "no_url", None),
+    ],
+)
+def test_an_address_is_cut_at_its_first_blank_and_must_be_one_for_cc_net(url, faithful, intended):
+    content = record(PAGE, BEFORE.replace("http://example.org/a b", url))
+    (found,) = read(content, mode="faithful")
+    assert (found.reason if isinstance(found, BadRecord) else found.url) == faithful
+    assert read(content)[0].url == intended
+
+
+@pytest.mark.parametrize("mode", ["intended", "faithful"])
+@pytest.mark.parametrize("header", [BEFORE, AFTER])
+def test_headers_are_read_by_name_in_both_modes(mode, header):
+    (page,) = read(record(PAGE, header), mode=mode)
+    assert (page.digest, page.date) == ("sha1:ABC", "2019-02-15T19:00:00Z")
+
+
+def test_a_page_without_a_digest_is_a_page():
+    (page,) = read(record(PAGE, BEFORE.replace("WARC-Block-Digest: sha1:ABC\n", "")))
+    assert (page.digest, page.title) == (None, "A title")
 
 
 def test_a_page_without_a_line_is_a_page_without_text():

@@ -198,3 +198,18 @@ def test_a_length_that_takes_the_next_member_in_is_told():
     two = record(b"two")
     content = members(record(b"one", len(b"one\r\n\r\n" + two) - 4), two, record(b"three"))
     assert read(content, "a.wet.gz") == ["bad_content_length", b"two", b"three"]
+
+
+@pytest.mark.parametrize("ending", [b"", b"\n", b"\r\n\r\n", b"\n\n\n", b"\r\n" * 500])
+@pytest.mark.parametrize("pack", [lambda *parts: b"".join(parts), members])
+def test_a_record_keeps_the_line_ends_behind_its_body(ending, pack):
+    content = pack(record(b"one")[:-4] + ending, record(b"two"))
+    found = list(warc_records(RawFile.of_bytes("a.wet", content), 1000))
+    assert [one.ending for one in found] == [ending, b"\r\n\r\n"]
+
+
+def test_line_ends_without_end_are_not_held(monkeypatch):
+    monkeypatch.setattr(warc, "_MAX_ENDING_BYTES", 100)
+    content = members(record(b"one") + b"\n" * 3_000_000 + record(b"two"))
+    first, second = warc_records(RawFile.of_bytes("a.wet.gz", content), 1000)
+    assert (first.body, second.body, len(first.ending) < 1 << 20) == (b"one", b"two", True)
