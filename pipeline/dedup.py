@@ -6,7 +6,8 @@ round, and after the last round to the units themselves, as the filters that app
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from typing import Protocol
 
@@ -16,10 +17,14 @@ import pyarrow as pa
 from filters.batch import Filter
 from filters.dedup import DropDuplicateDocuments, DropDuplicateLines, counted_lines, identities
 from filters.fingerprint import Array, document_keys, line_keys
-from filters.key_sets import held_twice, repeated, sorted_keys
+from filters.key_sets import KeySet, held_twice, repeated, sorted_keys
+from pipeline.key_index import KeyIndex
 
 SKETCH_ITEMS = 1 << 20
 """Fingerprints that a sketch holds before it sends them: 8 MB of lines, 32 MB of documents."""
+
+LINES = "lines"
+"""The kind of these keys in an index."""
 
 _NO_KEYS = np.empty(0, np.uint64)
 
@@ -55,6 +60,8 @@ class ParagraphRounds:
     of one block, and a unit sends each key once or twice, so no key is hot: with CommonCrawl's files, two million
     different lines each, a block of 2,000 in 512 partitions makes groups of about 60 MB.
 
+    A line that an earlier dump has goes as well, every copy: `index` knows them, and takes this dump's for later ones.
+
     CCNet's own ways: `blank_lines_count` as any lines do, and with `zero_key_is_removed` a line whose key is 0 always
     goes, because cc_net writes 0 over the key of a line that it removes.
     """
@@ -64,6 +71,7 @@ class ParagraphRounds:
     min_chars_after: int = 0
     blank_lines_count: bool = False
     zero_key_is_removed: bool = False
+    index: KeyIndex = field(default_factory=partial(KeyIndex, kind=LINES))
 
     def __post_init__(self) -> None:
         if self.block_files < 1 or self.partitions < 1:
@@ -111,13 +119,22 @@ class ParagraphRounds:
         units = [unit for unit, _ in rows]
         together = np.concatenate([keys for _, keys in rows])
         del rows
-        duplicate = held_twice(together, starts)
+        duplicate = held_twice(together, starts) | self._known(partition, together)
         for unit, mine in groupby(range(len(units)), key=units.__getitem__):
             first, *others = mine
             own = slice(starts[first], starts[others[-1] + 1 if others else first + 1])
             told = sorted_keys(together[own][duplicate[own]])
             if len(told):
                 yield unit, _pack(unit, told)
+
+    def _known(self, partition: int, keys: Array) -> Array:
+        """Which keys of a block's partition an earlier dump has; all are written down for later ones."""
+        if not self.index.earlier and self.index.folder is None:
+            return np.zeros(len(keys), np.bool_)
+        own = sorted_keys(keys.copy())
+        block, place = divmod(partition, self.partitions)
+        self.index.write(block, place, own)
+        return KeySet.of(own[self.index.known(own, place, self.partitions)]).holds(keys)
 
     def filters(self, blocks: Iterable[bytes]) -> tuple[Filter, ...]:
         """Drop the lines of the verdict, and repeats within a document."""

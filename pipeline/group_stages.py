@@ -6,7 +6,7 @@ from typing import Any
 from filters.models import load_once
 from pipeline.context import Run
 from pipeline.corpora.registry import document_stages
-from pipeline.dedup import ExactRounds, ParagraphRounds, Rounds
+from pipeline.dedup import LINES, ExactRounds, ParagraphRounds, Rounds
 from pipeline.key_index import KEYS, KeyIndex, check_earlier, finish_index, index_digest
 from pipeline.ledger import MODELS, Tally
 from pipeline.overlap import OverlapRounds
@@ -44,6 +44,7 @@ def group_rounds(run: Run, stage: str, source: str, notes: Folder | None = None)
             min_chars_after=dedup.min_chars_after,
             blank_lines_count=faithful,
             zero_key_is_removed=faithful,
+            index=_key_index(run, stage, source, LINES, notes),
         )
     if source == "books":
         return OverlapRounds(
@@ -88,7 +89,7 @@ def index_kinds(recipe: Recipe, stage: str) -> list[str]:
     if stage == PAGES:
         pages = recipe.pages
         return [kind for kind, wanted in ((ADDRESSES, pages.unique_url), (TEXTS, pages.unique_text)) if wanted]
-    return []
+    return [LINES]
 
 
 def writes_keys(recipe: Recipe, stage: str) -> bool:

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from filters.batch import DOCUMENT_SCHEMA, document_batch
 from filters.normalize import normalize_for_dedup
 from pipeline import dedup
-from pipeline.dedup import ExactRounds, ParagraphRounds
+from pipeline.dedup import LINES, ExactRounds, ParagraphRounds
+from pipeline.key_index import KeyIndex, finish_index
+from pipeline.storage import Folder
 
 UNITS = st.lists(
     st.lists(st.sampled_from(["a", "b", "a\nb", "A\na\nc", "d\n\nb", "", "Σ", "e"]), max_size=4), max_size=5
@@ -98,6 +100,16 @@ def test_a_line_whose_key_is_zero_always_goes_in_ccnet_s_way():
         verdict = (7).to_bytes(8, "little") + np.array([5], "<u8").tobytes()
         assert rounds.filters([])[0].duplicate_keys.tolist() == keys
         assert rounds.filters([verdict])[0].duplicate_keys.tolist() == [*keys, 5]
+
+
+def test_a_line_of_an_earlier_dump_goes_without_that_dump_s_text(tmp_path):
+    folder, notes = Folder(str(tmp_path / "keys")), Folder(str(tmp_path / "notes"))
+    earlier = [["menu\none"], ["two"], ["three"]]
+    assert paragraphs(earlier, block_files=2, index=KeyIndex(kind=LINES, folder=folder, notes=notes)) == earlier
+    finish_index(folder, notes, [LINES], 3)
+    known = KeyIndex(kind=LINES, earlier=(folder.url,))
+    later = [["Menu\nnew"], ["THREE\nnewer"], ["newest\n\nnewest"]]
+    assert paragraphs(later, partitions=5, index=known) == [["new"], ["newer"], ["newest"]]
 
 
 def test_nothing_is_looked_for_across_blocks():
