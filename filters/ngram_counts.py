@@ -1,185 +1,357 @@
-"""Counts n-grams the way Kneser-Ney wants them, in bounded memory: adjusted counts of every order, sorted by suffix.
+"""Counts n-grams of every order the way Kneser-Ney wants them, in one pass over the sorted windows of a text.
 
-A sentence of words w1 … wn is the sequence `<s> w1 … wn </s>`. All n-grams that share their last two words lie in one
-partition, so each partition is counted alone, and an n-gram, its suffix of the next lower order and its role as a
-context are found without looking into another partition.
+A context is the words before a word. Windows come sorted by context, nearest word first, so all that follow one
+context stand together, and inside a context lie all that follow the longer contexts which end in it. An n-gram is an
+entry of its context: a word, its adjusted count, and which entry of the next shorter context has the same word
+(of a unigram's place: the word).
+The adjusted count is how many different words stand before the n-gram, or how often it occurs where nothing can stand
+before it (it begins with `<s>`) or where the order is the highest.
+
+Source: Heafield et al. 2013, section 3; kpu/kenlm lm/builder/adjust_counts.cc.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
-UNKNOWN, BEGIN, END = 0, 1, 2
-SPECIAL_WORDS = (b"<unk>", b"<s>", b"</s>")
-MAX_WORD_BYTES = 1024
-"""A longer word is `<unk>`: what SentencePiece does not know comes as one word, however long."""
-BYTES_PER_NGRAM = 192
-"""Allowed for each position in the text: 156 beside the 24 of the input, measured on 2 million of order 6."""
+from filters.ngram_sort import Rows, shift_word, word_of
+from filters.ngram_words import BEGIN, Ids, bits_of
+from tokenizer.kernels import compiled
 
-Ids = npt.NDArray[np.uint32]
 Integers = npt.NDArray[np.int64]
-Array = TypeVar("Array", bound=npt.NDArray[np.generic])
 
-_POSITIONS_A_READ = 1 << 20
+TALLIED_COUNTS = 6
+"""Discounts go by how many n-grams have the counts 1, 2, 3 and 4; 5 stands for all above."""
+
+_BYTES_PER_ENTRY = 4 + 8 + 8 + 16 + 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Level:
-    """The distinct n-grams of one order in one partition, sorted by last word, then the word before it, and so on.
+class Contexts:
+    """Some contexts of one length with their entries; `first` is the place of the first entry among all."""
 
-    `words` is each n-gram's first word, `suffix` the row of the rest of it one order below (for bigrams: the last
-    word itself), `counts` the adjusted count: how many different words stand before it, or how often it occurs where
-    nothing can stand before it (it begins with `<s>`) or where the order is the highest.
+    first: int
+    keys: Rows
+    sizes: Integers
+    words: Ids
+    counts: Integers
+    lower: Integers
+
+
+class LevelFile:
+    """The contexts and entries of one order on disk, in the order of the contexts."""
+
+    def __init__(self, folder: Path, order: int) -> None:
+        self.entries = 0
+        self._files = {
+            name: (folder / f"{name}-{order}", np.dtype(kind), width)
+            for name, kind, width in (
+                ("keys", np.uint64, 2),
+                ("sizes", np.int64, 1),
+                ("words", np.uint32, 1),
+                ("counts", np.int64, 1),
+                ("lower", np.int64, 1),
+            )
+        }
+        for path, _, _ in self._files.values():
+            path.touch()
+
+    def append(self, keys: Rows, sizes: Integers, words: Ids, counts: Integers, lower: Integers) -> None:
+        """Contexts behind those that are there."""
+        columns = {"keys": keys, "sizes": sizes, "words": words, "counts": counts, "lower": lower}
+        for name, column in columns.items():
+            with self._files[name][0].open("ab") as file:
+                np.ascontiguousarray(column).tofile(file)
+        self.entries += len(words)
+
+    def read(self, max_entries: int) -> Iterator[Contexts]:
+        """All contexts, as many at a time as have `max_entries` entries together, or a single larger one."""
+        context = first = 0
+        while len(sizes := self._column("sizes", context, max_entries)):
+            taken = max(1, int(np.searchsorted(np.cumsum(sizes), max_entries, side="right")))
+            sizes = sizes[:taken]
+            entries = int(sizes.sum())
+            yield Contexts(
+                first=first,
+                keys=self._column("keys", context, taken),
+                sizes=sizes,
+                words=self._column("words", first, entries),
+                counts=self._column("counts", first, entries),
+                lower=self._column("lower", first, entries),
+            )
+            context, first = context + taken, first + entries
+
+    def _column(self, name: str, start: int, count: int) -> npt.NDArray[Any]:
+        path, kind, width = self._files[name]
+        found = np.fromfile(path, dtype=kind, count=count * width, offset=start * width * kind.itemsize)
+        return found.reshape(-1, width) if width > 1 else found
+
+    def remove(self) -> None:
+        """The files are no longer needed."""
+        for path, _, _ in self._files.values():
+            path.unlink()
+
+
+@dataclass(slots=True, kw_only=True)
+class Counts:
+    """What was counted: a file for each order from 2 up, and the rest in memory.
+
+    `unigrams` are adjusted counts by word id, `tallies[k - 1]` how many k-grams have each count, `contexts[k - 1]` how
+    many contexts of k-grams have each word as their nearest.
     """
 
+    unigrams: Integers
+    levels: dict[int, LevelFile]
+    tallies: Integers
+    contexts: Integers
+    ngrams: list[int]
+
+
+def count_ngrams(blocks: Iterable[Rows], folder: Path, *, order: int, words: int, memory_bytes: int) -> Counts:
+    """Adjusted counts of all orders from sorted, distinct windows."""
+    rows_a_step = max(16, memory_bytes // (4 * order * _BYTES_PER_ENTRY))
+    room = rows_a_step + words
+    word_bits = bits_of(words)
+    state = _State.new(order, words, room)
+    levels = {k: LevelFile(folder, k) for k in range(2, order + 1)}
+    for block in blocks:
+        for start in range(0, len(block), rows_a_step):
+            count_rows(block[start : start + rows_a_step], word_bits, *state.arrays())
+            state.flush(levels)
+    close_contexts(0, *state.arrays())
+    unigrams = np.zeros(words, dtype=np.int64)
+    unigrams[state.words[0, : state.cursors[0, _OPEN]]] = state.counts[0, : state.cursors[0, _OPEN]]
+    state.flush(levels)
+    return Counts(
+        unigrams=unigrams,
+        levels=levels,
+        tallies=state.tallies,
+        contexts=state.contexts,
+        ngrams=[words, *(level.entries for level in levels.values())],
+    )
+
+
+# Of each order: where the open context's entries begin and where they end, how many contexts are closed, how many
+# entries were written to the file before.
+_OPEN, _FILLED, _CLOSED, _WRITTEN = range(4)
+
+
+@dataclass(slots=True, kw_only=True)
+class _State:
+    """The entries of each order that are not yet on disk: those of closed contexts, then those of the open one."""
+
+    path: Ids
+    cursors: Integers
+    slots: npt.NDArray[np.int32]
     words: Ids
-    suffix: Integers
     counts: Integers
+    lower: Integers
+    keys: Rows
+    sizes: Integers
+    tallies: Integers
+    contexts: Integers
+
+    @classmethod
+    def new(cls, order: int, words: int, room: int) -> "_State":
+        return cls(
+            # The context of the row before; none is like this one.
+            path=np.full(order, np.iinfo(np.uint32).max, dtype=np.uint32),
+            cursors=np.zeros((order, 4), dtype=np.int64),
+            slots=np.zeros((order, words), dtype=np.int32),
+            words=np.empty((order, room), dtype=np.uint32),
+            counts=np.empty((order, room), dtype=np.int64),
+            lower=np.empty((order, room), dtype=np.int64),
+            keys=np.empty((order, room, 2), dtype=np.uint64),
+            sizes=np.empty((order, room), dtype=np.int64),
+            tallies=np.zeros((order, TALLIED_COUNTS), dtype=np.int64),
+            contexts=np.zeros((order, words), dtype=np.int64),
+        )
+
+    def arrays(self) -> tuple[npt.NDArray[Any], ...]:
+        return (
+            self.path,
+            self.cursors,
+            self.slots,
+            self.words,
+            self.counts,
+            self.lower,
+            self.keys,
+            self.sizes,
+            self.tallies,
+            self.contexts,
+        )
+
+    def flush(self, levels: dict[int, LevelFile]) -> None:
+        """Closed contexts go to disk; the entries of the open one move to the front."""
+        for k, level in levels.items():
+            start, filled, closed, _ = map(int, self.cursors[k - 1])
+            level.append(
+                self.keys[k - 1, :closed],
+                self.sizes[k - 1, :closed],
+                self.words[k - 1, :start],
+                self.counts[k - 1, :start],
+                self.lower[k - 1, :start],
+            )
+            for column in (self.words, self.counts, self.lower):
+                column[k - 1, : filled - start] = column[k - 1, start:filled].copy()
+            # The key of the open context was written where it will be closed.
+            self.keys[k - 1, 0] = self.keys[k - 1, closed]
+            self.cursors[k - 1] = 0, filled - start, 0, self.cursors[k - 1, _WRITTEN] + start
 
 
-class Vocabulary:
-    """Words to ids in order of first appearance; past `max_words` a new word is `<unk>`."""
-
-    def __init__(self, max_words: int) -> None:
-        self.ids: dict[bytes, int] = {word: i for i, word in enumerate(SPECIAL_WORDS)}
-        self.max_words = max_words
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def encode(self, words: list[bytes]) -> list[int]:
-        """Ids of words; a word that reads `<s>` or `</s>` is data, not a boundary, and becomes `<unk>`."""
-        ids = self.ids
-        if len(ids) + len(words) <= self.max_words:
-            found = [ids.setdefault(word, len(ids)) for word in words]
-        else:
-            found = [self._admit(word) for word in words]
-        return [UNKNOWN if BEGIN <= i <= END else i for i in found]
-
-    def _admit(self, word: bytes) -> int:
-        if word not in self.ids and len(self.ids) >= self.max_words:
-            return UNKNOWN
-        return self.ids.setdefault(word, len(self.ids))
+_U32, _I64, _U64 = numba.uint32, numba.int64, numba.uint64
+_STATE = (
+    _U32[::1],
+    _I64[:, ::1],
+    numba.int32[:, ::1],
+    _U32[:, ::1],
+    _I64[:, ::1],
+    _I64[:, ::1],
+    _U64[:, :, ::1],
+    _I64[:, ::1],
+    _I64[:, ::1],
+    _I64[:, ::1],
+)
 
 
-def split_words(sentence: str) -> list[bytes]:
-    """Words as KenLM cuts them: at ASCII blanks and NUL only, so a no-break space is part of a word."""
-    words = sentence.replace("\0", " ").encode("utf-8", "replace").split()
-    if max(map(len, words), default=0) > MAX_WORD_BYTES:
-        words = [word if len(word) <= MAX_WORD_BYTES else SPECIAL_WORDS[UNKNOWN] for word in words]
-    return words
+@compiled(numba.void(_I64, *_STATE))
+def close_contexts(
+    shortest: int,
+    path: Any,
+    cursors: Any,
+    slots: Any,
+    words: Any,
+    counts: Any,
+    lower: Any,
+    keys: Any,
+    sizes: Any,
+    tallies: Any,
+    contexts: Any,
+) -> None:
+    """Close the open contexts of `shortest` words and more."""
+    for level in range(shortest, len(cursors)):
+        start, filled = cursors[level, _OPEN], cursors[level, _FILLED]
+        if start == filled:
+            continue
+        for i in range(start, filled):
+            slots[level, words[level, i]] = 0
+            tallies[level, min(counts[level, i], TALLIED_COUNTS - 1)] += 1
+        sizes[level, cursors[level, _CLOSED]] = filled - start
+        if level:
+            contexts[level, path[0]] += 1
+        cursors[level, _CLOSED] += 1
+        cursors[level, _OPEN] = filled
 
 
-def write_tokens(sentences: Iterable[str], order: int, vocabulary: Vocabulary, path: Path) -> int:
-    """Each sentence as ids, behind `order - 1` times `<s>` and before `</s>`; returns the number of ids."""
-    padding = [BEGIN] * (order - 1)
-    tokens = 0
-    with path.open("wb") as file:
-        for sentence in sentences:
-            words = split_words(sentence)
-            if words:
-                ids = np.array([*padding, *vocabulary.encode(words), END], dtype=np.uint32)
-                file.write(ids.tobytes())
-                tokens += len(ids)
-    return tokens
+@compiled(numba.void(_U64[:, ::1], _I64, *_STATE))
+def count_rows(
+    rows: Any,
+    word_bits: int,
+    path: Any,
+    cursors: Any,
+    slots: Any,
+    words: Any,
+    counts: Any,
+    lower: Any,
+    keys: Any,
+    sizes: Any,
+    tallies: Any,
+    contexts: Any,
+) -> None:
+    """Enter each window into its longest context, and into shorter ones as far as they have not seen it there."""
+    order = len(cursors)
+    for at in range(len(rows)):
+        high, low = rows[at, 0], rows[at, 1]
+        same, length = -1, order - 1
+        for i in range(order - 1):
+            word = np.uint32(word_of(high, low, word_bits, order - 1 - i))
+            if same < 0 and word != path[i]:
+                same = i
+                close_contexts(same + 1, path, cursors, slots, words, counts, lower, keys, sizes, tallies, contexts)
+            path[i] = word
+            if word == BEGIN:
+                length = i + 1
+                if same < 0:
+                    break
+                path[i + 1 : order - 1] = BEGIN
+                break
+        followed = np.int64(word_of(high, low, word_bits, 0))
+        count = np.int64(rows[at, 2])
+        for level in range(length, -1, -1):
+            slot = slots[level, followed]
+            if slot:
+                counts[level, cursors[level, _OPEN] + slot - 1] += 1
+                break
+            to = cursors[level, _FILLED]
+            cursors[level, _FILLED] = to + 1
+            if to == cursors[level, _OPEN]:
+                keys[level, cursors[level, _CLOSED], 0], keys[level, cursors[level, _CLOSED], 1] = high, low
+            slots[level, followed] = to - cursors[level, _OPEN] + 1
+            words[level, to], counts[level, to] = followed, count if level == length else 1
+            if level > 1:
+                shorter = slots[level - 1, followed]
+                place = cursors[level - 1, _OPEN] + shorter - 1 if shorter else cursors[level - 1, _FILLED]
+                lower[level, to] = cursors[level - 1, _WRITTEN] + place
+            else:
+                lower[level, to] = followed
 
 
-def partition_of(newest: Ids, older: Ids, partitions: int) -> Integers:
-    """The partition of n-grams by their last word and the word before it."""
-    mixed = (newest.astype(np.uint64) << np.uint64(32)) | older.astype(np.uint64)
-    mixed *= np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing: the high bits depend on all of both words.
-    return ((mixed >> np.uint64(33)) % np.uint64(partitions)).astype(np.int64)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastNgram:
+    """The window that comes last when sorted by its last word, the word before it and so on, and what ends in it.
+
+    `raw[k - 1]` is how often its last k words stand in the text, `adjusted[k - 1]` how many words stand before them.
+    """
+
+    raw: Integers
+    adjusted: Integers
 
 
-def write_partitions(tokens: Path, order: int, partitions: int, target: Callable[[int], Path]) -> None:
-    """Every window of `order` ids that ends in a word, as rows in the file of its partition."""
-    stream: Ids = np.memmap(tokens, dtype=np.uint32, mode="r")
-    for start in range(0, len(stream) - order + 1, _POSITIONS_A_READ):
-        chunk = stream[start : start + _POSITIONS_A_READ + order - 1]
-        windows = np.lib.stride_tricks.sliding_window_view(chunk, order)
-        # Columns run from the newest word to the oldest: that is the order in which n-grams are sorted.
-        windows = windows[windows[:, -1] != BEGIN][:, ::-1]
-        append_split(windows, partition_of(windows[:, 0], windows[:, 1], partitions), partitions, target)
+def last_ngram(read: Any, *, order: int, words: int) -> LastNgram:
+    """`read()` gives the ids of the text anew."""
+    best = np.zeros(order, dtype=np.uint32)
+    before = np.full(order - 1, BEGIN, dtype=np.uint32)
+    for ids in read():
+        find_last(ids, before, best)
+    begins = np.flatnonzero(best == BEGIN)
+    longest = min(order - 1, int(begins[0]) if len(begins) else order)
+    raw = np.zeros(longest, dtype=np.int64)
+    preceding = np.zeros((longest, words), dtype=np.bool_)
+    before = np.full(order - 1, BEGIN, dtype=np.uint32)
+    for ids in read():
+        count_last(ids, before, best, raw, preceding)
+    return LastNgram(raw=raw, adjusted=preceding.sum(axis=1))
 
 
-def append_split(rows: Array, parts: Integers, partitions: int, target: Callable[[int], Path]) -> Integers:
-    """Rows appended to one file a partition, in the order they have; returns how many went to each."""
-    order = np.argsort(parts, kind="stable")
-    sizes = np.bincount(parts, minlength=partitions)
-    for part, chosen in enumerate(np.split(order, np.cumsum(sizes)[:-1])):
-        with target(part).open("ab") as file:
-            np.ascontiguousarray(rows[chosen]).tofile(file)
-    return sizes
+@compiled(numba.void(_U32[::1], _U32[::1], _U32[::1]))
+def find_last(ids: Any, before: Any, best: Any) -> None:
+    """Keep in `best` the highest window, the newest word first."""
+    for at in range(len(ids)):
+        if ids[at] >= best[0]:
+            higher = ids[at] > best[0]
+            for i in range(len(before)):
+                if higher or before[i] != best[i + 1]:
+                    higher = higher or before[i] > best[i + 1]
+                    break
+            if higher:
+                best[0] = ids[at]
+                best[1:] = before
+        shift_word(before, ids[at])
 
 
-def count_levels(windows: Ids) -> list[Level]:
-    """The levels of order 2 up to the width of `windows`, whose columns run from the newest word to the oldest."""
-    columns = _sorted_columns(windows)
-    group = columns[0].astype(np.int64)
-    levels: list[Level] = []
-    for depth in range(1, len(columns)):
-        starts = _group_starts(group, columns[depth])
-        suffix, words = group[starts], columns[depth][starts]
-        if levels:
-            levels[-1] = _with_adjusted_counts(levels[-1], suffix)
-        occurrences = np.diff(starts, append=len(group))
-        levels.append(Level(words=words, suffix=suffix, counts=occurrences))
-        sizes = occurrences if len(starts) else np.zeros(0, dtype=np.int64)
-        # Nothing stands before <s>, so no longer n-gram is made of a row that begins with it.
-        goes_on = columns[depth] != BEGIN
-        group = np.repeat(np.arange(len(starts)), sizes)[goes_on]
-        columns = [column[goes_on] for column in columns]
-    return levels
-
-
-def _with_adjusted_counts(level: Level, suffix_of_longer: Integers) -> Level:
-    """Different words before each n-gram; where none can stand before it, its occurrences stay."""
-    before = np.bincount(suffix_of_longer, minlength=len(level.counts))
-    return Level(words=level.words, suffix=level.suffix, counts=np.where(before > 0, before, level.counts))
-
-
-def _group_starts(group: Integers, words: Ids) -> Integers:
-    """Where a row differs from the row before it in its group or its next word."""
-    differs = np.empty(len(group), dtype=bool)
-    differs[:1] = True
-    np.not_equal(group[1:], group[:-1], out=differs[1:])
-    differs[1:] |= words[1:] != words[:-1]
-    return np.flatnonzero(differs)
-
-
-def _sorted_columns(windows: Ids) -> list[Ids]:
-    """The columns with the rows sorted by the first column, then the second, and so on."""
-    bits = max(1, int(windows.max(initial=1)).bit_length())
-    per_key = 64 // bits
-    keys = []
-    for first in range(0, windows.shape[1], per_key):
-        # Several words in one 64-bit key: two sorts instead of five.
-        key = np.zeros(len(windows), dtype=np.uint64)
-        for column in range(first, min(first + per_key, windows.shape[1])):
-            key = (key << np.uint64(bits)) | windows[:, column].astype(np.uint64)
-        keys.append(key)
-    order = np.lexsort(keys[::-1])
-    return [windows[order, column] for column in range(windows.shape[1])]
-
-
-def spell(levels: list[Level]) -> list[Ids]:
-    """The words of the last level's n-grams, a column a word, from the newest to the oldest."""
-    rows = np.arange(len(levels[-1].words))
-    columns: list[Ids] = []
-    for level in reversed(levels):
-        columns.append(level.words[rows])
-        rows = level.suffix[rows]
-    return [rows.astype(np.uint32), *reversed(columns)]
-
-
-def find(levels: list[Level], columns: list[Ids], vocabulary_size: int) -> Integers:
-    """The row of each n-gram in the last level; columns run from the newest word to the oldest, all are present."""
-    rows = columns[0].astype(np.int64)
-    for level, words in zip(levels, columns[1:], strict=True):
-        keys = level.suffix * vocabulary_size + level.words
-        rows = np.searchsorted(keys, rows * vocabulary_size + words)
-    return rows
+@compiled(numba.void(_U32[::1], _U32[::1], _U32[::1], _I64[::1], numba.boolean[:, ::1]))
+def count_last(ids: Any, before: Any, last: Any, raw: Any, preceding: Any) -> None:
+    """Count how often the last words of `last` stand, and mark what stands before them."""
+    for at in range(len(ids)):
+        if ids[at] == last[0]:
+            for length in range(len(raw)):
+                if length and before[length - 1] != last[length]:
+                    break
+                raw[length] += 1
+                preceding[length, before[length]] = True
+        shift_word(before, ids[at])

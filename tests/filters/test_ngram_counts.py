@@ -1,4 +1,4 @@
-"""Adjusted counts, against a plain specification, and the files between."""
+"""Adjusted counts of every order, against a plain specification."""
 
 from collections import Counter
 
@@ -7,32 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.ngram_counts import (
-    BEGIN,
-    END,
-    MAX_WORD_BYTES,
-    UNKNOWN,
-    Vocabulary,
-    append_split,
-    count_levels,
-    find,
-    partition_of,
-    spell,
-    split_words,
-    write_partitions,
-    write_tokens,
-)
+from filters.ngram_counts import LevelFile, count_last, count_ngrams, find_last, last_ngram
+from filters.ngram_sort import SortedRuns, word_of
+from filters.ngram_words import BEGIN, END, bits_of
 
-sentences = st.lists(st.lists(st.integers(3, 6), min_size=1, max_size=6), min_size=1, max_size=6)
+WORDS = 8
+texts = st.lists(st.lists(st.integers(3, WORDS - 1), max_size=6), min_size=1, max_size=8)
 
 
-def windows_of(text, order):
-    """Every window of `order` ids that ends in a word, the newest word first."""
-    rows = []
-    for sentence in text:
-        ids = [BEGIN] * (order - 1) + sentence + [END]
-        rows += [ids[i : i + order][::-1] for i in range(len(sentence) + 1)]
-    return np.array(rows, dtype=np.uint32)
+def tokens(text):
+    return np.array([i for sentence in text for i in (*sentence, END)], dtype=np.uint32)
 
 
 def specified_counts(text, k, order):
@@ -40,119 +24,106 @@ def specified_counts(text, k, order):
     grams, before = Counter(), {}
     for sentence in text:
         ids = [BEGIN, *sentence, END]
-        for i in range(len(ids) - k + 1):
+        for i in range(k == 1, len(ids) - k + 1):
             gram = tuple(ids[i : i + k])
             grams[gram] += 1
-            if i:
-                before.setdefault(gram, set()).add(ids[i - 1])
+            before.setdefault(gram, set()).update(ids[i - 1 : i] if i else ())
     return {gram: n if k == order or gram[0] == BEGIN else len(before[gram]) for gram, n in grams.items()}
 
 
-def spelled(levels):
-    return [tuple(map(int, row)) for row in np.stack(spell(levels)[::-1], axis=1)]
+def counted(folder, text, order, memory_bytes=1 << 20):
+    runs = SortedRuns(folder, order=order, word_bits=bits_of(WORDS), memory_bytes=memory_bytes)
+    runs.add([tokens(text)])
+    return count_ngrams(runs.merged(), folder, order=order, words=WORDS, memory_bytes=memory_bytes)
 
 
-@pytest.mark.parametrize("order", [2, 3, 5])
-@settings(deadline=None, max_examples=50)
-@given(text=sentences)
-def test_counts_are_those_of_the_specification(order, text):
-    levels = count_levels(windows_of(text, order))
-    for k in range(2, order + 1):
-        counts = dict(zip(spelled(levels[: k - 1]), map(int, levels[k - 2].counts), strict=True))
-        assert counts == specified_counts(text, k, order)
+def entries(level, k, order, max_entries=1 << 20):
+    """(n-gram, count, lower) of each entry, the n-gram's words in the order of the text."""
+    for part in level.read(max_entries):
+        keys = np.repeat(part.keys, part.sizes, axis=0)
+        for key, word, count, lower in zip(keys, part.words, part.counts, part.lower, strict=True):
+            context = [int(word_of(key[0], key[1], bits_of(WORDS), order - 1 - i)) for i in range(k - 1)]
+            yield (*context[::-1], int(word)), int(count), int(lower)
 
 
-@settings(deadline=None, max_examples=50)
-@given(text=sentences)
-def test_ngrams_are_sorted_by_suffix(text):
-    levels = count_levels(windows_of(text, 4))
-    for k in (2, 3, 4):
-        backwards = [gram[::-1] for gram in spelled(levels[: k - 1])]
-        assert backwards == sorted(set(backwards))
+@pytest.mark.parametrize("order, memory_bytes", [(2, 1), (3, 1 << 20), (5, 1), (5, 1 << 20), (6, 1)])
+@settings(deadline=None, max_examples=40)
+@given(text=texts)
+def test_counts_are_those_of_the_specification(tmp_path_factory, order, memory_bytes, text):
+    counts = counted(tmp_path_factory.mktemp("counts"), text, order, memory_bytes)
+    unigrams = {(word,): int(n) for word, n in enumerate(counts.unigrams) if n}
+    assert unigrams == specified_counts(text, 1, order)
+    for k, level in counts.levels.items():
+        found = {gram: count for gram, count, _ in entries(level, k, order)}
+        assert found == specified_counts(text, k, order)
+        tally = Counter(min(count, 5) for count in found.values())
+        assert counts.tallies[k - 1].tolist() == [tally[i] for i in range(6)]
+        assert counts.ngrams[k - 1] == level.entries == len(found)
 
 
-@settings(deadline=None, max_examples=50)
-@given(text=sentences)
-def test_every_ngram_is_found_where_it_lies(text):
-    levels = count_levels(windows_of(text, 4))
-    assert find(levels, spell(levels), 7).tolist() == list(range(len(levels[-1].words)))
+@settings(deadline=None, max_examples=40)
+@given(text=texts)
+def test_an_entry_leads_to_the_ngram_without_its_first_word(tmp_path_factory, text):
+    counts = counted(tmp_path_factory.mktemp("counts"), text, 4, memory_bytes=1)
+    shorter = [(word,) for word in range(WORDS)]
+    for k, level in counts.levels.items():
+        found = list(entries(level, k, 4, max_entries=3))
+        assert all(shorter[lower] == gram[1:] for gram, _, lower in found)
+        shorter = [gram for gram, _, _ in found]
 
 
-def test_ids_of_twenty_bits_and_of_one_sort_alike():
-    low = count_levels(windows_of([[3, 4, 3, 5], [4, 4]], 5))
-    high = count_levels(windows_of([[3, 1 << 20, 3, 1 << 21], [1 << 20, 1 << 20]], 5))
-    assert [level.counts.tolist() for level in low] == [level.counts.tolist() for level in high]
+@settings(deadline=None, max_examples=40)
+@given(text=texts)
+def test_ngrams_that_end_in_a_word_stand_in_the_order_of_the_contexts_that_they_are(tmp_path_factory, text):
+    counts = counted(tmp_path_factory.mktemp("counts"), text, 4)
+    for k in (2, 3):
+        grams = [gram for gram, _, _ in entries(counts.levels[k], k, 4) if gram[-1] != END]
+        contexts = list(dict.fromkeys(gram[:-1] for gram, _, _ in entries(counts.levels[k + 1], k + 1, 4)))
+        assert sorted(grams, key=lambda gram: gram[-1]) == contexts
+        assert counts.contexts[k].tolist() == [sum(gram[-1] == word for gram in grams) for word in range(WORDS)]
 
 
-def test_a_partition_without_windows_has_empty_levels():
-    levels = count_levels(np.zeros((0, 3), dtype=np.uint32))
-    assert [len(level.counts) for level in levels] == [0, 0]
+def test_a_text_without_long_sentences_has_empty_orders(tmp_path):
+    counts = counted(tmp_path, [[3], []], 5)
+    assert counts.ngrams == [WORDS, 3, 1, 0, 0]
+    assert list(counts.levels[5].read(10)) == []
 
 
-def test_words_are_cut_at_ascii_blanks_and_nul_alone():
-    assert split_words("a\tb\x00c\u00a0d \u3000 e\r\nf") == [
-        b"a",
-        b"b",
-        "c\u00a0d".encode(),
-        "\u3000".encode(),
-        b"e",
-        b"f",
-    ]
-    assert split_words(" \0\n") == []
+def test_a_level_is_read_in_whole_contexts(tmp_path):
+    level = LevelFile(tmp_path, 2)
+    column = np.arange(6)
+    level.append(np.ones((3, 2), np.uint64), np.array([2, 1, 3]), column.astype(np.uint32), column, column)
+    assert [(part.first, part.sizes.tolist()) for part in level.read(3)] == [(0, [2, 1]), (3, [3])]
+    assert [(part.first, part.words.tolist()) for part in level.read(1)] == [(0, [0, 1]), (2, [2]), (3, [3, 4, 5])]
+    level.remove()
+    assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("length, known", [(MAX_WORD_BYTES, True), (MAX_WORD_BYTES + 1, False)])
-def test_a_word_past_the_limit_is_unknown(length, known):
-    assert split_words("a " + "x" * length) == [b"a", b"x" * length if known else b"<unk>"]
+def specified_last(text, order):
+    """Of the window that is last by its newest word, the word before it, …: raw and adjusted counts of its ends."""
+    windows = []
+    for sentence in text:
+        ids = [BEGIN] * (order - 1) + sentence + [END]
+        windows += [tuple(ids[i - order + 1 : i + 1][::-1]) for i in range(order - 1, len(ids))]
+    last = max(windows)
+    longest = min(order - 1, (*last, BEGIN).index(BEGIN))
+    same = [[window for window in windows if window[:k] == last[:k]] for k in range(1, longest + 1)]
+    return [len(found) for found in same], [len({window[k] for window in found}) for k, found in enumerate(same, 1)]
 
 
-def test_words_get_ids_in_order_of_appearance():
-    vocabulary = Vocabulary(100)
-    assert vocabulary.encode([b"b", b"a", b"b"]) == [3, 4, 3]
-    assert list(vocabulary.ids) == [b"<unk>", b"<s>", b"</s>", b"b", b"a"]
+@pytest.mark.parametrize("order", [2, 4])
+@settings(deadline=None, max_examples=40)
+@given(text=texts)
+def test_the_last_ngram_is_counted_raw_and_adjusted(order, text):
+    ids = tokens(text)
+    found = last_ngram(lambda: [ids[:4], ids[4:]], order=order, words=WORDS)
+    assert (found.raw.tolist(), found.adjusted.tolist()) == specified_last(text, order)
 
 
-def test_a_word_that_reads_like_a_boundary_is_unknown():
-    assert Vocabulary(100).encode([b"<s>", b"</s>", b"<unk>", b"a"]) == [UNKNOWN, UNKNOWN, UNKNOWN, 3]
-
-
-def test_a_new_word_past_the_limit_is_unknown_and_a_known_one_is_not():
-    vocabulary = Vocabulary(5)
-    assert vocabulary.encode([b"a", b"b", b"c", b"a", b"b"]) == [3, 4, UNKNOWN, 3, 4]
-    assert len(vocabulary) == 5
-
-
-def test_sentences_are_padded_and_empty_ones_left_out(tmp_path):
-    tokens = write_tokens(["a b", "", "  ", "a"], 3, Vocabulary(100), tmp_path / "tokens")
-    written = np.fromfile(tmp_path / "tokens", dtype=np.uint32).tolist()
-    assert written == [BEGIN, BEGIN, 3, 4, END, BEGIN, BEGIN, 3, END]
-    assert tokens == len(written)
-
-
-@pytest.mark.parametrize("partitions", [1, 3])
-def test_partitions_hold_all_windows_and_share_no_bigram(tmp_path, partitions, monkeypatch):
-    monkeypatch.setattr("filters.ngram_counts._POSITIONS_A_READ", 4)
-    text = [[3, 4, 5], [6, 3, 4], [5, 5, 5, 5]]
-    np.concatenate([[BEGIN, BEGIN, *ids, END] for ids in text]).astype(np.uint32).tofile(tmp_path / "tokens")
-    for p in range(partitions):
-        (tmp_path / str(p)).touch()
-    write_partitions(tmp_path / "tokens", 3, partitions, lambda p: tmp_path / str(p))
-    parts = [np.fromfile(tmp_path / str(p), dtype=np.uint32).reshape(-1, 3).tolist() for p in range(partitions)]
-    assert sorted(row for part in parts for row in part) == sorted(windows_of(text, 3).tolist())
-    bigrams = [{tuple(row[:2]) for row in part} for part in parts]
-    assert sum(map(len, bigrams)) == len(set.union(*bigrams))
-
-
-def test_partitions_are_used_evenly():
-    newest, older = (ids.ravel().astype(np.uint32) for ids in np.meshgrid(np.arange(100), np.arange(100)))
-    sizes = np.bincount(partition_of(newest, older, 8), minlength=8)
-    assert sizes.min() > 1100 and sizes.max() < 1400
-
-
-def test_rows_are_appended_in_their_order(tmp_path):
-    rows = np.arange(8, dtype=np.uint32).reshape(4, 2)
-    for _ in range(2):
-        sizes = append_split(rows, np.array([1, 0, 1, 1]), 3, lambda p: tmp_path / str(p))
-    assert sizes.tolist() == [1, 3, 0]
-    assert np.fromfile(tmp_path / "1", dtype=np.uint32).tolist() == [0, 1, 4, 5, 6, 7] * 2
-    assert (tmp_path / "2").read_bytes() == b""
+def test_the_words_before_are_kept_from_block_to_block():
+    before, best = np.full(2, BEGIN, np.uint32), np.zeros(3, np.uint32)
+    find_last(np.array([5, 6], np.uint32), before, best)
+    assert (before.tolist(), best.tolist()) == ([6, 5], [6, 5, BEGIN])
+    raw, preceding = np.zeros(2, np.int64), np.zeros((2, WORDS), np.bool_)
+    count_last(np.array([6], np.uint32), before, best, raw, preceding)
+    assert raw.tolist() == [1, 0] and np.argwhere(preceding).tolist() == [[0, 6]]
