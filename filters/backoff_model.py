@@ -18,6 +18,7 @@ import numba
 import numpy as np
 
 from tokenizer.kernels import OFFSETS, compiled
+from tokenizer.prefetch import prefetch
 
 Array = np.ndarray[Any, Any]
 
@@ -26,6 +27,7 @@ UNKNOWN, BEGIN, END = b"<unk>", b"<s>", b"</s>"
 
 _BUCKET, _KEYS = np.uint64(8), np.uint64(4)
 _NGRAMS_A_BUCKET = 2
+_SIDE_BY_SIDE = 16
 _NONE = np.uint64(0)
 
 
@@ -98,30 +100,46 @@ def empty_automaton(counts: Sequence[int]) -> Automaton:
         raise ValueError(f"{ngrams} n-grams do not fit into memory") from error
 
 
-@compiled(numba.int64(numba.uint64[::1], numba.uint64, numba.uint64))
-def find(cells: Array, context: Any, word: Any) -> Any:
-    """The cell of the value of a word behind a context; where there is none, -1 - the cell that its key would have."""
-    key = context << np.uint64(32) | (word + np.uint64(1))
+@compiled(numba.uint64(numba.uint64, numba.uint64))
+def key_of(context: Any, word: Any) -> Any:
+    """The key of a word behind a context."""
+    return context << np.uint64(32) | (word + np.uint64(1))
+
+
+@compiled(numba.uint64(numba.uint64[::1], numba.uint64))
+def bucket_of(cells: Array, key: Any) -> Any:
+    """The first cell of the bucket in which a key is looked for first."""
     mixed = key * np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ mixed >> np.uint64(32)) * np.uint64(0xD6E8FEB86659FD93)
-    size = np.uint64(len(cells))
-    at = ((mixed >> np.uint64(32)) * (size // _BUCKET) >> np.uint64(32)) * _BUCKET
+    return ((mixed >> np.uint64(32)) * (np.uint64(len(cells)) // _BUCKET) >> np.uint64(32)) * _BUCKET
+
+
+@compiled(numba.int64(numba.uint64[::1], numba.uint64, numba.uint64))
+def find(cells: Array, key: Any, bucket: Any) -> Any:
+    """The cell of a key's value, from its bucket on; where there is none, -1 - the cell that the key would have."""
     while True:
         # All four keys, and then one question: which of them it is cannot be foreseen.
         place = np.uint64(0)
         for index in range(4):
-            place += np.uint64(cells[at + np.uint64(index)] == key) * (_KEYS + np.uint64(index))
+            place += np.uint64(cells[bucket + np.uint64(index)] == key) * (_KEYS + np.uint64(index))
         if place != _NONE:
-            return np.int64(at + place)
-        if cells[at + np.uint64(3)] == _NONE:
+            return np.int64(bucket + place)
+        if cells[bucket + np.uint64(3)] == _NONE:
             break
-        at += _BUCKET
-        if at == size:
-            at = np.uint64(0)
-    free = at
+        bucket += _BUCKET
+        if bucket == np.uint64(len(cells)):
+            bucket = np.uint64(0)
+    free = bucket
     for index in range(3):
-        free += np.uint64(cells[at + np.uint64(index)] != _NONE)
+        free += np.uint64(cells[bucket + np.uint64(index)] != _NONE)
     return -1 - np.int64(free)
+
+
+@compiled(numba.int64(numba.uint64[::1], numba.uint64, numba.uint64))
+def find_word_behind(cells: Array, context: Any, word: Any) -> Any:
+    """`find` for a word behind a context."""
+    key = key_of(context, word)
+    return find(cells, key, bucket_of(cells, key))
 
 
 @compiled(numba.int64(AUTOMATON, numba.int64[::1], numba.float32, numba.float32, numba.int64))
@@ -130,48 +148,49 @@ def add(automaton: Automaton, ngram: Array, probability: Any, backoff: Any, stat
 
     Returns 0 where it is done, -1 where its context is not in, -2 where the n-gram is.
     """
+    cells, halves, floats, suffix, backoffs, _, _ = automaton
     context = np.uint64(ngram[0] + 1)
     for word in ngram[1:-1]:
-        cell = find(automaton.cells, context, np.uint64(word))
+        cell = find_word_behind(cells, context, np.uint64(word))
         if cell < 0:
             return -1
-        context = np.uint64(automaton.halves[2 * cell + 1])
+        context = np.uint64(halves[2 * cell + 1])
     word = np.uint64(ngram[-1])
-    key_cell = -1 - find(automaton.cells, context, word)
+    key_cell = -1 - find_word_behind(cells, context, word)
     if key_cell < 0:
         return -2
     after = word + np.uint64(1)
-    shorter = automaton.suffix[context]
+    shorter = suffix[context]
     while shorter != 0:
-        cell = find(automaton.cells, np.uint64(shorter), word)
+        cell = find_word_behind(cells, np.uint64(shorter), word)
         if cell >= 0:
-            after = np.uint64(automaton.halves[2 * cell + 1])
+            after = np.uint64(halves[2 * cell + 1])
             break
-        shorter = automaton.suffix[shorter]
+        shorter = suffix[shorter]
     if state != 0:
-        automaton.suffix[state], automaton.backoff[state] = after, backoff
+        suffix[state], backoffs[state] = after, backoff
         after = np.uint64(state)
-    automaton.cells[key_cell] = context << np.uint64(32) | (word + np.uint64(1))
+    cells[key_cell] = key_of(context, word)
     value = 2 * (key_cell + 4)
-    automaton.floats[value], automaton.halves[value + 1] = probability, after
+    floats[value], halves[value + 1] = probability, after
     return 0
 
 
 @compiled(numba.void(AUTOMATON))
 def forget_idle_contexts(automaton: Automaton) -> None:
     """Lead past every context behind which no word is known and for which nothing is charged."""
-    suffix, backoff, after_unigram = automaton.suffix, automaton.backoff, automaton.after_unigram
+    cells, halves, _, suffix, backoff, _, after_unigram = automaton
     idle = np.ones(len(suffix), np.bool_)
-    for cell in range(len(automaton.cells)):
-        if cell & 4 == 0 and automaton.cells[cell] != _NONE:
-            idle[automaton.cells[cell] >> np.uint64(32)] = False
+    for cell in range(len(cells)):
+        if cell & 4 == 0 and cells[cell] != _NONE:
+            idle[cells[cell] >> np.uint64(32)] = False
     better = np.zeros(len(suffix), np.uint32)
     for state in range(1, len(suffix)):  # A suffix has a smaller number than the contexts that it ends.
         suffix[state] = better[suffix[state]]
         better[state] = suffix[state] if idle[state] and backoff[state] == 0 else np.uint32(state)
-    for cell in range(len(automaton.cells)):
+    for cell in range(len(cells)):
         if cell & 4 != 0:
-            automaton.halves[2 * cell + 1] = better[automaton.halves[2 * cell + 1]]
+            halves[2 * cell + 1] = better[halves[2 * cell + 1]]
     for word in range(len(after_unigram)):
         after_unigram[word] = better[after_unigram[word]]
 
@@ -182,29 +201,56 @@ def forget_idle_contexts(automaton: Automaton) -> None:
     )
 )
 def _score(automaton: Automaton, words: Array, offsets: Array, begin: int, end: int) -> Array:
-    scores = np.empty(len(offsets) - 1, np.float32)
-    charged = np.empty(MAX_ORDER, np.float32)
-    for sentence in range(len(scores)):
-        context = np.uint64(automaton.after_unigram[begin])
-        total = np.float32(0)
-        for at in range(offsets[sentence], offsets[sentence + 1] + 1):
-            word = np.uint64(words[at] if at < offsets[sentence + 1] else end)
-            probability, after = automaton.unigram[word], np.uint64(automaton.after_unigram[word])
-            depth = 0
-            while context != _NONE:
-                cell = find(automaton.cells, context, word)
-                if cell >= 0:
-                    value = np.uint64(cell) << np.uint64(1)
-                    probability = automaton.floats[value]
-                    after = np.uint64(automaton.halves[value + np.uint64(1)])
-                    break
-                charged[depth] = automaton.backoff[context]
-                depth += 1
-                context = np.uint64(automaton.suffix[context])
-            while depth > 0:
-                depth -= 1
-                probability += charged[depth]
-            total += probability
-            context = after
-        scores[sentence] = total
+    """One look-up of a sentence after the other in turns, each sent for a turn ahead: so memory is hardly waited for."""
+    # Taken out once: each time that an array is taken out of a tuple its references are counted.
+    cells, halves, floats, suffix, backoff, unigram, after_unigram = automaton
+    scores = np.zeros(len(offsets) - 1, np.float32)
+    sentences = np.full(_SIDE_BY_SIDE, -1, np.int64)
+    places, depths = np.zeros(_SIDE_BY_SIDE, np.int64), np.zeros(_SIDE_BY_SIDE, np.int64)
+    contexts, buckets = np.zeros(_SIDE_BY_SIDE, np.uint64), np.zeros(_SIDE_BY_SIDE, np.uint64)
+    charged = np.zeros((_SIDE_BY_SIDE, MAX_ORDER), np.float32)
+    begun, left = 0, len(scores)
+    while left > 0:
+        for lane in range(_SIDE_BY_SIDE):
+            sentence = sentences[lane]
+            context = contexts[lane]
+            if sentence >= 0:
+                word = np.uint64(words[places[lane]] if places[lane] < offsets[sentence + 1] else end)
+                probability, after = unigram[word], np.uint64(after_unigram[word])
+                if context != _NONE:
+                    cell = find(cells, key_of(context, word), buckets[lane])
+                    if cell < 0:
+                        charged[lane, depths[lane]] = backoff[context]
+                        depths[lane] += 1
+                        context = np.uint64(suffix[context])
+                        if context != _NONE:
+                            contexts[lane] = context
+                            buckets[lane] = bucket_of(cells, key_of(context, word))
+                            prefetch(cells, buckets[lane])
+                            continue
+                    else:
+                        value = np.uint64(cell) << np.uint64(1)
+                        probability, after = floats[value], np.uint64(halves[value + np.uint64(1)])
+                while depths[lane] > 0:
+                    depths[lane] -= 1
+                    probability += charged[lane, depths[lane]]
+                scores[sentence] += probability
+                context = after
+                places[lane] += 1
+                if places[lane] > offsets[sentence + 1]:
+                    left -= 1
+                    sentence = -1
+            if sentence < 0:
+                sentences[lane] = -1
+                if begun == len(scores):
+                    continue
+                sentence, begun = begun, begun + 1
+                sentences[lane], places[lane] = sentence, offsets[sentence]
+                context = np.uint64(after_unigram[begin])
+            word = np.uint64(words[places[lane]] if places[lane] < offsets[sentence + 1] else end)
+            contexts[lane] = context
+            buckets[lane] = bucket_of(cells, key_of(context, word))
+            prefetch(cells, buckets[lane])
+            prefetch(backoff, context)
+            prefetch(suffix, context)
     return scores
