@@ -108,7 +108,7 @@ def test_a_line_of_an_earlier_dump_goes_without_that_dump_s_text(tmp_path):
     assert paragraphs(earlier, block_files=2, index=KeyIndex(kind=LINES, folder=folder, notes=notes)) == earlier
     finish_index(folder, notes, [LINES], 3)
     known = KeyIndex(kind=LINES, earlier=(folder.url,))
-    later = [["Menu\nnew"], ["THREE\nnewer"], ["newest\n\nnewest"]]
+    later = [["Menu\nnew"], ["THREE\nnewer"], ["newest\nnewest"]]
     assert paragraphs(later, partitions=5, index=known) == [["new"], ["newer"], ["newest"]]
 
 
