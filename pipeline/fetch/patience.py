@@ -69,8 +69,8 @@ class Patience:
                 self._given_up = 0
                 return brought
             except (BusyError, CutError) as error:
-                if came() >= most + _GROWTH_BYTES:
-                    failed, most = 0, came()
+                if (now := came()) >= most + _GROWTH_BYTES:
+                    failed, most = 0, now
                 failed += 1
                 if failed >= self.attempts:
                     self._given_up += 1

@@ -32,9 +32,10 @@ def arrived(shelf):
     return shelf.path(NAME).read_bytes()
 
 
-def test_a_file_arrives_with_a_record_and_nothing_else_stays(want, downloads, shelf, wet, site):
+def test_a_file_arrives_with_a_record_and_nothing_else_stays(want, downloads, shelf, wet, site, said):
     outcome = downloads.fetch(want())
     assert (outcome.state, outcome.bytes, arrived(shelf)) == (FETCHED, len(wet), wet)
+    assert (len(site.asked), said) == (1, [])
     record = shelf.read_record(NAME)
     assert (record.size, record.sha1) == (len(wet), hashlib.sha1(wet).hexdigest())
     assert (record.url, record.version.etag) == (site.url + PATH, f'"{hashlib.md5(wet).hexdigest()}"')
@@ -183,6 +184,29 @@ def test_a_file_that_is_larger_than_may_be_is_refused_at_once(want, downloads, s
     outcome = downloads.fetch(want(max_bytes=1000))
     assert (outcome.state, len(site.asked), shelf.partial_bytes(NAME)) == (FAILED, 1, 0)
     assert "more than the 1000 that a file may have" in outcome.reason
+
+
+def test_a_file_as_large_as_may_be_is_fetched(want, downloads, wet):
+    assert downloads.fetch(want(max_bytes=len(wet))).state == FETCHED
+
+
+def test_a_range_without_a_version_keeps_the_one_that_was_asked_for(want, downloads, site, wet):
+    rest = site.part(wet[900:2000], f"bytes 900-1999/{len(wet)}")
+    site.faults[PATH] = [site.cut_after(900), rest]
+    assert downloads.fetch(want()).state == FETCHED
+    assert [headers.get("If-Range") for _, _, headers in site.asked] == [
+        None,
+        *[f'"{hashlib.md5(wet).hexdigest()}"'] * 2,
+    ]
+
+
+def test_what_came_from_the_second_name_goes_on_from_there(site, downloads, shelf):
+    site.files["/b.txt"] = b"the whole text"
+    shelf.begin("1.txt", Record(url=f"{site.url}/b.txt", version=Version(modified="then"), size=None))
+    shelf.partial("1.txt").write_bytes(b"the ")
+    urls = tuple(f"{site.url}/{name}.txt" for name in "abc")
+    assert downloads.fetch(Wanted(name="1.txt", urls=urls)).state == FETCHED
+    assert site.paths() == ["/b.txt"]
 
 
 def test_of_several_names_the_first_that_is_there_is_taken(site, downloads, shelf):

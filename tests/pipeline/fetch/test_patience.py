@@ -42,6 +42,11 @@ def test_a_server_that_says_how_long_is_left_alone_so_long(patience, clock):
     assert clock.waits == [120]
 
 
+def test_a_server_is_left_alone_for_as_long_as_anyone_waits(patience, clock):
+    assert patience.persist("a", failing(BusyError("503", patience.max_seconds))) == "bytes"
+    assert clock.waits == [patience.max_seconds]
+
+
 def test_a_server_that_asks_for_less_than_the_back_off_gets_the_back_off(patience, clock):
     patience.persist("a", failing(BusyError("503", 0.01)))
     assert clock.waits == pytest.approx([patience.seconds("a", 1)])

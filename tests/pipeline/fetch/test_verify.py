@@ -61,6 +61,13 @@ def test_a_bomb_is_not_unpacked_to_its_end(tmp_path, monkeypatch):
     assert fault(tmp_path, gzip.compress(b"text " * 100), gzip=True) == ""
 
 
+def test_what_unpacks_to_just_as_much_as_it_may_is_none(tmp_path, monkeypatch):
+    packed = gzip.compress(bytes(1 << 20))
+    for spare, is_bomb in ((0, False), (-1, True)):
+        monkeypatch.setattr(verify, "_ROOM_BYTES", (1 << 20) - verify.MAX_EXPANSION * len(packed) + spare)
+        assert bool(fault(tmp_path, packed, gzip=True)) is is_bomb
+
+
 def test_a_digest_is_the_files(tmp_path):
     (tmp_path / "a").write_bytes(TEXT)
     assert file_digest(tmp_path / "a") == hashlib.sha1(TEXT).hexdigest()
