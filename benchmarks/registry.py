@@ -6,6 +6,7 @@ from benchmarks.growth import growth, growth_memory
 from benchmarks.language_model import train_lm
 from benchmarks.lines import duplicate_verdicts, normalise_hash
 from benchmarks.markup import gutenberg, stackexchange, wikipedia
+from benchmarks.perplexity import score_perplexity
 from benchmarks.shuffle import shuffle_bytes
 from benchmarks.web_chain import commoncrawl_chain
 
@@ -23,6 +24,13 @@ _ALL = (
         " one `np.unique` over all keys, which tells nobody; the duplicate keys are the same",
         goal=1,
         measure=duplicate_verdicts,
+    ),
+    Claim(
+        name="perplexity",
+        compares="text of web pages to perplexity under a 5-gram model of pieces, against cc_net's way document by"
+        " document: its normalisation in Python, SentencePiece, kenlm; every figure is the same to its printed decimal",
+        goal=8,
+        measure=score_perplexity,
     ),
     Claim(
         name="train-lm",

@@ -14,10 +14,12 @@ from fastwarc.warc import ArchiveIterator, WarcRecordType
 from benchmarks.claims import DisagreementError, Figures, megabytes_a_second, race
 from benchmarks.inputs import Inputs, Page
 from benchmarks.models import LanguageModel, classifier, language_model
+from benchmarks.perplexity import plain_perplexity
 from filters.classifier import predict
+from filters.language_model import load_kenlm
 from filters.models import load_once
 from filters.normalize import normalize_for_dedup
-from filters.perplexity import load_language_model, load_pieces, perplexity
+from filters.perplexity import load_pieces
 from pipeline.context import Run
 from pipeline.dedup import ParagraphRounds
 from pipeline.recipe import Recipe
@@ -126,7 +128,7 @@ def scored(run: Run) -> Scored:
 
 def plain_chain(wet: bytes, output: Path, language: Path, model: LanguageModel) -> Scored:
     """The same in a loop: two passes over the documents, one to count lines and one to score what is left."""
-    pieces, ngrams = load_once(load_pieces, str(model.pieces)), load_once(load_language_model, str(model.arpa))
+    pieces, ngrams = load_once(load_pieces, str(model.pieces)), load_once(load_kenlm, str(model.arpa))
     documents = list(_plain_documents(wet))
     seen = Counter(key for _, lines in documents for key in {_key(line) for line in lines if line.strip()})
     found: Scored = {}
@@ -137,7 +139,7 @@ def plain_chain(wet: bytes, output: Path, language: Path, model: LanguageModel) 
                 continue
             likeliest = predict(str(language), text)
             name, score = likeliest[0] if likeliest else (None, 0.0)
-            value = perplexity(ngrams, pieces, text.replace("\n", " ")) if name == "en" else None
+            value = plain_perplexity(pieces, ngrams, text.replace("\n", " ")) if name == "en" else None
             row: dict[str, Any] = {"url": url, "text": text, "language": name, "score": score, "perplexity": value}
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
             found[url] = name, value

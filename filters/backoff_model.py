@@ -201,7 +201,7 @@ def forget_idle_contexts(automaton: Automaton) -> None:
     )
 )
 def _score(automaton: Automaton, words: Array, offsets: Array, begin: int, end: int) -> Array:
-    """One look-up of a sentence after the other in turns, each sent for a turn ahead: so memory is hardly waited for."""
+    """A look-up for each sentence in turns, sent for a turn ahead: so memory is hardly waited for."""
     # Taken out once: each time that an array is taken out of a tuple its references are counted.
     cells, halves, floats, suffix, backoff, unigram, after_unigram = automaton
     scores = np.zeros(len(offsets) - 1, np.float32)

@@ -7,17 +7,17 @@ from typing import Any, TypeVar
 Model = TypeVar("Model")
 
 _lock = threading.Lock()
-_loaded: dict[tuple[Callable[..., Any], str], Any] = {}
+_loaded: dict[tuple[Callable[..., Any], tuple[str, ...]], Any] = {}
 
 
-def load_once(loader: Callable[[str], Model], path: str) -> Model:
-    """`loader(path)`, called once a process for each loader and path.
+def load_once(loader: Callable[..., Model], *paths: str) -> Model:
+    """`loader(*paths)`, called once a process for each loader and paths.
 
     One lock for the whole process: `functools.cache` under eight threads loaded a model eight times.
     """
     with _lock:
-        key = (loader, path)
+        key = (loader, paths)
         if key not in _loaded:
-            _loaded[key] = loader(path)
+            _loaded[key] = loader(*paths)
         model: Model = _loaded[key]
         return model

@@ -1,4 +1,4 @@
-"""How much does a document read like Wikipedia? SentencePiece pieces, scored by an n-gram model through KenLM."""
+"""How much does a document read like Wikipedia? Its perplexity under an n-gram model of SentencePiece's pieces."""
 
 import io
 from collections.abc import Iterable
@@ -8,15 +8,14 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from filters.batch import FilterResult, texts, with_column
-from filters.classifier import MAX_CHARS
+from filters.batch import FilterResult, with_column
+from filters.language_model import LanguageModel
 from filters.models import load_once
-from filters.normalize import normalize_for_language_model
 
 Bucket = Literal["head", "middle", "tail"]
 
-_MAX_LOGARITHM = 30.0  # A float32 column ends at 3.4e38.
 _MAX_LINE_BYTES = 1 << 20
 
 
@@ -24,10 +23,10 @@ _MAX_LINE_BYTES = 1 << 20
 class ScorePerplexity:
     """Writes the perplexity of the whole document as one sentence: low reads like the model's text, high does not.
 
-    Source: Wenzek et al. 2019, section 3.3; facebookresearch/cc_net perplexity.py.
-    Differs: a line end is read as a blank, where CCNet deletes it and glues two words (`line_break=""` does so too);
-    the number of pieces is SentencePiece's, not that of blank-separated words; no rounding to one decimal; of a
-    document at most the first million characters is read.
+    Source: Wenzek et al. 2019, section 3.3; facebookresearch/cc_net perplexity.py, `DocLM` and `MultiSentencePiece`.
+    Differs: a line end is read as a blank, where CCNet deletes it and glues two words (`line_break=""`); a piece that
+    is one of Unicode's blanks counts, where CCNet splits there (`split_pieces_at_blanks`); not rounded, where CCNet
+    rounds to one decimal (`decimals=1`). The sum is KenLM's to the last bit.
     Reads text, language. Rewrites perplexity (null for another language and for a text without a piece).
     Rejects: nothing. Counts: no_perplexity.
     """
@@ -38,33 +37,30 @@ class ScorePerplexity:
     pieces_path: str
     languages: tuple[str, ...]
     line_break: str = " "
+    split_pieces_at_blanks: bool = False
+    decimals: int | None = None
 
     def __post_init__(self) -> None:
         if self.line_break not in ("", " "):
             raise ValueError(f"line_break must be a blank or nothing, got {self.line_break!r}")
         if not self.languages:
             raise ValueError("languages must name at least one language, got ()")
+        if self.decimals is not None and self.decimals < 0:
+            raise ValueError(f"decimals must be at least 0, got {self.decimals}")
 
     def apply(self, batch: pa.RecordBatch) -> FilterResult:
         """Same rows in the same order; no document has a reason."""
-        model = load_once(load_language_model, self.arpa_path)
-        pieces = load_once(load_pieces, self.pieces_path)
-        languages = batch.column("language").to_pylist()
-        values = [
-            perplexity(model, pieces, text.replace("\n", self.line_break)) if language in self.languages else None
-            for text, language in zip(texts(batch), languages, strict=True)
-        ]
+        model = load_once(LanguageModel, self.arpa_path, self.pieces_path)
+        wanted = pc.is_in(batch.column("language"), value_set=pa.array(self.languages, pa.string()))
+        found = model.perplexities(
+            batch.column("text").filter(wanted),
+            line_break=self.line_break,
+            split_pieces_at_blanks=self.split_pieces_at_blanks,
+            decimals=self.decimals,
+        )
+        values = pc.replace_with_mask(pa.nulls(len(wanted), pa.float32()), wanted, pa.array(found, pa.float32()))
         scored = with_column(batch, "perplexity", values)
-        return FilterResult(scored, pa.nulls(batch.num_rows, pa.string()), {"no_perplexity": values.count(None)})
-
-
-def perplexity(model: Any, pieces: Any, text: str) -> float | None:
-    """10 to the mean negative log10 probability of a piece, the end of the text being one; None without a piece."""
-    found = pieces.encode(normalize_for_language_model(text[:MAX_CHARS]), out_type=str)
-    if not found:
-        return None
-    score = model.score(" ".join(found), bos=True, eos=True)
-    return float(10.0 ** min(-score / (len(found) + 1), _MAX_LOGARITHM))
+        return FilterResult(scored, pa.nulls(batch.num_rows, pa.string()), {"no_perplexity": values.null_count})
 
 
 def bucket(perplexity: float, head: float, middle: float) -> Bucket:
@@ -81,21 +77,6 @@ def cutoffs(perplexities: Iterable[float], head_percentile: float, middle_percen
         raise ValueError("no perplexity to take percentiles of")
     head, middle = np.percentile(values, [head_percentile, middle_percentile])
     return float(head), float(middle)
-
-
-def load_language_model(path: str) -> Any:
-    """KenLM's model of an ARPA file or of what `build_binary` makes of one, without a word on the console."""
-    import kenlm
-
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"no language model at {path}")
-    config = kenlm.Config()
-    config.show_progress = False
-    config.arpa_complain = kenlm.ARPALoadComplain.NONE
-    try:
-        return kenlm.Model(path, config)
-    except OSError as error:
-        raise ValueError(f"{path} is no n-gram model: {error}") from error
 
 
 def load_pieces(path: str) -> Any:

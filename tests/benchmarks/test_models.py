@@ -3,7 +3,8 @@ import lzma
 
 from benchmarks.models import classifier, language_model, tokenizer
 from filters.language import identify
-from filters.perplexity import load_language_model, load_pieces
+from filters.language_model import load_kenlm
+from filters.perplexity import load_pieces
 from tokenizer.vocabulary import Vocabulary
 
 
@@ -16,7 +17,7 @@ def test_a_small_classifier_is_trained_where_none_lies_with_the_dumps(inputs):
 def test_a_small_language_model_is_trained_where_none_lies_with_the_dumps(inputs):
     model = language_model(inputs)
     assert load_pieces(str(model.pieces)).get_piece_size() > 100
-    assert load_language_model(str(model.arpa)).order == 5
+    assert load_kenlm(str(model.arpa)).order == 5
 
 
 def test_a_small_tokenizer_is_trained_where_none_lies_with_the_dumps(inputs):

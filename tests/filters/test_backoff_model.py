@@ -1,0 +1,124 @@
+"""The automaton gives what the definition of a back-off model gives, and KenLM's every bit."""
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from filters.arpa_reader import read_arpa
+from filters.backoff_model import MAX_ORDER, empty_automaton
+from filters.language_model import load_kenlm
+from filters.ngram import estimate_language_model
+
+LETTERS = "a b c d e f g h".split()
+
+
+def sentences(seed=0, count=300):
+    dice = random.Random(seed)
+    return [" ".join(dice.choices(LETTERS, weights=range(1, 9), k=dice.randint(1, 12))) for _ in range(count)]
+
+
+def defined(ngrams, words, order):
+    """The log10 probability of a sentence, n-gram by n-gram, as KenLM adds: {words: (probability, back-off)}."""
+    known = [word if (word,) in ngrams else "<unk>" for word in words]
+    history, total = ("<s>",), np.float32(0)
+    for word in (*known, "</s>"):
+        history = history[max(0, len(history) - order + 1) :]
+        lengths = [n for n in range(len(history) + 1) if (*history[len(history) - n :], word) in ngrams]
+        longest = max(lengths)
+        probability = np.float32(ngrams[(*history[len(history) - longest :], word)][0])
+        for n in range(longest + 1, len(history) + 1):
+            probability += np.float32(ngrams.get(history[len(history) - n :], (0, 0))[1])
+        total += probability
+        history = (*history, word)
+    return total
+
+
+def ngrams_of(path):
+    found = {}
+    for line in path.read_text().splitlines():
+        fields = line.split("\t")
+        if len(fields) > 1:
+            found[tuple(fields[1].split(" "))] = (float(fields[0]), float(fields[2]) if len(fields) > 2 else 0.0)
+    return found
+
+
+def scored(model, texts):
+    words = [[model.numbers.get(word.encode(), 0) for word in text.split(" ")] for text in texts]
+    offsets = np.cumsum([0, *map(len, words)])
+    return model.score(np.array([number for sentence in words for number in sentence], np.int32), offsets)
+
+
+@pytest.fixture(scope="module", params=[2, 3, 5, 6])
+def model(request, tmp_path_factory):
+    """(path, order) of a model."""
+    path = tmp_path_factory.mktemp("model") / "lm.arpa"
+    estimate_language_model(sentences(), path, order=request.param)
+    return path, request.param
+
+
+def test_every_sentence_scores_what_the_definition_gives(model):
+    path, order = model
+    texts = [*sentences(seed=1, count=60), "x", "a x b x", "h " * 40 + "a"]
+    ngrams = ngrams_of(path)
+    assert scored(read_arpa(str(path)), texts).tolist() == [
+        float(defined(ngrams, text.split(), order)) for text in texts
+    ]
+
+
+def test_every_sentence_has_kenlms_every_bit(model):
+    kenlm = load_kenlm(str(model[0]))
+    texts = [*sentences(seed=2, count=500), "x y", "<s> a </s> b", "<unk>", "a " * 3000 + "b"]
+    assert scored(read_arpa(str(model[0])), texts).tolist() == [kenlm.score(text) for text in texts]
+
+
+@given(st.lists(st.lists(st.sampled_from([*LETTERS, "x"]), min_size=1, max_size=30), max_size=40))
+def test_sentences_side_by_side_do_not_disturb_each_other(tiny, batch):
+    texts = [" ".join(words) for words in batch]
+    assert scored(tiny, texts).tolist() == [scored(tiny, [text])[0] for text in texts]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    path = tmp_path_factory.mktemp("tiny") / "lm.arpa"
+    estimate_language_model(sentences(count=40), path, order=4)
+    return read_arpa(str(path))
+
+
+def test_an_empty_sentence_is_the_end_behind_the_beginning(tiny):
+    nothing = np.empty(0, np.int32)
+    assert tiny.score(nothing, np.zeros(3, np.int64)).tolist() == [tiny.score(nothing, np.zeros(2, np.int64))[0]] * 2
+    assert tiny.score(nothing, np.zeros(1, np.int64)).tolist() == []
+
+
+def test_words_are_read_where_the_offsets_say(tiny):
+    words = np.array([1, 2, 3, 2, 1], np.int32)
+    assert tiny.score(words, np.array([1, 3])).tolist() == tiny.score(words[1:3].copy(), np.array([0, 2])).tolist()
+
+
+def test_the_table_takes_32_bytes_an_ngram():
+    automaton = empty_automaton((1000, 20_000, 30_000))
+    assert 32 * 50_000 <= automaton.cells.nbytes <= 32 * 50_000 + 64
+    assert automaton.cells.ctypes.data % 64 == 0
+    assert len(automaton.suffix) == len(automaton.backoff) == 21_001
+
+
+@pytest.mark.parametrize("counts", [(5, 1 << 31), (1 << 31, 5)])
+def test_more_ngrams_than_can_be_numbered_are_refused(counts):
+    with pytest.raises(ValueError, match="n-grams are more than can be numbered"):
+        empty_automaton(counts)
+
+
+def test_no_memory_for_a_table_is_a_fault_of_the_file(monkeypatch):
+    def none(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(np, "zeros", none)
+    with pytest.raises(ValueError, match="8 n-grams do not fit into memory"):
+        empty_automaton((5, 3))
+
+
+def test_the_highest_order_is_kenlms():
+    assert MAX_ORDER == 6
