@@ -71,7 +71,7 @@ def word_table(numbers: dict[bytes, int]) -> WordTable:
 
 
 @compiled(numba.types.Tuple((numba.float64, numba.int64))(BYTES, numba.int64, numba.int64, numba.float64[::1]))
-def _number(data: Array, at: Any, end: int, powers: Array) -> Any:
+def number_at(data: Array, at: Any, end: int, powers: Array) -> Any:
     """A decimal number and the place after it; where there is none, the place -1."""
     negative = at < end and data[at] == 45
     at += negative
@@ -124,7 +124,7 @@ def _skip_blanks(data: Array, at: int, end: int) -> int:
 )
 def _read_line(data: Array, at: int, end: int, powers: Array, words: WordTable, ngram: Array) -> Any:
     """Probability and back-off of the n-gram in a line, whose words' numbers are put into `ngram`; and the fault."""
-    probability, at = _number(data, at, end, powers)
+    probability, at = number_at(data, at, end, powers)
     backoff = 0.0
     for place in range(len(ngram)):
         start = _skip_blanks(data, at, end)
@@ -139,7 +139,7 @@ def _read_line(data: Array, at: int, end: int, powers: Array, words: WordTable, 
         ngram[place] = words.numbers[words.slots[slot] - 1]
     start = _skip_blanks(data, at, end)
     if start < end:
-        backoff, at = _number(data, start, end, powers)
+        backoff, at = number_at(data, start, end, powers)
         if at < 0 or _skip_blanks(data, at, end) < end:
             return np.float32(0), np.float32(0), _LONG
     own, charge = np.float32(probability), np.float32(backoff)
