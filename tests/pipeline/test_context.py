@@ -1,6 +1,7 @@
 """A run knows its units, and what each follows from."""
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,19 @@ def test_units_are_the_files_that_match_in_order(run, tmp_path):
     units = run.units("c4")
     assert [(unit.input, unit.size) for unit in units] == [("c4/a/x.json.gz", 1), ("c4/b.json.gz", 1)]
     assert len({unit.name for unit in units}) == 2
+
+
+def test_units_are_counted_or_known_to_be_so_many(run, tmp_path):
+    dump(tmp_path, "c4/b.json.gz")
+    assert run.unit_count("c4") == 1
+    assert replace(run, unit_counts=(("c4", 7),)).unit_count("c4") == 7
+
+
+def test_what_a_stage_counted_is_summed_over_units(run):
+    for unit, counts in (("a", {"x": 1, "y": 2}), ("b", {"y": 3})):
+        run.record(LedgerEntry(stage="scores", source="c4", unit=unit, key="k", counts=counts))
+    assert run.counts("scores", "c4") == {"x": 1, "y": 5}
+    assert run.counts("scores", "books") == {}
 
 
 def test_a_source_without_files_is_a_wrong_setting(run):

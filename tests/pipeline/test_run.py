@@ -84,7 +84,8 @@ def test_a_removed_raw_file_takes_what_came_of_it_along(small_run, tmp_path):
 @pytest.mark.parametrize(
     "setting, stages",
     [
-        ("reference.min_score=0.6", {"select", "train-reference"}),
+        ("reference.min_score=0.6", {"select", "threshold", "train-reference"}),
+        ("reference.token_budget=10000", {"select", "threshold"}),
         ("arxiv.abstract=true", {"clean"}),
         ("trainer.steps=30", set()),
     ],
@@ -162,6 +163,23 @@ def test_the_plan_of_a_finished_run_has_nothing_left(copied_run):
     shutil.rmtree(copied_run.output / "logs")
     assert {todo for _, _, todo, _ in conductor(copied_run).plan(STAGES)} == {0}
     assert not (copied_run.output / "logs/inputs").exists()
+
+
+def test_a_fit_refuses_samples_of_documents_that_have_changed(copied_run):
+    again = "language.min_score=0.7"
+    with pytest.raises(FatalError, match=r"stage cutoffs needs sample of commoncrawl/.*: run `tokenmill sample` first"):
+        conductor(copied_run, again).stages(("cutoffs",))
+    conductor(copied_run, again).stages(("sample", "cutoffs"))
+
+
+def test_samples_are_swept_and_pruned_like_documents(small_run, tmp_path):
+    made = small_run.copied_to(tmp_path, dumps=True)
+    (made.output / "samples/commoncrawl/left.parquet").write_bytes(b"of a killed run")
+    unit = made.run().units("commoncrawl")[0]
+    (made.dumps / unit.input).unlink()
+    conductor(made).stages(("clean",))
+    kept = sorted(path.name for path in (made.output / "samples/commoncrawl").iterdir())
+    assert kept == sorted(f"{other.name}.parquet" for other in made.run().units("commoncrawl"))
 
 
 def test_a_stage_refuses_a_model_that_follows_from_nothing_there(copied_run):

@@ -8,7 +8,7 @@ from pipeline.errors import ShardError
 from pipeline.stages import CLEAN, MAP_STAGES, REFERENCE_STAGE, SELECT_STAGE, TOKENIZE, done, ensure, kept_before
 from pipeline.storage import read_batches
 
-CHAIN = ("clean", "language", "perplexity", "reference", "select", "tokenize")
+CHAIN = ("clean", "language", "perplexity", "sample", "reference", "scores", "select", "tokenize")
 
 
 @pytest.mark.parametrize("stage", CHAIN)
@@ -17,7 +17,7 @@ def test_a_unit_of_a_finished_run_is_done_at_each_stage(small_run, stage):
     assert all(done(MAP_STAGES[stage], run, unit) for unit in run.units("commoncrawl"))
 
 
-@pytest.mark.parametrize("stage", CHAIN)
+@pytest.mark.parametrize("stage", [stage for stage in CHAIN if stage != "scores"])  # It writes no file.
 def test_a_unit_that_is_done_again_gives_the_same_record(copied_run, stage):
     run = copied_run.run()
     unit = run.units("commoncrawl")[1]
@@ -41,9 +41,14 @@ def test_a_unit_that_is_done_is_not_done_again(small_run):
     "override, stages",
     [
         ("commoncrawl.min_chars=400", {"clean"}),
-        ("language.min_score=0.7", {"select"}),
+        ("language.min_score=0.7", {"sample", "scores", "select"}),
         ("reference.min_score=0.7", {"select"}),
-        ('perplexity.keep=["head"]', {"select"}),
+        ("reference.token_budget=1000", {"select"}),
+        ("reference.min_chars=300", {"sample"}),
+        ("reference.max_documents=20", {"sample"}),
+        ("perplexity.max_documents=20", {"sample"}),
+        ("seed=2", {"sample"}),
+        ('perplexity.keep=["head"]', {"scores", "select"}),
         ("tokens.shard_bytes=8192", {"tokenize"}),
         ("rejected.keep=false", {"clean", "language", "perplexity", "reference", "select"}),
         ("c4.max_line_bytes=5000", set()),
@@ -55,6 +60,17 @@ def test_a_setting_is_in_the_keys_of_the_stages_that_read_it(small_run, override
     unit = small_run.run().units("commoncrawl")[0]
     changed = small_run.run(override)
     assert {name for name in CHAIN if done(MAP_STAGES[name], changed, unit) is None} == stages
+
+
+def test_a_side_stage_leaves_the_documents_as_they_are(small_run):
+    run = small_run.run()
+    unit = run.units("commoncrawl")[0]
+    sample, scores = (done(MAP_STAGES[stage], run, unit) for stage in ("sample", "scores"))
+    assert list(sample.outputs) == [f"samples/commoncrawl/{unit.name}.parquet"]
+    assert set(sample.counts) == {"cutoffs", "positives", "negatives", "sampled"}
+    assert not scores.outputs and sum(n for key, n in scores.counts.items() if key.startswith("crawled."))
+    assert sample.documents_in == scores.documents_in == 0
+    assert kept_before(run, "reference", unit)[0].startswith("documents/perplexity/")
 
 
 def test_a_model_that_the_recipe_names_is_in_the_key(small_run, tmp_path):

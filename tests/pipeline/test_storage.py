@@ -132,6 +132,15 @@ def test_a_parquet_file_holds_its_batches_as_row_groups(tmp_path):
     assert sink.rows == 3
 
 
+def test_of_a_parquet_file_some_columns_can_be_read(tmp_path):
+    schema = pa.schema([("x", pa.int64()), ("y", pa.string())])
+    sink = ParquetSink(tmp_path / "a.parquet", schema)
+    sink.write(pa.RecordBatch.from_pylist([{"x": 1, "y": "a"}], schema=schema))
+    sink.close()
+    (batch,) = read_batches(Folder(str(tmp_path)), "a.parquet", columns=("y",))
+    assert batch.to_pylist() == [{"y": "a"}]
+
+
 def test_a_glob_follows_links_to_dumps(tmp_path):
     write(Folder(str(tmp_path / "elsewhere")), "deep/a.gz", b"1")
     (tmp_path / "dumps").mkdir()
