@@ -55,6 +55,10 @@ def test_marks_may_be_others(documents):
     assert judged(documents, "这是一个很长的句子。" * 5, terminal_marks="。") is None
 
 
+def test_a_bound_of_nothing_is_one(documents):
+    assert judged(documents, "one line.", short_line_chars=0, max_newlines_per_word=0) is None
+
+
 @pytest.mark.parametrize(
     "settings, message",
     [

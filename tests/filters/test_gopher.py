@@ -25,7 +25,7 @@ def judged(documents, text, **settings):
         (PROSE, {"max_words": 69}, "too_many_words"),
         (PROSE, {"max_words": 60}, "too_many_words"),
         ("the be " * 25 + "abc " * 25, {}, "words_too_short"),
-        ("the that " * 25, {}, None),
+        ("the and " * 25, {"max_mean_word_chars": 3}, None),
         ("the that " + "a" * 10 + " ", {"min_words": 3, "max_mean_word_chars": 5.5}, "words_too_long"),
         ("the that " + "a" * 10 + " ", {"min_words": 3, "max_mean_word_chars": 5.7}, None),
     ],
@@ -194,4 +194,9 @@ def test_no_whole_has_no_part():
     import numpy as np
 
     assert ratio(np.array([0, 3]), np.array([0, 4])).tolist() == [0, 0.75]
+    check_fraction("x", 0)
     check_fraction("x", 1)
+
+
+def test_no_stop_word_needs_to_be_there(documents):
+    assert judged(documents, "x y", min_stop_words=0, **SHORT) is None
