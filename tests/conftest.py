@@ -27,9 +27,9 @@ settings.register_profile("tokenmill", derandomize=True, deadline=None)
 settings.load_profile("tokenmill")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of real dumps; its layout is in docs/real-inputs.md."""
+    """The folder of real dumps that TOKENMILL_REAL_DATA names."""
     folder = os.environ.get("TOKENMILL_REAL_DATA")
     if not folder:
         pytest.skip("TOKENMILL_REAL_DATA names no folder of real dumps")
