@@ -10,6 +10,7 @@ from pipeline.recipe import Recipe
 from pipeline.report_charts import bar_chart, line_chart
 from pipeline.report_figures import Example, Figures, read_figures
 from pipeline.report_html import Html, document, element, joined, table
+from pipeline.report_scores import scores_section
 from pipeline.report_style import STYLE
 from pipeline.storage import Folder, Output
 from pipeline.totals import StageTotals
@@ -22,6 +23,7 @@ _SECTIONS = (
     ("kept", "Kept"),
     ("quarantine", "Quarantine"),
     ("models", "Models"),
+    ("scores", "Reference scores"),
     ("mixture", "Mixture"),
     ("training", "Training"),
 )
@@ -41,6 +43,7 @@ def render(figures: Figures, recipe: Recipe) -> str:
         "kept": _examples(figures.kept, "No document has been kept."),
         "quarantine": _quarantine(figures),
         "models": _models(figures),
+        "scores": scores_section(figures.scores),
         "mixture": _mixture(figures, recipe),
         "training": _training(figures),
     }

@@ -1,4 +1,4 @@
-"""Charts as inline SVG: the loss curve, and the funnel of bytes."""
+"""Charts as inline SVG: the loss curve, the funnel of bytes, and how scores are spread."""
 
 from collections.abc import Sequence
 
@@ -45,6 +45,32 @@ def bar_chart(bars: Sequence[tuple[str, float, float]], *, label: str) -> Html:
         fraction = kept / whole if whole else 0
         parts.append(element("text", f"{fraction:.0%}", x=f"{136 + whole / most * room:.1f}", y=y + 14))
     return _drawing(len(bars) * 26 + 8, label, parts)
+
+
+def histogram_chart(series: Sequence[tuple[str, Sequence[float]]], *, label: str, mark: float | None = None) -> Html:
+    """Shares of pages by score from 0 to 1, two groups side by side in each bin, and a line at `mark`."""
+    most = max((share for _, shares in series for share in shares), default=0) or 1
+    room, base = WIDTH - _LEFT - _RIGHT, HEIGHT - _BOTTOM
+    kinds, parts = ("lost", "kept"), []
+    for group, (name, shares) in enumerate(series):
+        bin_width = room / max(1, len(shares))
+        width = bin_width / len(series)
+        for place, share in enumerate(shares):
+            height = share / most * (base - _TOP)
+            x, y = _LEFT + place * bin_width + group * width, base - height
+            box = {"x": f"{x:.1f}", "y": f"{y:.1f}", "width": f"{width:.1f}", "height": f"{height:.1f}"}
+            parts.append(element("rect", class_=kinds[group % 2], **box))
+        across = _LEFT + 12 + group * 300
+        parts.append(element("rect", x=across, y=2, width=10, height=10, class_=kinds[group % 2]))
+        parts.append(element("text", name, x=across + 16, y=12))
+    parts.append(element("text", f"{most:.0%}", x=_LEFT - 6, y=_TOP + 10, text_anchor="end"))
+    for score in (0, 0.25, 0.5, 0.75, 1):
+        at = f"{_LEFT + score * room:.1f}"
+        parts.append(element("text", f"{score:g}", x=at, y=HEIGHT - 12, text_anchor="middle"))
+    if mark is not None:
+        at = f"{_LEFT + mark * room:.1f}"
+        parts.append(element("line", x1=at, x2=at, y1=_TOP, y2=base, class_="axis"))
+    return _drawing(HEIGHT, label, parts)
 
 
 def _drawing(height: int, label: str, parts: Sequence[Html]) -> Html:

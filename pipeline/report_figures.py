@@ -12,7 +12,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from pipeline.ledger import MODELS, chain_faults, read_ledger
+from pipeline.ledger import chain_faults, read_ledger
+from pipeline.report_scores import Scores, read_scores
 from pipeline.storage import Folder
 from pipeline.totals import StageTotals, sum_stages
 
@@ -27,6 +28,7 @@ MAX_FAULTS = 50
 MAX_KINDS = 200
 MAX_LOSS_POINTS = 500
 MAX_MODEL_FIGURES = 60
+MAX_LISTED = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +54,15 @@ class Figures:
     kept: Sequence[Example]
     quarantined: Sequence[Example]
     models: Mapping[str, Mapping[str, str]]
+    scores: Scores
     stream: Mapping[str, Any]
     steps: Sequence[Mapping[str, float]]
 
 
 def read_figures(output: Folder, chains: Mapping[str, tuple[str, ...]]) -> Figures:
     """The figures of an output folder; what is not there yet is empty."""
-    entries = [entry for entry in read_ledger(output) if entry.source != MODELS]
+    # Stages beside a chain look at documents and take none: they are no part of the funnel.
+    entries = [entry for entry in read_ledger(output) if entry.stage in chains.get(entry.source, ())]
     stages = sum_stages(entries, chains)
     faults = [fault for entry in entries for fault in entry.faults()]
     faults += chain_faults(entries, chains)
@@ -77,6 +81,7 @@ def read_figures(output: Folder, chains: Mapping[str, tuple[str, ...]]) -> Figur
         kept=kept,
         quarantined=quarantined,
         models=_models(output),
+        scores=read_scores(output),
         stream=output.read_json("stream/stream.json") or {},
         steps=_steps(output),
     )
@@ -145,6 +150,8 @@ def _models(output: Folder) -> dict[str, dict[str, str]]:
 def _flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for key in sorted(value):
+            if isinstance(value[key], list) and len(value[key]) > MAX_LISTED:
+                continue  # A spread, which is drawn.
             yield from _flat(f"{prefix} · {key}" if prefix else str(key), value[key])
     else:
         text = f"{value:.6g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)

@@ -7,11 +7,14 @@ from pipeline.ledger import LedgerEntry
 from pipeline.recipe import Recipe
 from pipeline.report import render, write_report
 from pipeline.report_figures import Example, Figures
+from pipeline.report_scores import Scores
 from pipeline.storage import Folder
 from pipeline.totals import StageTotals
 
 HOSTILE = '<script>alert("x")</script>\x00\u202e</pre></details>' + "z" * 400
-EMPTY = Figures(stages=[], faults=[], rejected=[], kept=[], quarantined=[], models={}, stream={}, steps=[])
+NO_SCORES = Scores(classes={}, deciles={}, pages={}, min_score=None, kept={}, budget_is_met=True)
+NOTHING = {"stages": [], "faults": [], "rejected": [], "kept": [], "quarantined": [], "models": {}, "stream": {}}
+EMPTY = Figures(**NOTHING, scores=NO_SCORES, steps=[])
 RECIPE = Recipe(name="test")
 
 
@@ -54,6 +57,7 @@ def words(page, key):
         ("kept", "No document has been kept."),
         ("quarantine", "Nothing has been quarantined."),
         ("models", "No model has been trained yet."),
+        ("scores", "No page has been scored yet."),
         ("mixture", "The stream has not been mixed yet."),
         ("training", "No model has been trained on the stream yet."),
     ],

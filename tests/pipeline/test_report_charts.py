@@ -1,7 +1,7 @@
 import pytest
 from lxml import etree
 
-from pipeline.report_charts import HEIGHT, WIDTH, bar_chart, line_chart
+from pipeline.report_charts import HEIGHT, WIDTH, bar_chart, histogram_chart, line_chart
 
 
 def parsed(chart):
@@ -36,6 +36,30 @@ def test_bars_of_nothing_can_be_drawn():
     chart = parsed(bar_chart([("web", 0, 0)], label="Bytes"))
     assert chart.xpath("//text/text()") == ["web", "0%"]
     assert [bar.get("width") for bar in chart.iter("rect")] == ["0.0", "0.0"]
+
+
+def test_two_groups_stand_side_by_side_in_each_bin():
+    chart = parsed(histogram_chart([("cited", [0.25, 0.75]), ("other", [1.0, 0.0])], label="Scores"))
+    bars = [bar for bar in chart.iter("rect") if bar.get("height") != "10"]
+    assert [(bar.get("class"), float(bar.get("x")), float(bar.get("width"))) for bar in bars] == [
+        ("lost", 56.0, 163.0),
+        ("lost", 382.0, 163.0),
+        ("kept", 219.0, 163.0),
+        ("kept", 545.0, 163.0),
+    ]
+    assert [float(bar.get("height")) for bar in bars] == [63.0, 189.0, 252.0, 0.0]
+    assert chart.xpath("//text/text()") == ["cited", "other", "100%", "0", "0.25", "0.5", "0.75", "1"]
+
+
+@pytest.mark.parametrize("mark, lines", [(None, []), (0.0, ["56.0"]), (0.25, ["219.0"]), (1.0, ["708.0"])])
+def test_a_threshold_is_a_line_across_the_bins(mark, lines):
+    chart = parsed(histogram_chart([("all", [1.0] * 4)], label="Scores", mark=mark))
+    assert [line.get("x1") for line in chart.iter("line")] == lines
+
+
+@pytest.mark.parametrize("series", [[], [("all", [])], [("all", [0.0, 0.0])]])
+def test_a_spread_of_nothing_can_be_drawn(series):
+    assert "nan" not in histogram_chart(series, label="Scores")
 
 
 def test_a_chart_says_what_it_shows_to_those_who_do_not_see_it():

@@ -51,6 +51,17 @@ def test_an_entry_of_a_model_is_no_document_stage(output):
     assert read_figures(output, CHAINS).stages == []
 
 
+def test_a_stage_beside_the_chain_is_no_part_of_the_funnel(output):
+    output.write_json("ledger/sample/c4/a.json", entry("sample", counts={"sampled": 5}).to_json())
+    output.write_json("ledger/clean/c4/a.json", entry().to_json())
+    assert [item.stage for item in read_figures(output, CHAINS).stages] == ["clean"]
+
+
+def test_a_spread_is_no_figure_of_a_models_table(output):
+    output.write_json("models/reference/report.json", {"auc": 0.9, "spread": [1] * 17, "few": [1] * 16})
+    assert list(read_figures(output, CHAINS).models["reference"]) == ["auc", "few"]
+
+
 def test_faults_of_units_and_between_stages_are_told(output):
     output.write_json("ledger/clean/c4/a.json", entry(documents_in=3, documents_kept=2).to_json())
     output.write_json("ledger/dedup/c4/a.json", entry("dedup", documents_in=1, documents_kept=1).to_json())
