@@ -2,7 +2,7 @@
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,12 +71,12 @@ class Run:
             self.output.delete(name)
         return entry
 
-    def documents(self, stage: str, source: str) -> Iterator[pa.RecordBatch]:
-        """All documents that the stage kept of the source, or sampled of it, in unit order."""
+    def documents(self, stage: str, source: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """All documents that the stage kept of the source, or sampled of it, in unit order; all columns or these."""
         folder = f"samples/{source}" if stage == "sample" else f"documents/{stage}/{source}"
         for name in self.output.list(folder):
             if name.endswith(".parquet"):
-                yield from read_batches(self.output, f"{folder}/{name}")
+                yield from read_batches(self.output, f"{folder}/{name}", columns=columns)
 
     def counts(self, stage: str, source: str) -> Counter[str]:
         """What the stage counted of all the source's units."""

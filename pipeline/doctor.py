@@ -91,12 +91,15 @@ def _optional() -> Iterator[Finding]:
         needed_for="--runner=SparkRunner and FlinkRunner",
         mend="" if java else "apt-get install openjdk-17-jre-headless",
     )
-    for program in ("lmplz", "build_binary"):
+    for program, needed_for in (
+        ("lmplz", "the benchmark train-lm, whose reference it is; no command needs it"),
+        ("build_binary", "train-lm with language_model.binary = true"),
+    ):
         found = shutil.which(program) or ""
         yield Finding(
             name=program,
             found=found,
-            needed_for="language models larger than this machine's memory; train-lm needs it not",
+            needed_for=needed_for,
             mend="" if found else "build kenlm's source package with CMake, as the Dockerfile does",
         )
 

@@ -1,24 +1,29 @@
 """What the fits share: documents as rows, which of them are in a kept language, and which text is held out."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
 import pyarrow as pa
 
 from pipeline.recipe import Recipe
 from pipeline.samples import rank
 
-Read = Callable[[str], Iterator[pa.RecordBatch]]
-"""`read(source)`: a fresh iterator over the source's documents in a fixed order."""
-
 HELD_OUT_SHARE = 20
 """One text of so many is held out."""
 MAX_HELD_OUT = 1000
 
 
+class Read(Protocol):
+    """What a fit reads documents with."""
+
+    def __call__(self, source: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """A fresh iterator over the source's documents in a fixed order, with all columns or only these."""
+        ...
+
+
 def rows(read: Read, source: str, *columns: str) -> Iterator[tuple[Any, ...]]:
-    """These columns of the source's documents, a tuple a document."""
-    for batch in read(source):
+    """These columns of the source's documents, a tuple a document. No other column is read."""
+    for batch in read(source, columns):
         yield from zip(*(batch.column(name).to_pylist() for name in columns), strict=True)
 
 

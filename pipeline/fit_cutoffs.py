@@ -7,6 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from filters.ccnet_cutoffs import CCNET_CUTOFFS, HEAD_PERCENTILE, MIDDLE_PERCENTILE
 from filters.perplexity import cutoffs
 from pipeline.document_rows import Read, is_kept, rows
 from pipeline.errors import FatalError
@@ -14,39 +17,55 @@ from pipeline.recipe import Recipe
 from pipeline.samples import Draw
 
 
-def fit_cutoffs(read: Read, recipe: Recipe, folder: Path) -> dict[str, Any]:
-    """`cutoffs.json`: the perplexities that part head, middle and tail, from a sample or from the recipe.
+def fit_cutoffs(read: Read, recipe: Recipe, folder: Path, language_model: str) -> dict[str, Any]:
+    """`cutoffs.json`: the perplexities that part head, middle and tail, from a sample, the recipe or CCNet's table.
 
-    The sample is of documents that are surely in a kept language, as in CCNet, which scores no others: the scraps of
-    other languages that a model takes for English would else say what an English page should read like.
+    `language_model` is the digest of the model that has scored: its cut-offs say nothing about another's scores.
     """
     settings = recipe.perplexity
-    draw = Draw(f"cutoffs {recipe.seed}", settings.max_documents)
-    head, middle = settings.head_cutoff, settings.middle_cutoff
-    if not head:
-        columns = ("doc_id", "language", "language_score", "perplexity")
-        for doc_id, language, score, value in rows(read, "commoncrawl", *columns):
-            if value is not None and is_kept(recipe, language, score):
-                draw.add(doc_id, value)
-        if not draw.candidates:
-            raise FatalError(
-                f"no CommonCrawl document in {recipe.language_model.language} has a perplexity to take percentiles of;"
-                " set perplexity.head_cutoff and perplexity.middle_cutoff"
-            )
-        head, middle = cutoffs(draw.values(), settings.head_percentile, settings.middle_percentile)
-    report = {
-        "head": head,
-        "middle": middle,
-        "from": "recipe" if settings.head_cutoff else "percentiles",
-        "percentiles": [settings.head_percentile, settings.middle_percentile],
-        "documents": len(draw.values()),
-        "candidates": draw.candidates,
-    }
-    (folder / "cutoffs.json").write_text(json.dumps(report, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    return report
+    found: dict[str, Any] = {"documents": 0, "candidates": 0, "percentiles": {}}
+    if settings.cutoffs == "ccnet":
+        head, middle = map(float, CCNET_CUTOFFS[recipe.language_model.language])
+        found |= {"from": "ccnet", "at": [HEAD_PERCENTILE, MIDDLE_PERCENTILE]}
+    elif settings.head_cutoff:
+        head, middle = settings.head_cutoff, settings.middle_cutoff
+        found |= {"from": "recipe", "at": []}
+    else:
+        draw = _draw(read, recipe)
+        values = draw.values()
+        head, middle = cutoffs(values, settings.head_percentile, settings.middle_percentile)
+        found |= {"from": "percentiles", "at": [settings.head_percentile, settings.middle_percentile]}
+        found |= {"documents": len(values), "candidates": draw.candidates}
+        found["percentiles"] = {str(i): float(value) for i, value in enumerate(np.percentile(values, range(1, 100)), 1)}
+    found |= {"head": head, "middle": middle, "seed": recipe.seed, "language_model": language_model}
+    (folder / "cutoffs.json").write_text(json.dumps(found, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    return found | {"percentiles": {i: value for i, value in found["percentiles"].items() if int(i) % 10 == 0}}
 
 
-def read_cutoffs(path: Path) -> tuple[float, float]:
-    """The head and middle cut-offs of a `cutoffs.json`."""
+def _draw(read: Read, recipe: Recipe) -> Draw:
+    """Perplexities of documents that are surely in a kept language, as in CCNet, which scores no others.
+
+    The scraps of other languages that a model takes for English would else say what an English page should read like.
+    """
+    draw = Draw(f"cutoffs {recipe.seed}", recipe.perplexity.max_documents)
+    columns = ("doc_id", "language", "language_score", "perplexity")
+    for doc_id, language, score, value in rows(read, "commoncrawl", *columns):
+        if value is not None and is_kept(recipe, language, score):
+            draw.add(doc_id, value)
+    if not draw.candidates:
+        raise FatalError(
+            f"no CommonCrawl document in {recipe.language_model.language} has a perplexity to take percentiles of;"
+            " set perplexity.head_cutoff and perplexity.middle_cutoff"
+        )
+    return draw
+
+
+def read_cutoffs(path: Path, language_model: str) -> tuple[float, float]:
+    """The head and middle cut-offs of a `cutoffs.json`, which must belong to the model with this digest."""
     report = json.loads(path.read_text(encoding="utf-8"))
+    if report.get("language_model") != language_model:
+        raise FatalError(
+            f"the cut-offs belong to the language model {report.get('language_model')}, the perplexities to"
+            f" {language_model}; run the stage cutoffs again"
+        )
     return float(report["head"]), float(report["middle"])

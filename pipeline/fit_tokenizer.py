@@ -19,6 +19,8 @@ from pipeline.recipe import Recipe
 from tokenizer.train import train_tokenizer
 from tokenizer.vocabulary import Vocabulary
 
+_COLUMNS = ("doc_id", "text")
+
 MEASURED_BYTES = 1 << 20
 """How much of each source's sample is encoded, to report bytes a token."""
 
@@ -49,7 +51,7 @@ def fit_tokenizer(
     Raises SettingError where the given model cannot serve, FatalError where the sample cannot give the vocabulary.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    sizes = dict(source_bytes or {source: sum(map(text_bytes, read(source))) for source in recipe.sources})
+    sizes = dict(source_bytes or {source: sum(map(text_bytes, read(source, _COLUMNS))) for source in recipe.sources})
     taken = {source: {"bytes": 0, "documents": 0} for source in recipe.sources}
     plan = samples(recipe, sizes)
     trained: dict[str, Any] = {}
@@ -91,7 +93,7 @@ def samples(recipe: Recipe, sizes: Mapping[str, int]) -> list[Sample]:
 
 def _texts(read: Read, plan: list[Sample], taken: dict[str, dict[str, int]]) -> Iterator[str]:
     for sample in plan:
-        for text in sampled_texts(read(sample.source), sample):
+        for text in sampled_texts(read(sample.source, _COLUMNS), sample):
             taken[sample.source]["bytes"] += len(text.encode())
             taken[sample.source]["documents"] += 1
             yield text
@@ -154,7 +156,7 @@ def _write_config(folder: Path) -> None:
 
 def _bytes_per_token(read: Read, sample: Sample, vocabulary: Vocabulary) -> float:
     size = tokens = 0
-    for batch in read(sample.source):
+    for batch in read(sample.source, _COLUMNS):
         encoded = vocabulary.encode(batch.column("text"))
         size, tokens = size + text_bytes(batch), tokens + len(encoded.ids)
         if size >= MEASURED_BYTES:

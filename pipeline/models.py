@@ -1,7 +1,7 @@
 """The models of a run: trained from its own documents, or taken from where the recipe says."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,18 +10,21 @@ from typing import Any
 import pyarrow as pa
 
 from filters.models import load_once
+from pipeline.ccnet_models import check_ccnet_models
 from pipeline.context import Run, external_digest, on_this_machine
 from pipeline.corpora.registry import document_stages
 from pipeline.errors import SettingError
 from pipeline.fit_cutoffs import fit_cutoffs
 from pipeline.fit_language import fit_language
-from pipeline.fit_language_model import fit_language_model
+from pipeline.fit_language_model import find_build_binary, fit_language_model
 from pipeline.fit_reference import fit_reference
 from pipeline.fit_threshold import fit_threshold
 from pipeline.fit_tokenizer import fit_tokenizer
 from pipeline.ledger import MODELS, LedgerEntry, Tally
 from pipeline.recipe import Recipe, Section
 from pipeline.storage import Folder, digest_of
+
+BINARY_PATH = "models/language_model/lm.binary"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,18 +34,19 @@ class Model:
     `external` gives the paths that the recipe names instead of training, in the order of `files`; empty: train.
     `given` is a file that the fit takes over instead of training. `settings` are those that the fit reads, no more: a
     threshold that only a later stage applies trains nothing anew. Where `reads_counts`, the fit reads what the stages
-    counted in the ledger, and no document.
+    counted in the ledger, and no document. `follows` is a model whose digest the fit takes as well.
     """
 
     name: str
     stage: str
     files: tuple[str, ...]
-    fit: Callable[[Any, Recipe, Path], dict[str, Any]]
+    fit: Callable[..., dict[str, Any]]
     reads: Callable[[Recipe], Mapping[str, str]]
     settings: Callable[[Recipe], list[Any]]
     external: Callable[[Recipe], tuple[str, ...]] = lambda _: ("",)
     given: Callable[[Recipe], str] = lambda _: ""
     reads_counts: bool = False
+    follows: "Model | None" = None
     used_by: str = "commoncrawl"
 
     def is_external(self, recipe: Recipe) -> bool:
@@ -76,6 +80,8 @@ class Model:
             held = [run.output.read_json(f"ledger/{stage}/{source}/{name}") or {} for name in names]
             what = "counts" if self.reads_counts else "outputs"
             found[f"{stage}/{source}"] = digest_of([entry.get(what) for entry in held])
+        if self.follows:
+            found[f"models/{self.follows.name}"] = self.follows.digest(run)
         given = self.given(run.recipe)
         return found | {given: load_once(external_digest, given)} if given else found
 
@@ -92,16 +98,18 @@ class Model:
         """Fit the model and publish its files."""
         reads = self.reads(run.recipe)
 
-        def read(source: str) -> Iterator[pa.RecordBatch] | Counter[str]:
+        def read(source: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch] | Counter[str]:
             if source not in reads or source not in run.recipe.sources:
                 raise SettingError(f"{self.stage} needs documents of {source}, and mixture.weights has no {source}")
-            return (run.counts if self.reads_counts else run.documents)(reads[source], source)
+            stage = reads[source]
+            return run.counts(stage, source) if self.reads_counts else run.documents(stage, source, columns)
 
         key, inputs = self.key(run), self.inputs(run)
         outputs = {}
         with TemporaryDirectory(prefix="tokenmill-") as name:
             folder = Path(name)
-            report = self.fit(read, run.recipe, folder)
+            followed = (self.follows.digest(run),) if self.follows else ()
+            report = self.fit(read, run.recipe, folder, *followed)
             for path in sorted(folder.iterdir()):
                 outputs[f"models/{self.name}/{path.name}"] = run.output.put(path, f"models/{self.name}/{path.name}")
         report_name = f"models/{self.name}/report.json"
@@ -141,16 +149,30 @@ LANGUAGE_MODEL = Model(
     files=("lm.arpa", "pieces.model"),
     fit=fit_language_model,
     reads=lambda _: {"wikipedia": "clean"},
-    settings=lambda recipe: [recipe.language_model],
+    settings=lambda recipe: [recipe.language_model.model_dump(mode="json", exclude={"memory_bytes"})],
     external=lambda recipe: (recipe.language_model.arpa, recipe.language_model.pieces),
 )
+
+
+def language_model_path(run: Run) -> str:
+    """The n-gram model that is asked: KenLM's binary where the run has made one, else the ARPA file."""
+    is_made = run.recipe.language_model.binary and not LANGUAGE_MODEL.is_external(run.recipe)
+    return on_this_machine(run.output, BINARY_PATH) if is_made else LANGUAGE_MODEL.path(run, "lm.arpa")
+
+
 CUTOFFS = Model(
     name="perplexity",
     stage="cutoffs",
     files=("cutoffs.json",),
     fit=fit_cutoffs,
     reads=lambda _: {"commoncrawl": "sample"},
-    settings=lambda recipe: [recipe.perplexity, recipe.language.keep, recipe.language.min_score],
+    settings=lambda recipe: [
+        recipe.perplexity,
+        recipe.language.keep,
+        recipe.language.min_score,
+        recipe.language_model.language,
+    ],
+    follows=LANGUAGE_MODEL,
 )
 REFERENCE = Model(
     name="reference",
@@ -206,3 +228,7 @@ def check_models(recipe: Recipe, stages: Collection[str]) -> None:
                     f"{model.stage} needs the source {missing[0]}: add it to mixture.weights, or name a model for"
                     f" {model.name} in the recipe"
                 )
+    if LANGUAGE_MODEL.stage in stages and LANGUAGE_MODEL.is_trained(recipe) and recipe.language_model.binary:
+        find_build_binary()
+    if recipe.perplexity.cutoffs == "ccnet" and {CUTOFFS.stage, "perplexity"} & set(stages):
+        check_ccnet_models(recipe, external_path)

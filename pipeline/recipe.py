@@ -99,11 +99,15 @@ class LanguageModel(Section):
     max_documents: Positive = 1_000_000
     max_text_bytes: Positive = 4 << 30
     max_pieces_text_bytes: Positive = 64 << 20
+    memory_bytes: Annotated[int, Field(ge=1 << 24)] = 1 << 30
+    binary: bool = False
 
     @model_validator(mode="after")
     def _paths_are_set_together(self) -> Self:
         if bool(self.arpa) != bool(self.pieces):
             raise ValueError("arpa and pieces are set together or not at all")
+        if self.binary and self.arpa:
+            raise ValueError("binary must be false where arpa is set, which may name a binary file, got true")
         return self
 
 
@@ -114,6 +118,7 @@ class Perplexity(Section):
     middle_percentile: Annotated[float, Field(gt=0, lt=100)] = 60.0
     head_cutoff: Annotated[float, Field(ge=0)] = 0.0
     middle_cutoff: Annotated[float, Field(ge=0)] = 0.0
+    cutoffs: Literal["percentiles", "ccnet"] = "percentiles"
     max_documents: Positive = 1_000_000
     keep: tuple[Literal["head", "middle", "tail"], ...] = ("head", "middle")
 
@@ -125,6 +130,8 @@ class Perplexity(Section):
             )
         if bool(self.head_cutoff) != bool(self.middle_cutoff):
             raise ValueError("head_cutoff and middle_cutoff are set together or not at all")
+        if self.head_cutoff and self.cutoffs == "ccnet":
+            raise ValueError('cutoffs must be "percentiles" where head_cutoff is set, got "ccnet"')
         return self
 
 

@@ -21,7 +21,16 @@ from pipeline.errors import ShardError
 from pipeline.fit_cutoffs import read_cutoffs
 from pipeline.fit_threshold import read_threshold
 from pipeline.ledger import LedgerEntry, Tally, read_entry
-from pipeline.models import CUTOFFS, LANGUAGE, LANGUAGE_MODEL, REFERENCE, THRESHOLD, TOKENIZER, Model
+from pipeline.models import (
+    CUTOFFS,
+    LANGUAGE,
+    LANGUAGE_MODEL,
+    REFERENCE,
+    THRESHOLD,
+    TOKENIZER,
+    Model,
+    language_model_path,
+)
 from pipeline.quality import quality_filters
 from pipeline.recipe import Recipe
 from pipeline.score_counts import COLUMNS, count_scores
@@ -231,7 +240,7 @@ def _counted(batches: Any, tally: Tally) -> Any:
 
 def _language_and_perplexity(run: Run) -> tuple[Filter, ...]:
     recipe = run.recipe
-    head, middle = read_cutoffs(Path(CUTOFFS.path(run, "cutoffs.json")))
+    head, middle = read_cutoffs(Path(CUTOFFS.path(run, "cutoffs.json")), LANGUAGE_MODEL.digest(run))
     return (
         LanguageIs(keep=recipe.language.keep, min_score=recipe.language.min_score),
         PerplexityBucketIs(keep=recipe.perplexity.keep, head=head, middle=middle),
@@ -269,7 +278,7 @@ PERPLEXITY_STAGE = FilterStage(
     name="perplexity",
     filters=lambda run: (
         ScorePerplexity(
-            arpa_path=LANGUAGE_MODEL.path(run, "lm.arpa"),
+            arpa_path=language_model_path(run),
             pieces_path=LANGUAGE_MODEL.path(run, "pieces.model"),
             languages=(run.recipe.language_model.language,),
         ),

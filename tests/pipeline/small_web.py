@@ -25,11 +25,12 @@ def article(i, language="en", words=None, **columns):
 
 
 def reader(**sources):
-    """`read(source)` over rows, in batches of seven."""
+    """`read(source, columns)` over rows, in batches of seven."""
 
-    def read(source):
+    def read(source, columns=None):
         rows = sources[source]
-        return (document_batch(rows[i : i + 7]) for i in range(0, len(rows), 7))
+        batches = (document_batch(rows[i : i + 7]) for i in range(0, len(rows), 7))
+        return (batch.select(columns) if columns else batch for batch in batches)
 
     return read
 

@@ -25,7 +25,7 @@ def text(chance):
     return " ".join("".join(chance.choice("abcdefgh") for _ in range(5)) for _ in range(20))
 
 
-def read(source, count=300):
+def read(source, columns=None, count=300):
     chance = random.Random(source)
     rows = [{"doc_id": f"{source}{i}", "source": source, "origin": "o", "text": text(chance)} for i in range(count)]
     yield document_batch(rows[: count // 2])
@@ -116,13 +116,13 @@ def test_bytes_a_token_are_measured_on_so_much_text_and_no_more(monkeypatch, voc
     monkeypatch.setattr(fitting, "MEASURED_BYTES", most)
     given = []
     vocabulary = Vocabulary(vocabulary_path)
-    measured = fitting._bytes_per_token(lambda s: (given.append(b) or b for b in read(s)), sample(1.0), vocabulary)
+    measured = fitting._bytes_per_token(lambda s, _: (given.append(b) or b for b in read(s)), sample(1.0), vocabulary)
     encoded = sum(len(vocabulary.encode(batch.column("text")).ids) for batch in given)
     assert (len(given), measured) == (batches, round(119 * 150 * batches / encoded, 4))
 
 
 def test_a_source_without_documents_has_no_bytes_a_token(vocabulary_path):
-    assert fitting._bytes_per_token(lambda _: iter([]), sample(1.0), Vocabulary(vocabulary_path)) == 0.0
+    assert fitting._bytes_per_token(lambda *_: iter([]), sample(1.0), Vocabulary(vocabulary_path)) == 0.0
 
 
 def test_a_sample_too_small_stops_the_run_in_one_line(tmp_path):

@@ -16,6 +16,7 @@ from pipeline.models import (
     TOKENIZER,
     check_models,
     external_path,
+    language_model_path,
     last_stages,
 )
 from pipeline.recipe import Recipe
@@ -51,12 +52,14 @@ def test_a_model_trained_anew_is_the_same(copied_run, model):
     "override, changed",
     [
         ("language.min_score=0.7", {"perplexity", "reference"}),
-        ("reference.min_score=0.7", {"reference"}),
+        ("reference.min_score=0.7", {"reference", "threshold"}),
+        ("reference.token_budget=1000", {"threshold"}),
+        ("reference.bytes_per_token=4.0", {"threshold"}),
         ('perplexity.keep=["head"]', {"perplexity"}),
         ("language_model.order=4", {"language_model"}),
         ("mixture.total_tokens=32768", set()),
         ("tokenizer.character_coverage=0.99", {"tokenizer"}),
-        ("seed=2", {"language", "language_model", "perplexity", "reference", "tokenizer"}),
+        ("seed=2", {"language", "language_model", "perplexity", "reference", "threshold", "tokenizer"}),
     ],
 )
 def test_a_model_follows_from_the_settings_that_its_fit_reads(small_run, override, changed):
@@ -127,6 +130,44 @@ def test_commoncrawl_without_wikipedia_needs_models():
 
 def test_a_stage_that_needs_no_model_asks_for_none():
     check_models(recipe_of("commoncrawl"), ["clean", "dedup"])
+
+
+def test_a_binary_that_cannot_be_made_is_a_wrong_setting_before_any_work(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    recipe = recipe_of("commoncrawl", "wikipedia", language_model={"binary": True})
+    check_models(recipe, ["perplexity"])
+    with pytest.raises(SettingError, match=r"language_model\.binary must be false where KenLM's build_binary"):
+        check_models(recipe, ["train-lm"])
+
+
+@pytest.mark.parametrize("stage", ["cutoffs", "perplexity"])
+def test_ccnets_cutoffs_without_ccnets_models_are_a_wrong_setting(stage):
+    recipe = recipe_of("commoncrawl", "wikipedia", perplexity={"cutoffs": "ccnet"})
+    check_models(recipe, ["clean"])
+    with pytest.raises(SettingError, match=r"language_model\.arpa must be CCNet's en\.arpa\.bin"):
+        check_models(recipe, [stage])
+
+
+def test_cutoffs_are_taken_anew_for_another_language_model(copied_run):
+    run = copied_run.run()
+    held = json.loads(Path(CUTOFFS.path(run, "cutoffs.json")).read_text())
+    assert held["language_model"] == LANGUAGE_MODEL.digest(run)
+    entry = run.output.read_json("ledger/train-lm/models/language_model.json")
+    entry["outputs"]["models/language_model/lm.arpa"]["digest"] = "another"
+    run.output.write_json("ledger/train-lm/models/language_model.json", entry)
+    assert not CUTOFFS.is_current(run)
+
+
+def test_perplexity_asks_the_binary_that_the_run_has_made(small_run, tmp_path):
+    folder = small_run.output / "models" / "language_model"
+    assert language_model_path(small_run.run()) == str(folder / "lm.arpa")
+    assert language_model_path(small_run.run("language_model.binary=true")) == str(folder / "lm.binary")
+    paths = [f"language_model.{key}={tmp_path / key}" for key in ("arpa", "pieces")]
+    assert language_model_path(small_run.run(*paths)) == str(tmp_path / "arpa")
+
+
+def test_memory_trains_no_model_anew(small_run):
+    assert LANGUAGE_MODEL.is_current(small_run.run("language_model.memory_bytes=33554432"))
 
 
 def test_models_of_commoncrawl_are_not_trained_without_it():

@@ -28,6 +28,15 @@ def test_each_shipped_recipe_is_valid(name):
         ("language.min_score=1.1", "language.min_score input should be less than or equal to 1, got 1.1"),
         ("perplexity.head_percentile=60.0", "head_percentile must be below middle_percentile"),
         ("perplexity.head_cutoff=1.0", "head_cutoff and middle_cutoff are set together or not at all"),
+        (
+            'perplexity={head_cutoff = 1.0, middle_cutoff = 2.0, cutoffs = "ccnet"}',
+            'cutoffs must be "percentiles" where head_cutoff is set, got "ccnet"',
+        ),
+        (
+            'language_model={arpa = "a", pieces = "p", binary = true}',
+            "binary must be false where arpa is set, which may name a binary file, got true",
+        ),
+        ("language_model.memory_bytes=16777215", "memory_bytes"),
         ('perplexity.keep=["top"]', "perplexity.keep.0 input should be 'head', 'middle' or 'tail', got 'top'"),
         ("c4.mode=bugs", "c4.mode input should be 'intended' or 'faithful', got 'bugs'"),
         ("name.x=1", "name is a value, not a table"),
