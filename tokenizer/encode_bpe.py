@@ -9,7 +9,21 @@ from numpy.typing import NDArray
 from tokenizer.joints import CUTS, JOINTS, Joints, build_joints, next_cuts
 from tokenizer.kernels import BYTES, OFFSETS, compiled, next_code_point
 from tokenizer.merges import MERGES, Merges, build_merges, cut_into_pieces
-from tokenizer.segments import IDS, INLINE_IDS, MAX_SEGMENT_BYTES, SEGMENTS, Segments, append, find, insert, segment_key
+from tokenizer.segments import (
+    COUNT,
+    FEW_IDS,
+    FIRST_ID,
+    IDS,
+    INLINE_IDS,
+    MAX_SEGMENT_BYTES,
+    SEGMENTS,
+    Segments,
+    append,
+    find,
+    find_all,
+    insert,
+    make_room,
+)
 from tokenizer.sentencepiece_model import Kind, SentencePieceModel
 from tokenizer.trie import NONE, TRIE, Trie, build, exact, longest
 from tokenizer.unknown import UNKNOWN, Unknown, merge_unknown, most_ids, unknown_of, write_unknown
@@ -95,14 +109,49 @@ def _write_pieces(bpe: Bpe, text: NDArray[np.uint8], start: int, end: int, ids: 
 
 
 @compiled(numba.int64(BPE, SEGMENTS, BYTES, numba.int64, numba.int64, numba.int64, IDS, numba.int64))
-def _write_new(
-    bpe: Bpe, table: Segments, text: NDArray[np.uint8], start: int, end: int, slot: int, ids: Any, used: int
-) -> Any:
-    """Writes the ids of a segment that the table does not hold, and into the table; returns how many."""
+def _write_segment(bpe: Bpe, table: Segments, text: Any, start: int, end: int, slot: Any, ids: Any, used: int) -> Any:
+    """Writes the ids of a segment, which may be in another slot or none; returns how many."""
+    size = end - start
+    if size > MAX_SEGMENT_BYTES:
+        return _write_pieces(bpe, text, start, end, ids, used)
+    if slot < 0:
+        slot = find(table.words, table.arena, text, start, size)
+    if slot >= 0:
+        return append(table, slot, ids, used)
     count = _write_pieces(bpe, text, start, end, ids, used)
-    if end - start <= MAX_SEGMENT_BYTES:
-        insert(table, text, start, end - start, slot, ids, used, count, 0.0)
+    insert(table, text, start, size, ids, used, count, 0.0)
     return count
+
+
+@compiled(
+    numba.types.UniTuple(numba.int64, 2)(
+        numba.int32[:, ::1], numba.int64[::1], numba.int64, numba.int64, numba.int32, IDS, numba.int64, numba.int64
+    )
+)
+def _copy_found(
+    numbers: Any, slots: Any, segment: int, segments: int, unk: int, ids: Any, begin: int, used: Any
+) -> Any:
+    """Writes the ids of one segment after the other, up to one that is not found or takes more than copying a few ids.
+
+    Returns its number and how many ids there are. This is where most of the time goes: it calls nothing, because
+    a call with arrays costs more than what is done here for a segment.
+    """
+    while segment < segments:
+        if slots[np.uint64(segment)] < 0:
+            break
+        slot = np.uint64(slots[np.uint64(segment)])
+        count = np.int64(numbers[slot, COUNT])
+        if count > FEW_IDS:
+            break
+        if numbers[slot, FIRST_ID] == unk and used > begin and ids[used - 1] == unk:
+            if count > 1:
+                break
+            used -= 1
+        for index in range(FEW_IDS):
+            ids[np.uint64(used + index)] = numbers[slot, np.uint64(FIRST_ID + index)]
+        used += count
+        segment += 1
+    return segment, used
 
 
 @compiled(numba.types.Tuple((IDS, numba.int64[::1]))(BPE, SEGMENTS, BYTES, OFFSETS))
@@ -110,25 +159,24 @@ def encode_bpe(bpe: Bpe, table: Segments, text: NDArray[np.uint8], offsets: NDAr
     """Ids and their offsets of normalised texts."""
     ends = np.zeros(len(offsets), np.int64)
     ids = np.empty((offsets[-1] - offsets[0]) * bpe.most_ids + INLINE_IDS, np.int32)
-    cuts = np.empty(CUTS, np.int64)
+    cuts, slots = np.empty(CUTS, np.int64), np.empty(CUTS, np.int64)
     unk = bpe.unknown.unk
-    words, arena, numbers, arena_ids = table.words, table.arena, table.numbers, table.arena_ids
+    words, arena, numbers = table.words, table.arena, table.numbers
     used = 0
     for index in range(len(offsets) - 1):
         at, end, begin = offsets[index], offsets[index + 1], used
         while at < end:
-            for cut in range(_next_cuts(bpe, text, at, end, cuts)):
-                stop = cuts[cut]
-                slot: Any = np.int64(NONE)
-                if stop - at <= MAX_SEGMENT_BYTES:
-                    slot = find(words, arena, text, at, segment_key(text, at, stop - at))
-                if slot >= 0:
-                    count = append(numbers, arena_ids, slot, ids, used)
-                else:
-                    count = _write_new(bpe, table, text, at, stop, slot, ids, used)
-                if ids[used] == unk:
-                    count = merge_unknown(ids, begin, used, count, unk)
-                used += count
-                at = stop
+            segments = _next_cuts(bpe, text, at, end, cuts)
+            make_room(table, segments)
+            find_all(words, arena, text, at, cuts, segments, slots)
+            segment = 0
+            while segment < segments:
+                segment, used = _copy_found(numbers, slots, segment, segments, unk, ids, begin, used)
+                if segment < segments:
+                    at = cuts[segment - 1] if segment else at
+                    count = _write_segment(bpe, table, text, at, cuts[segment], slots[segment], ids, used)
+                    used += merge_unknown(ids, begin, used, count, unk)
+                    segment += 1
+            at = cuts[segments - 1]
         ends[index + 1] = used
     return ids[:used].copy(), ends

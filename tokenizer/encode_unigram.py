@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from tokenizer.joints import CUTS, JOINTS, Joints, build_joints, next_cuts
 from tokenizer.kernels import BYTES, OFFSETS, compiled
 from tokenizer.segments import (
+    COUNT,
+    FEW_IDS,
+    FIRST_ID,
     IDS,
     INLINE_IDS,
     LIMIT,
@@ -17,8 +20,9 @@ from tokenizer.segments import (
     Segments,
     append,
     find,
+    find_all,
     insert,
-    segment_key,
+    make_room,
 )
 from tokenizer.sentencepiece_model import Kind, SentencePieceModel
 from tokenizer.trie import NONE, build
@@ -90,7 +94,7 @@ def _write_new(
     start: int,
     end: int,
     slot: int,
-    total: float,
+    total: Any,
     scratch: Paths,
     ids: Any,
     used: int,
@@ -108,8 +112,101 @@ def _write_new(
         at = paths.starts[at]
     count = _write_best(encoder, text, start, end, paths, ids, used)
     if slot < 0 and weigh and abs(total) < limit and (known or pieces == 1):
-        insert(table, text, start, size, slot, ids, used, count, limit if known else -limit)
-    return merge_unknown(ids, used, used, count, encoder.unknown.unk), paths.sums[size]
+        insert(table, text, start, size, ids, used, count, limit if known else -limit)
+    return count, paths.sums[size]
+
+
+@compiled(
+    numba.types.Tuple((numba.int64, numba.int64, numba.float32))(
+        numba.int32[:, ::1],
+        numba.float32[:, ::1],
+        numba.float32[::1],
+        numba.int64[::1],
+        numba.int64,
+        numba.int64,
+        numba.float32,
+        numba.int32,
+        numba.float32,
+        IDS,
+        numba.int64,
+        numba.int64,
+    )
+)
+def _copy_found(
+    numbers: Any,
+    limits: Any,
+    scores: Any,
+    slots: Any,
+    segment: int,
+    segments: int,
+    unknown_score: Any,
+    unk: int,
+    total: Any,
+    ids: Any,
+    begin: int,
+    used: Any,
+) -> Any:
+    """Writes the ids of one segment after the other, up to one that is not found or takes more than copying a few ids.
+
+    Returns its number, how many ids there are and their sum. This is where most of the time goes: it calls nothing,
+    because a call with arrays costs more than what is done here for a segment.
+    """
+    while segment < segments:
+        if slots[np.uint64(segment)] < 0:
+            break
+        slot = np.uint64(slots[np.uint64(segment)])
+        count, limit = np.int64(numbers[slot, COUNT]), limits[slot, LIMIT]
+        if count > FEW_IDS or abs(total) >= abs(limit):
+            break
+        if limit < 0:
+            total += unknown_score
+            if numbers[slot, FIRST_ID] == unk and used > begin and ids[used - 1] == unk:
+                used -= 1
+            for index in range(FEW_IDS):
+                ids[np.uint64(used + index)] = numbers[slot, np.uint64(FIRST_ID + index)]
+        else:
+            for index in range(FEW_IDS):
+                token = numbers[slot, np.uint64(FIRST_ID + index)]
+                ids[np.uint64(used + index)] = token
+                score = scores[np.uint64(token)]
+                total += score if index < count else np.float32(0)
+        used += count
+        segment += 1
+    return segment, used, total
+
+
+@compiled(
+    numba.types.Tuple((numba.int64, numba.float32))(
+        UNIGRAM_ENCODER, SEGMENTS, BYTES, numba.int64, numba.int64, numba.int64, numba.float32, PATHS, IDS, numba.int64
+    )
+)
+def _write_segment(
+    encoder: UnigramEncoder,
+    table: Segments,
+    text: NDArray[np.uint8],
+    start: int,
+    end: int,
+    slot: Any,
+    total: Any,
+    scratch: Paths,
+    ids: Any,
+    used: int,
+) -> Any:
+    """Writes the ids of a segment, which may be in another slot or none; returns how many, and the sum after it."""
+    size = end - start
+    if size > MAX_SEGMENT_BYTES:
+        return _write_new(encoder, table, text, start, end, slot, total, scratch, ids, used)
+    if slot < 0:
+        slot = find(table.words, table.arena, text, start, size)
+    limit = table.limits[slot, LIMIT] if slot >= 0 else np.float32(0)
+    if abs(total) >= abs(limit):
+        return _write_new(encoder, table, text, start, end, slot, total, scratch, ids, used)
+    count = append(table, slot, ids, used)
+    if limit < 0:
+        return count, total + encoder.unigram.unknown_score
+    for place in range(used, used + count):
+        total += encoder.unigram.scores[ids[place]]
+    return count, total
 
 
 @compiled(numba.types.Tuple((IDS, numba.int64[::1]))(UNIGRAM_ENCODER, SEGMENTS, BYTES, OFFSETS))
@@ -119,35 +216,29 @@ def encode_unigram(
     """Ids and their offsets of normalised texts."""
     ends = np.zeros(len(offsets), np.int64)
     ids = np.empty((offsets[-1] - offsets[0]) * encoder.most_ids + INLINE_IDS, np.int32)
-    cuts = np.empty(CUTS, np.int64)
+    cuts, slots = np.empty(CUTS, np.int64), np.empty(CUTS, np.int64)
     scratch = empty_paths(MAX_SEGMENT_BYTES, True)
-    scores, unk = encoder.unigram.scores, encoder.unknown.unk
-    words, arena, numbers, arena_ids, limits = table.words, table.arena, table.numbers, table.arena_ids, table.limits
+    scores, unknown_score, unk = encoder.unigram.scores, encoder.unigram.unknown_score, encoder.unknown.unk
+    words, arena, numbers, limits = table.words, table.arena, table.numbers, table.limits
     used = 0
     for index in range(len(offsets) - 1):
         at, end, begin = offsets[index], offsets[index + 1], used
         total: Any = np.float32(0)
         while at < end:
-            for cut in range(next_cuts(encoder.joints, text, at, end, cuts)):
-                stop = cuts[cut]
-                slot: Any = np.int64(NONE)
-                limit = np.float32(0)
-                if stop - at <= MAX_SEGMENT_BYTES:
-                    slot = find(words, arena, text, at, segment_key(text, at, stop - at))
-                    if slot >= 0:
-                        limit = limits[slot, LIMIT]
-                if abs(total) < abs(limit):
-                    count = append(numbers, arena_ids, slot, ids, used)
-                    if limit < 0:
-                        total += encoder.unigram.unknown_score
-                    else:
-                        for place in range(used, used + count):
-                            total += scores[ids[place]]
-                else:
-                    count, total = _write_new(encoder, table, text, at, stop, slot, total, scratch, ids, used)
-                if ids[used] == unk:
-                    count = merge_unknown(ids, begin, used, count, unk)
-                used += count
-                at = stop
+            segments = next_cuts(encoder.joints, text, at, end, cuts)
+            make_room(table, segments)
+            find_all(words, arena, text, at, cuts, segments, slots)
+            segment = 0
+            while segment < segments:
+                segment, used, total = _copy_found(
+                    numbers, limits, scores, slots, segment, segments, unknown_score, unk, total, ids, begin, used
+                )
+                if segment < segments:
+                    at = cuts[segment - 1] if segment else at
+                    stop, slot = cuts[segment], slots[segment]
+                    count, total = _write_segment(encoder, table, text, at, stop, slot, total, scratch, ids, used)
+                    used += merge_unknown(ids, begin, used, count, unk)
+                    segment += 1
+            at = cuts[segments - 1]
         ends[index + 1] = used
     return ids[:used].copy(), ends

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tokenizer.kernels import BYTES, compiled, next_code_point
 
-CUTS = 2048
+CUTS = 512
 """So many places are looked for at a time."""
 
 _ASCII = 128

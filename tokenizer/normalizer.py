@@ -13,35 +13,42 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tokenizer.kernels import BYTES, OFFSETS, compiled, next_code_point, text_buffers
-from tokenizer.sentencepiece_model import SPACE, Kind, SentencePieceModel
+from tokenizer.sentencepiece_model import BLANK, SPACE, Kind, SentencePieceModel
 from tokenizer.trie import TRIE, Trie, build, longest
 
 PADDING = 32
 """So many bytes may be read past the end of normalised text."""
 
 _SLOW = 0xFF
+_CHANGES, _INNER, _OWN = 1, 2, 4
+_LABEL, _VALUE, _HAS_VALUE = np.uint32(0x800000FF), np.uint32(0x7FFFFFFF), np.uint32(1 << 8)
+_CODE_POINTS = 0x110000
 
 
 class Rules(NamedTuple):
     """What the kernel reads.
 
     `units` is the table's double array over UTF-8 bytes (empty: every character stays), `targets` the strings that
-    its values point into, each ended by a zero byte; `ascii` is what stands for an ASCII character that is followed
-    by another, _SLOW where the table must be asked; `kept` are the user's own symbols, which nothing changes.
+    its values point into, each ended by a zero byte. `kept` are the user's own symbols, which nothing changes. So that
+    the table is seldom asked: `ascii` says for each byte which one stands for it, or _SLOW; `flags` says of each code
+    point whether it is a key of the table or begins a symbol of the user's own (_CHANGES, _OWN), and whether it stands
+    second in a key (_INNER).
     """
 
     units: NDArray[np.uint32]
     targets: NDArray[np.uint8]
     ascii: NDArray[np.uint8]
+    flags: NDArray[np.uint8]
     kept: Trie
-    has_kept: bool
     prefix: bool
     suffix: bool
     squeeze: bool
     escape: bool
 
 
-RULES = numba.types.NamedTuple((numba.uint32[::1], BYTES, numba.uint8[::1], TRIE, *(numba.boolean,) * 5), Rules)
+RULES = numba.types.NamedTuple(
+    (numba.uint32[::1], BYTES, numba.uint8[::1], numba.uint8[::1], TRIE, *(numba.boolean,) * 4), Rules
+)
 SPAN = numba.types.Tuple((numba.int64, numba.int64, numba.int64, numba.boolean))
 GROWN = numba.types.Tuple((numba.uint8[::1], numba.int64))
 
@@ -59,18 +66,18 @@ class Normalizer:
     def __init__(self, model: SentencePieceModel) -> None:
         units, targets = _charsmap(model.charsmap)
         own = model.ids_of(Kind.USER_DEFINED)
+        flags, ascii_ = _quick_answers(model, units, targets)
         self._rules = Rules(
             units=units,
             targets=targets,
-            ascii=np.empty(0, np.uint8),
+            ascii=ascii_,
+            flags=flags,
             kept=build([model.pieces[i] for i in own], own),
-            has_kept=bool(own),
             prefix=model.add_dummy_prefix and not model.whitespace_is_suffix,
             suffix=model.add_dummy_prefix and model.whitespace_is_suffix,
             squeeze=model.remove_extra_whitespaces,
             escape=model.escape_whitespaces,
         )
-        self._rules = self._rules._replace(ascii=_ascii_targets(self._rules))
 
     def normalize(self, values: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Normalized:
         """The normalised texts of UTF-8 bytes and n + 1 offsets into them."""
@@ -90,19 +97,10 @@ def _charsmap(charsmap: bytes) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
     return units, np.frombuffer(charsmap, np.uint8, offset=4 + size)
 
 
-def _ascii_targets(rules: Rules) -> NDArray[np.uint8]:
-    """What each ASCII character becomes before another one, if that is one ASCII character whatever the other is."""
-    found = np.full(128, _SLOW, np.uint8)
-    if rules.has_kept:
-        return found
-    for code in range(128):
-        pairs = (np.array([code, other], np.uint8) for other in range(128))
-        if all(_matched(rules.units, pair, 0, 2)[0] <= 1 for pair in pairs):
-            length, target = _matched(rules.units, np.array([code], np.uint8), 0, 1)
-            string = bytes(rules.targets[target:].tobytes().split(b"\0", 1)[0]) if length else bytes([code])
-            if len(string) == 1 and string[0] < 128:
-                found[code] = string[0]
-    return found
+@compiled(numba.uint32(numba.uint32))
+def _offset(unit: Any) -> Any:
+    """Where the units that follow one lie, seen from it."""
+    return (unit >> np.uint32(10)) << ((unit & np.uint32(1 << 9)) >> np.uint32(6))
 
 
 @compiled(numba.types.UniTuple(numba.int64, 2)(numba.uint32[::1], BYTES, numba.int64, numba.int64))
@@ -111,28 +109,81 @@ def _matched(units: NDArray[np.uint32], values: NDArray[np.uint8], at: int, end:
     length, value = 0, np.uint32(0)
     if not len(units):
         return length, value
-    unit = units[0]
-    node = np.uint32((unit >> np.uint32(10)) << ((unit & np.uint32(1 << 9)) >> np.uint32(6)))
+    node = _offset(units[0])
     for place in range(at, end):
         node ^= np.uint32(values[place])
-        if node >= len(units):
+        if node >= len(units) or units[node] & _LABEL != np.uint32(values[place]):
             break
         unit = units[node]
-        if unit & np.uint32(0x800000FF) != np.uint32(values[place]):
-            break
-        node ^= np.uint32((unit >> np.uint32(10)) << ((unit & np.uint32(1 << 9)) >> np.uint32(6)))
-        if unit >> np.uint32(8) & np.uint32(1) and node < len(units):
-            length, value = place + 1 - at, units[node] & np.uint32(0x7FFFFFFF)
+        node ^= _offset(unit)
+        if unit & _HAS_VALUE and node < len(units):
+            length, value = place + 1 - at, units[node] & _VALUE
     return length, value
+
+
+@compiled(numba.void(numba.uint32[::1], numba.uint8[::1]))
+def _flag_keys(units: NDArray[np.uint32], flags: NDArray[np.uint8]) -> None:
+    """Sets the flags of the characters that are keys, and of those that stand second in one: eight bytes at most."""
+    nodes, labels, key = np.zeros(9, np.uint32), np.zeros(9, np.int64), np.zeros(9, np.uint8)
+    nodes[0] = _offset(units[0])
+    depth = 0
+    while depth >= 0:
+        labels[depth] += 1
+        label = np.uint32(labels[depth])
+        if label > 255:
+            depth -= 1
+            continue
+        node = nodes[depth] ^ label
+        if node >= len(units) or units[node] & _LABEL != label:
+            continue
+        key[depth] = label
+        first, after = next_code_point(key, 0, 9)
+        if after == depth + 1 and units[node] & _HAS_VALUE:
+            flags[first] |= _CHANGES
+        if after <= depth:
+            second, last = next_code_point(key, after, 9)
+            if last == depth + 1:
+                flags[second] |= _INNER
+                continue
+        depth += 1
+        nodes[depth], labels[depth] = node ^ _offset(units[node]), 0
+
+
+def _quick_answers(
+    model: SentencePieceModel, units: NDArray[np.uint32], targets: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """`flags` and `ascii` of the rules."""
+    flags = np.zeros(_CODE_POINTS, np.uint8)
+    if len(units):
+        _flag_keys(units, flags)
+    for symbol in model.ids_of(Kind.USER_DEFINED):
+        flags[ord(model.pieces[symbol].decode()[0])] |= _CHANGES | _OWN
+    if model.escape_whitespaces:
+        flags[ord(BLANK.decode())] |= _CHANGES
+    return flags, _ascii_targets(flags, units, targets)
+
+
+def _ascii_targets(
+    flags: NDArray[np.uint8], units: NDArray[np.uint32], targets: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
+    """What each ASCII character becomes where the next one is in no key behind another, if that is one again."""
+    found = np.full(256, _SLOW, np.uint8)
+    if (flags[:128] & _INNER).any():
+        return found
+    for code in range(128):
+        length, start = _matched(units, np.array([code], np.uint8), 0, 1)
+        target = targets[start : start + 2].tolist() if length else [code, 0]
+        if target[0] < 128 and target[1:] == [0] and not (flags[code] & _OWN):
+            found[code] = target[0]
+    return found
 
 
 @compiled(SPAN(RULES, BYTES, numba.int64, numba.int64))
 def _next(rules: Rules, values: NDArray[np.uint8], at: int, end: int) -> Any:
     """Bytes read; what stands for them: where it begins and ends in its array, and whether this is `targets`."""
-    if rules.has_kept:
-        kept = longest(rules.kept, values, at, end)
-        if kept > at:
-            return kept - at, at, kept, False
+    kept = longest(rules.kept, values, at, end)
+    if kept > at:
+        return kept - at, at, kept, False
     length, start = _matched(rules.units, values, at, end)
     if length and start < len(rules.targets):
         stop = start
@@ -181,6 +232,48 @@ def _append(source: NDArray[np.uint8], start: int, stop: int, escape: bool, text
     return text, used
 
 
+@compiled(
+    numba.types.UniTuple(numba.int64, 3)(
+        numba.uint8[::1],
+        numba.uint8[::1],
+        BYTES,
+        numba.int64,
+        numba.int64,
+        numba.int64,
+        numba.int64,
+        numba.uint8[::1],
+        numba.int64,
+    )
+)
+def _copy(
+    ascii_: Any, flags: Any, values: Any, at: int, end: int, squeeze: int, blank: Any, text: Any, used: int
+) -> Any:
+    """Appends characters up to one that the table must be asked for; returns the places and the state after them."""
+    start, before, used_before, blank_before = at, at, used, blank
+    while at < end:
+        target = ascii_[values[np.uint64(at)]]
+        if target != _SLOW:
+            before, used_before, blank_before = at, used, blank
+            text[np.uint64(used)] = target
+            is_space = np.int64(target == SPACE)
+            used += 1 - (is_space & blank)  # A blank too many is written over: that costs less than to ask.
+            blank = is_space & squeeze
+            at += 1
+            continue
+        code, after = next_code_point(values, at, end)
+        if flags[code] & _INNER and at > start:
+            return before, used_before, blank_before
+        if code < 128 or flags[code] & _CHANGES:
+            break
+        before, used_before, blank_before = at, used, blank
+        while at < after:
+            text[np.uint64(used)] = values[np.uint64(at)]
+            used += 1
+            at += 1
+        blank = np.int64(0)
+    return at, used, blank
+
+
 @compiled(GROWN(RULES, BYTES, numba.int64, numba.int64, numba.uint8[::1], numba.int64))
 def _append_normalized(rules: Rules, values: NDArray[np.uint8], at: int, end: int, text: Any, used: int) -> Any:
     """One text, not empty, behind the others."""
@@ -189,24 +282,19 @@ def _append_normalized(rules: Rules, values: NDArray[np.uint8], at: int, end: in
     if rules.prefix:
         text[used] = SPACE
         used += 1
-    blank = rules.squeeze  # Whether a blank that comes now is one too many.
+    squeeze: Any = np.int64(rules.squeeze)
+    blank = squeeze  # Whether a blank that comes now is one too many.
     while at < end:
-        byte = values[at]
-        if byte < 128 and rules.ascii[byte] != _SLOW and (at + 1 == end or values[at + 1] < 128):
-            byte = rules.ascii[byte]
-            at += 1
-            if byte != SPACE or not blank:
-                text[used] = byte
-                used += 1
-            blank = rules.squeeze and byte == SPACE
-            continue
+        at, used, blank = _copy(rules.ascii, rules.flags, values, at, end, squeeze, blank, text, used)
+        if at == end:
+            break
         length, start, stop, is_target = _next(rules, values, at, end)
         source = rules.targets if is_target else values
         while blank and start < stop and source[start] == SPACE:
             start += 1
         if start < stop:
             text, used = _append(source, start, stop, rules.escape, text, used)
-            blank = rules.squeeze and source[stop - 1] == SPACE
+            blank = squeeze & np.int64(source[stop - 1] == SPACE)
         at += length
         text = _with_room(text, used, end - at + 2)
     while rules.squeeze and used > begin and text[used - 1] == SPACE:

@@ -18,9 +18,15 @@ ARENA_BYTES = 1 << 23
 """Table and arena hold 24 MiB, once they are full."""
 
 MAX_SEGMENT_BYTES = 255
+MOST_IDS = 3
+"""So many ids a byte of normalised text becomes at most: those of a blank's three bytes."""
+
+_MAX_ARENA_BYTES = MAX_SEGMENT_BYTES + 1 + 4 * MOST_IDS * MAX_SEGMENT_BYTES
 _PACKED_BYTES = 23
-INLINE_IDS = 8
-COUNT, LIMIT, _IDS = 6, 7, 8
+INLINE_IDS, FEW_IDS = 8, 4
+"""An entry holds so many ids itself; so many are copied at once, which costs less than to ask how many there are."""
+
+COUNT, LIMIT, FIRST_ID = 6, 7, 8
 _UNPACKED = np.uint64(0xFF << 56)
 _MASKS = np.array(
     [[(1 << 8 * min(8, max(0, size - at))) - 1 for at in (0, 8, 16)] for size in range(_PACKED_BYTES + 1)], np.uint64
@@ -50,6 +56,7 @@ SEGMENTS = numba.types.NamedTuple(
     Segments,
 )
 IDS = numba.int32[::1]
+WORDS = numba.uint64[:, ::1]
 KEY = numba.types.UniTuple(numba.uint64, 4)
 
 
@@ -106,10 +113,10 @@ def _same(arena: NDArray[np.uint8], place: int, text: NDArray[np.uint8], start: 
     return at == size
 
 
-@compiled(numba.int64(numba.uint64[:, ::1], numba.uint8[::1], BYTES, numba.int64, KEY))
-def find(words: NDArray[np.uint64], arena: NDArray[np.uint8], text: NDArray[np.uint8], start: int, key: Any) -> Any:
+@compiled(numba.int64(WORDS, numba.uint8[::1], BYTES, numba.int64, numba.int64))
+def find(words: NDArray[np.uint64], arena: NDArray[np.uint8], text: NDArray[np.uint8], start: int, size: int) -> Any:
     """The slot of a segment; where it has none, -1 - the slot that it would have."""
-    first, second, third, mixed = key
+    first, second, third, mixed = segment_key(text, start, size)
     mask = np.uint64(len(words) - 1)
     slot = mixed & mask
     while words[slot, 2] != np.uint64(0):
@@ -119,43 +126,57 @@ def find(words: NDArray[np.uint64], arena: NDArray[np.uint8], text: NDArray[np.u
                 return np.int64(slot)
             if third == _UNPACKED and kept & _UNPACKED == _UNPACKED:
                 place: Any = np.int64(kept & ~_UNPACKED)
-                size: Any = np.int64(second)
                 if _same(arena, place, text, start, size):
                     return np.int64(slot)
         slot = (slot + np.uint64(1)) & mask
     return np.int64(-1) - np.int64(slot)
 
 
-@compiled(numba.void(SEGMENTS))
-def clear(table: Segments) -> None:
-    """Empties the table."""
-    for slot in range(len(table.words)):
-        table.words[slot, 2] = 0  # The word that tells an entry from a free slot.
-    table.used[:] = 0
+@compiled(numba.void(WORDS, numba.uint8[::1], BYTES, numba.int64, numba.int64[::1], numba.int64, numba.int64[::1]))
+def find_all(words: Any, arena: Any, text: Any, start: int, cuts: Any, count: int, slots: Any) -> None:
+    """Writes the slot of each segment between the cuts, a negative number where it has none or is too long for one.
+
+    First all are looked for in one place, without a branch that the processor could guess wrong: so it waits for many
+    lines of memory at a time. Then those that are not there are looked for properly.
+    """
+    mask = np.uint64(len(words) - 1)
+    at = start
+    for index in range(count):
+        stop = cuts[np.uint64(index)]
+        slots[np.uint64(index)] = -1
+        if stop - at <= _PACKED_BYTES:
+            first, second, third, mixed = segment_key(text, at, stop - at)
+            slot = mixed & mask
+            differs = words[slot, 0] ^ first | words[slot, 1] ^ second | words[slot, 2] ^ third
+            slots[np.uint64(index)] = np.int64(slot) | -np.int64(differs != np.uint64(0))
+        at = stop
+    at = start
+    for index in range(count):
+        if slots[index] < 0 and cuts[index] - at <= MAX_SEGMENT_BYTES:
+            slots[index] = find(words, arena, text, at, cuts[index] - at)
+        at = cuts[index]
 
 
-@compiled(
-    numba.void(SEGMENTS, BYTES, numba.int64, numba.int64, numba.int64, IDS, numba.int64, numba.int64, numba.float32)
-)
+@compiled(numba.void(SEGMENTS, numba.int64))
+def make_room(table: Segments, segments: int) -> None:
+    """Empties the table if so many more segments might not go in."""
+    free = len(table.words) // 4 * 3 - table.used[0]
+    free_bytes = len(table.arena) - table.used[1]
+    if free < segments or free_bytes < segments * _MAX_ARENA_BYTES:
+        for slot in range(len(table.words)):
+            table.words[slot, 2] = 0  # The word that tells an entry from a free slot.
+        table.used[:] = 0
+
+
+@compiled(numba.void(SEGMENTS, BYTES, numba.int64, numba.int64, IDS, numba.int64, numba.int64, numba.float32))
 def insert(
-    table: Segments,
-    text: NDArray[np.uint8],
-    start: int,
-    size: int,
-    slot: Any,
-    ids: NDArray[np.int32],
-    begin: int,
-    count: int,
-    limit: float,
+    table: Segments, text: NDArray[np.uint8], start: int, size: int, ids: Any, begin: int, count: int, limit: float
 ) -> None:
-    """Keeps a segment that `find` did not find: `slot` is what it returned, its ids begin at `begin`."""
+    """Keeps a segment that has no slot yet; its ids begin at `begin`. There must be room: see `make_room`."""
     key = segment_key(text, start, size)
+    slot = -1 - find(table.words, table.arena, text, start, size)
     kept_bytes = (size + 3) // 4 * 4 if size > _PACKED_BYTES else 0
     needed = kept_bytes + (4 * count if count > INLINE_IDS else 0)
-    slot = -1 - slot
-    if table.used[0] >= len(table.words) // 4 * 3 or table.used[1] + needed > len(table.arena):
-        clear(table)
-        slot = np.int64(key[3] & np.uint64(len(table.words) - 1))
     place = table.used[1]
     table.used[0] += 1
     table.used[1] += needed
@@ -168,25 +189,20 @@ def insert(
     table.limits[slot, LIMIT] = limit
     if count > INLINE_IDS:
         first = (place + kept_bytes) // 4
-        table.numbers[slot, _IDS] = first
+        table.numbers[slot, FIRST_ID] = first
         for index in range(count):
             table.arena_ids[first + index] = ids[begin + index]
     else:
         for index in range(count):
-            table.numbers[slot, _IDS + index] = ids[begin + index]
+            table.numbers[slot, FIRST_ID + index] = ids[begin + index]
 
 
-@compiled(numba.int64(numba.int32[:, ::1], IDS, numba.int64, IDS, numba.int64))
-def append(
-    numbers: NDArray[np.int32], arena_ids: NDArray[np.int32], slot: int, ids: NDArray[np.int32], used: int
-) -> Any:
-    """Appends the ids of an entry, and returns how many; there must be room for INLINE_IDS at least."""
-    count = np.int64(numbers[slot, COUNT])
-    if count > INLINE_IDS:
-        place = np.int64(numbers[slot, _IDS])
-        for index in range(count):
-            ids[used + index] = arena_ids[place + index]
-        return count
-    for index in range(INLINE_IDS):  # Eight at once cost less than to ask how many.
-        ids[np.uint64(used + index)] = numbers[np.uint64(slot), np.uint64(_IDS + index)]
+@compiled(numba.int64(SEGMENTS, numba.int64, IDS, numba.int64))
+def append(table: Segments, slot: int, ids: NDArray[np.int32], used: int) -> Any:
+    """Appends the ids of an entry, and returns how many."""
+    count = np.int64(table.numbers[slot, COUNT])
+    place = np.int64(table.numbers[slot, FIRST_ID])
+    for index in range(count):
+        inline = table.numbers[slot, FIRST_ID + min(index, INLINE_IDS - 1)]
+        ids[used + index] = inline if count <= INLINE_IDS else table.arena_ids[place + index]
     return count

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tokenizer.kernels import compiled, next_code_point, text_array, text_buffers
+from tokenizer.kernels import compiled, compiled_lean, next_code_point, text_array, text_buffers
 
 PROGRAM = (
     "from filters.fingerprint import line_keys; import pyarrow as pa; print(len(line_keys(pa.array(['a b'])).keys))"
@@ -79,3 +79,15 @@ def test_the_package_works_with_its_cache_in_another_folder(tmp_path):
 def test_a_code_point_is_read_from_utf8(character):
     values = np.frombuffer((character + "b").encode("utf-8"), np.uint8)
     assert next_code_point(values, 0, len(values)) == (ord(character), len(values) - 1)
+
+
+def test_lean_loops_give_the_same_and_may_not_make_an_array():
+    def total(values):
+        found = 0
+        for value in values:
+            found += value
+        return found
+
+    assert compiled_lean(numba.int64(numba.int64[::1]))(total)(np.array([1, 2, 3])) == 6
+    with pytest.raises(numba.core.errors.NumbaError):
+        compiled_lean(numba.int64(numba.int64))(lambda size: len(np.empty(size, np.int64)))
