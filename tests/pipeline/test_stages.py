@@ -1,10 +1,14 @@
 """A map stage does one unit from what is before it, and its key holds what it depends on and no more."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from pipeline.corpora.corpus import BadRecord, Corpus, RawDocument
 from pipeline.corpora.registry import CORPORA
-from pipeline.errors import ShardError
+from pipeline.errors import FatalError, ShardError
+from pipeline.models import CUTOFFS
 from pipeline.stages import CLEAN, MAP_STAGES, REFERENCE_STAGE, SELECT_STAGE, TOKENIZE, done, ensure, kept_before
 from pipeline.storage import read_batches
 
@@ -151,3 +155,11 @@ def test_a_full_disk_is_no_fault_of_the_file(copied_run, monkeypatch):
         CLEAN.process(run, unit)
     assert done(CLEAN, run, unit) == before
     assert not list(copied_run.output.rglob("*.part"))
+
+
+def test_cutoffs_of_another_language_model_select_nothing(copied_run):
+    run = copied_run.run()
+    held = json.loads(Path(CUTOFFS.path(run, "cutoffs.json")).read_text())
+    run.output.write_json("models/perplexity/cutoffs.json", held | {"language_model": "another"})
+    with pytest.raises(FatalError, match="the cut-offs belong to the language model another, the perplexities to"):
+        SELECT_STAGE.process(run, run.units("commoncrawl")[0])
