@@ -35,7 +35,7 @@ DOCUMENT_SCHEMA = pa.schema(
 """One row a document; `docs/architecture.md` says who writes each column."""
 
 BATCH_DOCUMENTS = 1000
-BATCH_BYTES = 16 << 20
+BATCH_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,4 +174,4 @@ def _join_lines(values: Array, start: Array, end: Array, document: Array, keep: 
                 kept += 1
             line = behind
         offsets[index + 1], ends[index + 1] = at, kept
-    return joined[:at].copy(), offsets, numbers[:kept].copy(), ends
+    return joined[:at], offsets, numbers[:kept], ends

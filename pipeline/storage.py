@@ -19,6 +19,8 @@ import fsspec.core
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from filters.batch import BATCH_BYTES
+
 TEMPORARY_SUFFIX = ".part"
 _DICTIONARY_COLUMNS = ["source", "license", "dump", "language", "filter", "reason"]
 
@@ -220,9 +222,25 @@ def digest_of_stream(stream: BinaryIO) -> str:
 def read_batches(
     folder: Folder, name: str, batch_size: int = 1000, columns: Sequence[str] | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of a Parquet file in order, a row group at a time; of its columns all or those named."""
+    """The rows of a Parquet file in order, as many together as fit a batch; of its columns all or those named."""
     with folder.open(name) as stream, pq.ParquetFile(stream) as file:
-        yield from file.iter_batches(batch_size=batch_size, columns=columns and list(columns))
+        for groups in _row_groups(file.metadata):
+            yield from file.iter_batches(batch_size, groups, columns and list(columns))
+
+
+def _row_groups(metadata: pq.FileMetaData) -> Iterator[builtins.list[int]]:
+    """Neighbouring row groups that together fit a batch. Asked for all of them, Arrow would fill up a batch's rows."""
+    held: list[int] = []
+    size = 0
+    for index in range(metadata.num_row_groups):
+        added = metadata.row_group(index).total_byte_size
+        if held and size + added > BATCH_BYTES:
+            yield held
+            held, size = [], 0
+        held.append(index)
+        size += added
+    if held:
+        yield held
 
 
 class ParquetSink:

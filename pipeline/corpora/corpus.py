@@ -81,7 +81,7 @@ class Corpus:
 
 
 def document_batches(source: str, file: RawFile, records: Iterable[RawDocument]) -> Iterator[pa.RecordBatch]:
-    """Documents in batches of at most a thousand rows and about 16 MiB of text."""
+    """Documents in batches of at most a thousand rows and about 4 MiB of text."""
     rows: list[dict[str, Any]] = []
     size = 0
     for record in records:

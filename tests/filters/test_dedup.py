@@ -54,10 +54,10 @@ def test_document_with_too_few_characters_left_is_rejected(documents, text, reas
 
 
 def test_every_line_is_counted(documents):
-    batch = documents(f"{MENU}\n\nOne.\none.\n\nTwo.", "", MENU)
+    batch = documents(f"{MENU}\n\nOne.\none.\n\nTwo.", "", f"{MENU}\n{MENU}")
     assert drop(MENU).apply(batch).counts == {
-        "lines_in": 8,
-        "lines_duplicate": 2,
+        "lines_in": 9,
+        "lines_duplicate": 3,
         "lines_repeated": 1,
         "lines_blank_dropped": 2,
     }

@@ -6,6 +6,7 @@ import fsspec
 import pyarrow as pa
 import pytest
 
+from pipeline import storage
 from pipeline.storage import Folder, ParquetSink, digest_of, read_batches
 
 
@@ -139,6 +140,21 @@ def test_of_a_parquet_file_some_columns_can_be_read(tmp_path):
     sink.close()
     (batch,) = read_batches(Folder(str(tmp_path)), "a.parquet", columns=("y",))
     assert batch.to_pylist() == [{"y": "a"}]
+
+
+@pytest.mark.parametrize(
+    "bound, found", [(1 << 20, [[0, 1, 2, 3, 4]]), (500, [[0, 1], [2, 3], [4]]), (1, [[0, 1], [2, 3], [4]])]
+)
+def test_row_groups_are_read_together_while_they_fit_a_batch(tmp_path, monkeypatch, bound, found):
+    schema = pa.schema([("x", pa.int64()), ("y", pa.string())])
+    sink = ParquetSink(tmp_path / "a.parquet", schema)
+    for values in ([0, 1], [2, 3], [4]):
+        rows = [{"x": value, "y": chr(97 + value) * 200} for value in values]
+        sink.write(pa.RecordBatch.from_pylist(rows, schema=schema))
+    sink.close()
+    monkeypatch.setattr(storage, "BATCH_BYTES", bound)
+    batches = read_batches(Folder(str(tmp_path)), "a.parquet")
+    assert [batch.column("x").to_pylist() for batch in batches] == found
 
 
 def test_a_glob_follows_links_to_dumps(tmp_path):
