@@ -84,6 +84,8 @@ def parse_model(model: bytes) -> SentencePieceModel:
             trainer.update(_fields(value))
         elif field == 3:
             normalizer.update(_fields(value))
+    if Kind.UNKNOWN not in kinds:
+        raise ValueError("it has no unknown piece")
     return SentencePieceModel(
         pieces=tuple(pieces),
         scores=np.array(scores, np.float32),
