@@ -17,6 +17,9 @@ REFERENCE, RANDOM = "wiki", "cc"
 HELD_OUT_SHARE = 10
 """One document in so many is kept from training to test the classifier on."""
 
+SCORE_BINS = 32
+"""How finely the spread of scores is reported."""
+
 _MAX_HELD_OUT = 2000
 
 
@@ -47,7 +50,8 @@ class ReferenceReport:
     """What the classifier was trained on, and how it does on documents that it has not seen.
 
     `precision`, `recall` and `random_kept` (the share of random pages that pass) are at `min_score`; `auc` is the
-    chance that a cited page scores above a random one. None where a class has no held-out document.
+    chance that a cited page scores above a random one. None where a class has no held-out document. `…_scores` count
+    the held-out documents in bins of 1/32, lowest first; the nine `…_deciles` part them in ten equal parts.
     """
 
     positives: int
@@ -59,6 +63,10 @@ class ReferenceReport:
     recall: float | None
     random_kept: float | None
     auc: float | None
+    positive_scores: tuple[int, ...]
+    negative_scores: tuple[int, ...]
+    positive_deciles: tuple[float, ...]
+    negative_deciles: tuple[float, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON writes it."""
@@ -105,7 +113,19 @@ def train_reference(
         held_out_negatives=len(scores[RANDOM]),
         min_score=min_score,
         **_quality(scores[REFERENCE], scores[RANDOM], min_score),
+        positive_scores=_histogram(scores[REFERENCE]),
+        negative_scores=_histogram(scores[RANDOM]),
+        positive_deciles=_deciles(scores[REFERENCE]),
+        negative_deciles=_deciles(scores[RANDOM]),
     )
+
+
+def _histogram(scores: npt.NDArray[np.float64]) -> tuple[int, ...]:
+    return tuple(np.histogram(scores, bins=SCORE_BINS, range=(0, 1))[0].tolist())
+
+
+def _deciles(scores: npt.NDArray[np.float64]) -> tuple[float, ...]:
+    return tuple(np.percentile(scores, range(10, 100, 10)).tolist()) if len(scores) else ()
 
 
 def _training_examples(

@@ -9,6 +9,7 @@ from filters.classifier import train_classifier
 from filters.reference import (
     RANDOM,
     REFERENCE,
+    SCORE_BINS,
     ScoreReference,
     reference_score,
     train_reference,
@@ -59,6 +60,18 @@ def test_the_report_tells_what_was_held_out_and_how_it_scored(trained):
     assert report.to_dict()["min_score"] == 0.25
 
 
+def test_the_report_shows_how_the_scores_of_both_classes_are_spread(trained):
+    report = trained[1]
+    assert (len(report.positive_scores), len(report.negative_scores)) == (SCORE_BINS, SCORE_BINS)
+    assert (sum(report.positive_scores), sum(report.negative_scores)) == (
+        report.held_out_positives,
+        report.held_out_negatives,
+    )
+    assert sum(report.positive_scores[16:]) == report.held_out_positives
+    assert len(report.positive_deciles) == 9 and sorted(report.positive_deciles) == list(report.positive_deciles)
+    assert report.negative_deciles[-1] < 0.5 < report.positive_deciles[0]
+
+
 def test_classes_that_are_alike_cannot_be_told_apart(tmp_path):
     report = train_reference(pages(CITED, 300, 1), pages(CITED, 300, 2), tmp_path / "m.bin", dimension=8)
     assert 0.2 < report.auc < 0.8
@@ -75,6 +88,7 @@ def test_without_held_out_documents_there_are_no_figures(tmp_path):
     report = train_reference(["study museum"], ["buy cheap"], tmp_path / "m.bin", dimension=4, epochs=1)
     assert (report.held_out_positives, report.held_out_negatives) == (0, 0)
     assert (report.precision, report.recall, report.random_kept, report.auc) == (None,) * 4
+    assert (sum(report.positive_scores), report.negative_deciles) == (0, ())
 
 
 def test_the_same_pages_train_the_same_bytes(tmp_path, trained):
