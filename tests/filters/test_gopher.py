@@ -143,23 +143,35 @@ def test_characters_lie_in_lines_that_come_once(documents, parted, name, reason,
     assert repeats(documents, text, **OFF | {name: 0.2}) == (reason if is_rejected else None)
 
 
-@pytest.mark.parametrize("words, bound", [(2, 0.20), (3, 0.18), (4, 0.16)])
-def test_no_short_run_of_words_fills_the_page(documents, words, bound):
+@pytest.mark.parametrize(
+    "words, bound, fault", [(2, 0.20, "top_2_words"), (3, 0.18, "top_3_words"), (4, 0.16, "top_4_words")]
+)
+def test_no_short_run_of_words_fills_the_page(documents, words, bound, fault):
     run = " ".join("abcd"[:words])
     bounds = tuple(bound if n == words else 1 for n in (2, 3, 4))
     chars = 2 * len(run)
-    for size, reason in ((round(chars / bound), None), (round(chars / bound) - 1, f"top_{words}_words")):
+    for size, reason in ((round(chars / bound), None), (round(chars / bound) - 1, fault)):
         text = f"{run} x {run} "
         text += "y" * (size - len(text))
         assert repeats(documents, text, **OFF | {"max_top_char_fractions": bounds}) == reason
 
 
-@pytest.mark.parametrize("words, bound", [(5, 0.15), (6, 0.14), (7, 0.13), (8, 0.12), (9, 0.11), (10, 0.10)])
-def test_no_long_run_of_words_comes_again(documents, words, bound):
+@pytest.mark.parametrize(
+    "words, bound, fault",
+    [
+        (5, 0.15, "repeated_5_words"),
+        (6, 0.14, "repeated_6_words"),
+        (7, 0.13, "repeated_7_words"),
+        (8, 0.12, "repeated_8_words"),
+        (9, 0.11, "repeated_9_words"),
+        (10, 0.10, "repeated_10_words"),
+    ],
+)
+def test_no_long_run_of_words_comes_again(documents, words, bound, fault):
     run = " ".join("abcdefghij"[:words])
     bounds = tuple(bound if n == words else 1 for n in range(5, 11))
     most = int(words / bound + 1e-9)
-    for size, reason in ((most + 1, None), (most - 1, f"repeated_{words}_words")):
+    for size, reason in ((most + 1, None), (most - 1, fault)):
         text = f"{run} x {run} "
         text += "y" * (size - len(text))
         assert repeats(documents, text, **OFF | {"max_repeated_char_fractions": bounds}) == reason
