@@ -1,22 +1,17 @@
-"""Perplexity: columns, odd texts, buckets, cut-offs, pieces, and CCNet's own figures."""
+"""Perplexity: the column, its quirks, CCNet's own figures; buckets, cut-offs, pieces."""
 
 import gzip
 import lzma
 import random
 import shutil
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
+from filters.language_model import LanguageModel
 from filters.ngram import estimate_language_model
-from filters.perplexity import (
-    ScorePerplexity,
-    bucket,
-    cutoffs,
-    load_language_model,
-    load_pieces,
-    perplexity,
-    train_pieces,
-)
+from filters.perplexity import ScorePerplexity, bucket, cutoffs, load_pieces, train_pieces
 
 WORDS = "the house is old and a garden behind it full of apples nobody has gathered this year under trees".split()
 
@@ -38,39 +33,56 @@ def paths(tmp_path_factory):
     return {"arpa_path": str(folder / "lm.arpa"), "pieces_path": str(folder / "pieces.model")}
 
 
-@pytest.fixture(scope="module")
-def models(paths):
-    return load_language_model(paths["arpa_path"]), load_pieces(paths["pieces_path"])
+def scored(paths, batch, **settings):
+    """The column and the filter's result."""
+    result = ScorePerplexity(**paths, languages=("en",), **settings).apply(batch)
+    return result.batch.column("perplexity").to_pylist(), result
 
 
-def test_a_text_like_the_training_text_is_less_perplexing(models):
-    alike = perplexity(*models, "The house is old and the garden is full of apples.")
-    other = perplexity(*models, "Click to subscribe || zxqv 50% OFF")
+def test_a_text_like_the_training_text_is_less_perplexing(paths, documents):
+    texts = "The house is old and the garden is full of apples.", "Click to subscribe || zxqv 50% OFF"
+    (alike, other), _ = scored(paths, documents(*texts, language="en"))
     assert 1 < alike < other
 
 
-def test_perplexity_is_the_mean_over_pieces_and_the_end(models):
-    model, pieces = models
-    found = pieces.encode("the house", out_type=str)
-    score = model.score(" ".join(found), bos=True, eos=True)
-    assert perplexity(model, pieces, "the house") == pytest.approx(10 ** (-score / (len(found) + 1)))
+def test_perplexity_is_what_the_model_says(paths, documents):
+    texts = ["the house", "a\ngarden", ""]
+    model = LanguageModel(*paths.values())
+    found, _ = scored(paths, documents(*texts, language="en"))
+    assert found == [value and np.float32(value) for value in model.perplexities(pa.array(texts))]
 
 
-def test_case_accents_and_digits_do_not_count(models):
-    assert perplexity(*models, " THÉ HOUSE 19") == perplexity(*models, "the house 00")
+def test_case_accents_and_digits_do_not_count(paths, documents):
+    (one, other), _ = scored(paths, documents(" THÉ HOUSE 19", "the house 00", language="en"))
+    assert one == other
 
 
 @pytest.mark.parametrize("text", ["", " \n ", "\0\x07"])
-def test_an_empty_text_has_no_perplexity(models, text):
-    assert perplexity(*models, text) is None
+def test_an_empty_text_has_no_perplexity(paths, documents, text):
+    found, result = scored(paths, documents(text, language="en"))
+    assert found == [None] and result.counts == {"no_perplexity": 1}
 
 
-def test_a_model_that_finds_all_impossible_gives_a_number_that_fits():
-    class Impossible:
-        score = staticmethod(lambda *_, **__: -1e9)
-        encode = staticmethod(lambda *_, **__: ["a"])
+def test_documents_of_other_languages_between_the_wanted_ones_stay_null(paths, documents):
+    languages = ["de", "en", None, "fr", "en", "no"]
+    texts = ["the house", "the house", "the house", "", "apples", "old"]
+    batch = documents(*texts)
+    index = batch.schema.get_field_index("language")
+    batch = batch.set_column(index, batch.schema.field(index), pa.array(languages, pa.string()))
+    found, result = scored(paths, batch)
+    (house, apples), _ = scored(paths, documents("the house", "apples", language="en"))
+    assert found == [None, house, None, None, apples, None]
+    assert result.counts == {"no_perplexity": 4} and result.reason.null_count == 6
 
-    assert perplexity(Impossible, Impossible, "a") == pytest.approx(1e30)
+
+def test_two_languages_may_be_wanted(paths, documents):
+    batch = documents("the house", language="de")
+    result = ScorePerplexity(**paths, languages=("en", "de")).apply(batch)
+    assert result.counts == {"no_perplexity": 0}
+
+
+def test_an_empty_batch_has_no_rows(paths, documents):
+    assert scored(paths, documents())[0] == []
 
 
 def test_only_the_named_languages_are_scored(paths, documents):
@@ -100,11 +112,18 @@ def test_a_line_end_is_a_blank_or_is_deleted(paths, documents):
     assert scored[1][0] == scored[1][2] != scored[1][1]
 
 
+def test_figures_are_rounded_where_asked_for(paths, documents):
+    batch = documents("the house is old", "xyz", language="en")
+    (whole, _), (rounded, _) = scored(paths, batch), scored(paths, batch, decimals=1)
+    assert whole != rounded == [np.float32(round(value, 1)) for value in whole]
+
+
 @pytest.mark.parametrize(
     "setting, message",
     [
         ({"languages": ()}, r"languages must name at least one language, got \(\)"),
         ({"languages": ("en",), "line_break": "\n"}, "line_break must be a blank or nothing"),
+        ({"languages": ("en",), "decimals": -1}, "decimals must be at least 0, got -1"),
     ],
 )
 def test_a_wrong_setting_is_refused(setting, message):
@@ -112,21 +131,17 @@ def test_a_wrong_setting_is_refused(setting, message):
         ScorePerplexity(arpa_path="lm.arpa", pieces_path="pieces.model", **setting)
 
 
-def test_loading_and_training_say_nothing(paths, tmp_path, capfd):
-    load_language_model(paths["arpa_path"])
+def test_training_says_nothing(tmp_path, capfd):
     train_pieces(some_lines(), tmp_path / "pieces.model", vocabulary_size=80)
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize(
-    "load, message", [(load_language_model, "is no n-gram model"), (load_pieces, "is no SentencePiece model")]
-)
-def test_a_missing_or_wrong_model_is_named(tmp_path, load, message):
+def test_missing_or_wrong_pieces_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"at .*nothing\.bin"):
-        load(str(tmp_path / "nothing.bin"))
+        load_pieces(str(tmp_path / "nothing.bin"))
     (tmp_path / "text.bin").write_text("hello\n")
-    with pytest.raises(ValueError, match=rf"text\.bin {message}"):
-        load(str(tmp_path / "text.bin"))
+    with pytest.raises(ValueError, match=r"text\.bin is no SentencePiece model"):
+        load_pieces(str(tmp_path / "text.bin"))
 
 
 @pytest.mark.parametrize(
@@ -169,29 +184,37 @@ def test_more_characters_than_pieces_are_refused(tmp_path):
         train_pieces([chr(0x4E00 + i) * 3 for i in range(500)], tmp_path / "pieces.model", vocabulary_size=20)
 
 
-@pytest.mark.real
-def test_perplexities_are_those_of_ccnet_where_lines_are_glued(real_data, kept_by_ccnet, tmp_path):
-    folder = real_data / "expected" / "ccnet-lm"
-    with lzma.open(folder / "en.arpa.xz") as source, (tmp_path / "en.arpa").open("wb") as target:
-        shutil.copyfileobj(source, target)
-    models = load_language_model(str(tmp_path / "en.arpa")), load_pieces(str(folder / "en.sp.model"))
-    scored = [
-        (record["perplexity"], text.replace("\n", "")) for record, text in kept_by_ccnet if "perplexity" in record
-    ]
-    assert len(scored) > 500
-    # Half of the last printed decimal; four of CCNet's pages hold Unicode blanks that its piece count splits at.
-    off = [text for theirs, text in scored if abs(perplexity(*models, text) - theirs) > 0.051]
-    assert off == []
+@pytest.fixture(scope="module")
+def ccnets_model(tmp_path_factory):
+    """Paths of the model that CCNet's code was run with."""
+    folder = tmp_path_factory.mktemp("ccnet")
+
+    def unpacked(real_data):
+        with lzma.open(real_data / "expected/ccnet-lm/en.arpa.xz") as source, (folder / "en.arpa").open("wb") as target:
+            shutil.copyfileobj(source, target)
+        return {
+            "arpa_path": str(folder / "en.arpa"),
+            "pieces_path": str(real_data / "expected/ccnet-lm/en.sp.model"),
+        }
+
+    return unpacked
 
 
 @pytest.mark.real
-def test_the_training_text_reads_better_than_its_words_shuffled(real_data, tmp_path):
-    folder = real_data / "expected" / "ccnet-lm"
-    with gzip.open(folder / "en.txt.gz", "rt", encoding="utf-8") as file:
+def test_perplexities_are_those_of_ccnet_to_the_printed_decimal(real_data, kept_by_ccnet, ccnets_model, documents):
+    pages = [(record["perplexity"], text) for record, text in kept_by_ccnet if "perplexity" in record]
+    assert len(pages) > 900
+    batch = documents(*(text for _, text in pages), language="en")
+    quirks = {"line_break": "", "split_pieces_at_blanks": True, "decimals": 1}
+    found, _ = scored(ccnets_model(real_data), batch, **quirks)
+    assert [round(value, 1) for value in found] == [expected for expected, _ in pages]
+
+
+@pytest.mark.real
+def test_the_training_text_reads_better_than_its_words_shuffled(real_data, ccnets_model, documents):
+    with gzip.open(real_data / "expected/ccnet-lm/en.txt.gz", "rt", encoding="utf-8") as file:
         text = "".join(file.readlines()[:40])
-    with lzma.open(folder / "en.arpa.xz") as source, (tmp_path / "en.arpa").open("wb") as target:
-        shutil.copyfileobj(source, target)
-    models = load_language_model(str(tmp_path / "en.arpa")), load_pieces(str(folder / "en.sp.model"))
     words = text.split()
     random.Random(0).shuffle(words)
-    assert 3 * perplexity(*models, text) < perplexity(*models, " ".join(words))
+    (read, shuffled), _ = scored(ccnets_model(real_data), documents(text, " ".join(words), language="en"))
+    assert 3 * read < shuffled
