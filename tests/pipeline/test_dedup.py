@@ -147,6 +147,34 @@ def test_lines_left_follow_the_rule_in_any_order_of_blocks(units, seed, partitio
     assert forms == paragraphs_in_python(units)
 
 
+def paragraphs_of_cc_net(units):
+    """CCNet's rule as Python strings: every line counts, an empty text has none, a document without one goes."""
+    seen = collections.Counter()
+    for text in (text for unit in units for text in unit if text):
+        seen.update({normalize_for_dedup(line) for line in text.split("\n")})
+    for unit in units:
+        kept = [[] for _ in unit]
+        for lines, text in zip(kept, unit, strict=True):
+            here = {form for form, count in seen.items() if count > 1}
+            for line in text.split("\n") if text else []:
+                if normalize_for_dedup(line) not in here:
+                    lines.append(line)
+                    here.add(normalize_for_dedup(line))
+        yield ["\n".join(lines) if lines else None for lines in kept]
+
+
+PAGES = st.lists(st.sampled_from(["", " ", "—", "a", "A", "b", "c", "Σ", "ς", "« »"]), min_size=1, max_size=5)
+
+
+@given(
+    st.lists(st.lists(PAGES.map("\n".join), max_size=4), max_size=4), st.integers(0, 9), st.sampled_from([1, 1 << 20])
+)
+def test_with_ccnet_s_blank_lines_a_document_is_left_what_cc_net_leaves_of_it(units, seed, held):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dedup, "SKETCH_ITEMS", held)
+        assert paragraphs(units, seed, blank_lines_count=True) == list(paragraphs_of_cc_net(units))
+
+
 def test_the_first_document_of_the_first_unit_stays():
     assert exact([["x", "same"], ["same", "y"], ["same", "same"]]) == [["x", "same"], [None, "y"], [None, None]]
 

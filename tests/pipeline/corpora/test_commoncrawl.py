@@ -1,9 +1,12 @@
 """Pages of WET files of both layouts, and a reason for whatever is no page."""
 
 import gzip
+import io
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from filters.batch import document_batch
 from pipeline.corpora import commoncrawl
@@ -97,6 +100,31 @@ def test_a_faithful_page_ends_as_ccnet_s_does(body, text, line_end):
     assert (page.title, page.text) == ("T", text)
     (intended,) = read(record(body))
     assert intended.text == text.rstrip("\n")
+
+
+def pages_of_cc_net(content):
+    """cc_net's way, line by line: what stands between two lines WARC/1.0 is a header, a blank line and a page."""
+    lines = [line.strip() for line in io.TextIOWrapper(io.BytesIO(content), encoding="utf-8")]
+    starts = [index for index, line in enumerate(lines) if line == "WARC/1.0"]
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        blank = lines.index("", start)
+        header, body = lines[start:blank], lines[blank + 1 : end]
+        last = -2 if not body[-1] and not body[-2] else None
+        yield header[2].split()[1], body[0], "\n".join(body[1:last])
+
+
+LINES = st.sampled_from(["", "a", "WARC/1.0x", " b ", "\u3000", "\x85c", "d\u2028e", "\x1c", "é"])
+BODIES = st.lists(st.tuples(LINES, st.sampled_from(["\n", "\r", "\r\n"])), max_size=6).map(
+    lambda lines: "".join(line + end for line, end in lines)
+)
+
+
+@given(st.lists(st.tuples(BODIES, LINES), min_size=1, max_size=4), st.booleans())
+def test_faithful_pages_are_those_of_cc_net_s_loop(bodies, packed):
+    records = [record(body + rest) for body, rest in bodies]
+    content = b"".join(map(gzip.compress, records)) if packed else b"".join(records)
+    found = [(page.url, page.title or "", page.text) for page in read(content, mode="faithful")]
+    assert found == list(pages_of_cc_net(b"".join(records)))
 
 
 @pytest.mark.parametrize(
