@@ -28,7 +28,7 @@ DOCUMENT_SCHEMA = pa.schema(
         pa.field("language_score", pa.float32()),
         pa.field("languages", pa.list_(pa.string())),
         pa.field("language_scores", pa.list_(pa.float32())),
-        pa.field("perplexity", pa.float32()),
+        pa.field("perplexity", pa.float64()),
         pa.field("reference_score", pa.float32()),
     ]
 )

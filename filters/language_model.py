@@ -15,7 +15,7 @@ from filters.piece_words import PieceWords, Words
 
 Array = np.ndarray[Any, Any]
 
-_MAX_LOGARITHM = 30.0  # A float32 column ends at 3.4e38.
+_MAX_LOGARITHM = 30.0  # A model that finds all impossible still gives a number that sums and plots bear.
 _BINARY_MAGIC = b"mmap lm http://kheafield.com/code"
 _HEADER = struct.Struct("<88xB3xfI")  # Order, slots an n-gram, kind of table; then a count for each order.
 _COUNTS_AT, _MODEL_KINDS, _MAX_SLOTS_AN_NGRAM = 108, 6, 100.0

@@ -58,7 +58,7 @@ class ScorePerplexity:
             split_pieces_at_blanks=self.split_pieces_at_blanks,
             decimals=self.decimals,
         )
-        values = pc.replace_with_mask(pa.nulls(len(wanted), pa.float32()), wanted, pa.array(found, pa.float32()))
+        values = pc.replace_with_mask(pa.nulls(len(wanted), pa.float64()), wanted, pa.array(found, pa.float64()))
         scored = with_column(batch, "perplexity", values)
         return FilterResult(scored, pa.nulls(batch.num_rows, pa.string()), {"no_perplexity": values.null_count})
 
