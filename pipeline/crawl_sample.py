@@ -60,7 +60,8 @@ def documents_a_unit(max_documents: int, units: int) -> int:
 
 def bounds(recipe: Recipe, units: int) -> Mapping[str, int]:
     """How many pages of a unit are kept for each purpose; none for a model that the recipe names."""
-    for_cutoffs = 0 if recipe.perplexity.head_cutoff else recipe.perplexity.max_documents
+    given = recipe.perplexity.head_cutoff or recipe.perplexity.cutoffs == "ccnet"
+    for_cutoffs = 0 if given else recipe.perplexity.max_documents
     for_reference = 0 if recipe.reference.model else recipe.reference.max_documents
     wanted = {CUTOFFS: for_cutoffs, POSITIVES: for_reference, NEGATIVES: for_reference}
     return {name: documents_a_unit(most, units) if most else 0 for name, most in wanted.items()}

@@ -11,6 +11,7 @@ import numpy as np
 
 from filters.ccnet_cutoffs import CCNET_CUTOFFS, HEAD_PERCENTILE, MIDDLE_PERCENTILE
 from filters.perplexity import cutoffs
+from pipeline.crawl_sample import CUTOFFS, purpose
 from pipeline.document_rows import Read, is_kept, rows
 from pipeline.errors import FatalError
 from pipeline.recipe import Recipe
@@ -47,7 +48,7 @@ def _draw(read: Read, recipe: Recipe) -> Draw:
 
     The scraps of other languages that a model takes for English would else say what an English page should read like.
     """
-    draw = Draw(f"cutoffs {recipe.seed}", recipe.perplexity.max_documents)
+    draw = Draw(purpose(CUTOFFS, recipe), recipe.perplexity.max_documents)
     columns = ("doc_id", "language", "language_score", "perplexity")
     for doc_id, language, score, value in rows(read, "commoncrawl", *columns):
         if value is not None and is_kept(recipe, language, score):

@@ -146,6 +146,7 @@ def test_a_unit_gives_twice_its_share_and_a_margin(max_documents, units, most):
             {"perplexity": {"head_cutoff": 1.0, "middle_cutoff": 2.0}},
             {CUTOFFS: 0, POSITIVES: 20, NEGATIVES: 20},
         ),
+        ({"perplexity": {"cutoffs": "ccnet"}}, {CUTOFFS: 0, POSITIVES: 20, NEGATIVES: 20}),
     ],
 )
 def test_nothing_is_drawn_for_a_model_that_the_recipe_names(settings, wanted):
