@@ -29,7 +29,9 @@ _STAGE_HELP = {
     "train-language": "Train language identification from Wikipedia, unless language.model names a model.",
     "train-lm": "Train the 5-gram language model from Wikipedia, unless language_model names one.",
     "pages": "Mark CommonCrawl pages that Wikipedia cites; drop copies of an address or text if the recipe says so.",
+    "lines": "Put pages of C4 through its rules about lines, where it is made of WET files.",
     "dedup": "Drop duplicates: paragraphs of CommonCrawl, documents of C4 and GitHub, near-identical books.",
+    "english": "Keep C4's English pages without bad words, where it is made of WET files as its own code does it.",
     "language": "Identify each CommonCrawl document's language (columns language, language_score).",
     "perplexity": "Score CommonCrawl documents with the language model (column perplexity).",
     "sample": "Set aside the few CommonCrawl documents that cutoffs and train-reference read.",
@@ -124,6 +126,7 @@ class _Session:
 
     def do(self, stages: Sequence[str]) -> None:
         """Bring the stages up to date, then say what is there."""
+        from pipeline.c4_chain import check_c4
         from pipeline.finish import check_finish, write_manifest
         from pipeline.group_stages import check_indexes
         from pipeline.models import check_models
@@ -131,6 +134,7 @@ class _Session:
 
         check_finish(stages)
         check_models(self._run.recipe, stages)
+        check_c4(self._run.recipe, stages)
         check_indexes(self._run.recipe, stages)
         for source in self._run.recipe.sources:
             self._run.units(source)  # A missing input is a wrong setting: found before any work.
@@ -150,10 +154,12 @@ class _Session:
 
     def dry_run(self, stages: Sequence[str]) -> None:
         """Print the resolved recipe, the inputs and what is left to do; write nothing."""
+        from pipeline.c4_chain import check_c4
         from pipeline.models import check_models
         from pipeline.run import Conductor
 
         check_models(self._run.recipe, stages)
+        check_c4(self._run.recipe, stages)
         conductor = Conductor(self._run, self._engine, self._reporter)
         left = [
             {"stage": stage, "source": source, "units_to_do": todo, "units": units}
@@ -283,14 +289,18 @@ def _fail(message: str, code: int) -> int:
 
 
 def _figures(run: Run) -> dict[str, Any]:
-    """Documents, bytes and tokens of each stage and source."""
+    """Documents, bytes and tokens of each stage and source; TFDS's counters where C4 is made here."""
+    from pipeline.c4_counters import c4_counters
     from pipeline.corpora.registry import chains
 
     figures: dict[str, dict[str, dict[str, int]]] = {}
     for total in sum_stages(read_ledger(run.output), chains(run.recipe)):
         row = {name: getattr(total, name) for name in SUMS}
         figures.setdefault(total.stage, {})[total.source] = row | {"documents_rejected": total.documents_rejected}
-    return {"output": run.output.url, "stages": figures}
+    made = {"output": run.output.url, "stages": figures}
+    if "c4" in run.recipe.sources and run.recipe.c4.form == "wet":
+        made["c4_counters"] = c4_counters(read_ledger(run.output), run.recipe.c4)
+    return made
 
 
 if __name__ == "__main__":

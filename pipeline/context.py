@@ -42,7 +42,7 @@ class Run:
         inputs = self.inputs
         names = inputs.names(source, self.recipe)
         if not names:
-            patterns = ", ".join(getattr(self.recipe.inputs, source)) or "an empty list"
+            patterns = ", ".join(self.recipe.patterns(source)) or "an empty list"
             raise SettingError(f"inputs.{source}: no file below {inputs.folder.url} matches {patterns}")
         return [Unit(source=source, name=unit_name(source, name), input=name, size=inputs.size(name)) for name in names]
 

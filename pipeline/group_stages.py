@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from filters.models import load_once
+from pipeline.c4_chain import chain_settings, is_made, line_rounds, page_rounds
 from pipeline.context import Run
 from pipeline.corpora.registry import document_stages
 from pipeline.dedup import LINES, ExactRounds, ParagraphRounds, Rounds
@@ -23,8 +24,11 @@ GROUP_STAGES = (PAGES, DEDUP)
 def group_rounds(run: Run, stage: str, source: str, notes: Folder | None = None) -> Rounds:
     """How a source is judged: pages by address and text; CommonCrawl by paragraph, books by overlap, others whole.
 
-    `notes` is where it is said which keys were written for later dumps.
+    C4 has rounds of its own where it is made of WET files. `notes` is where it is said which keys were written for
+    later dumps.
     """
+    if is_made(run.recipe, source):
+        return page_rounds(run.recipe) if stage == PAGES else line_rounds(run.recipe)
     if stage == PAGES:
         settings = run.recipe.pages
         return PageRounds(
@@ -92,9 +96,9 @@ def index_kinds(recipe: Recipe, stage: str) -> list[str]:
     return [LINES]
 
 
-def writes_keys(recipe: Recipe, stage: str) -> bool:
-    """Whether the stage leaves a key index behind."""
-    return _section(recipe, stage).write_keys
+def writes_keys(recipe: Recipe, stage: str, source: str) -> bool:
+    """Whether the stage leaves a key index of the source behind."""
+    return source == "commoncrawl" and _section(recipe, stage).write_keys
 
 
 def check_indexes(recipe: Recipe, stages: Collection[str]) -> None:
@@ -108,7 +112,9 @@ def group_settings(run: Run, stage: str, source: str) -> list[Any]:
     """The settings that a verdict follows from, the source's mode and the earlier keys."""
     section = _section(run.recipe, stage)
     mode = getattr(getattr(run.recipe, source), "mode", None)
-    return [section.model_dump(mode="json"), [load_once(index_digest, address) for address in section.earlier], mode]
+    earlier = [load_once(index_digest, address) for address in section.earlier]
+    own = chain_settings(run) if is_made(run.recipe, source) else []
+    return [section.model_dump(mode="json"), earlier, mode, *own]
 
 
 def _section(recipe: Recipe, stage: str) -> Pages | Dedup:
@@ -140,7 +146,7 @@ def index_key(run: Run, stage: str, source: str, groups: Sequence[str]) -> str:
 
 def index_is_current(run: Run, stage: str, source: str, key: str) -> bool:
     """Whether the index that the recipe wants, if it wants one, is there."""
-    if not writes_keys(run.recipe, stage):
+    if not writes_keys(run.recipe, stage, source):
         return True
     return run.current(stage, MODELS, f"{KEYS}-{source}", key) is not None
 

@@ -27,8 +27,7 @@ class Inputs:
 
     def names(self, source: str, recipe: Recipe) -> list[str]:
         """The source's files that the recipe asks for, in name order."""
-        patterns: tuple[str, ...] = getattr(recipe.inputs, source)
-        found = {name for pattern in patterns for name in self.folder.glob(pattern)}
+        found = {name for pattern in recipe.patterns(source) for name in self.folder.glob(pattern)}
         if source == "commoncrawl" and recipe.commoncrawl.dumps:
             found = {name for name in found if any(dump in name for dump in recipe.commoncrawl.dumps)}
         if source == "stackexchange":
@@ -37,9 +36,9 @@ class Inputs:
 
     def left_out(self, source: str, recipe: Recipe) -> list[str]:
         """What the patterns match and another key leaves out."""
-        patterns: tuple[str, ...] = getattr(recipe.inputs, source)
         return sorted(
-            {name for pattern in patterns for name in self.folder.glob(pattern)} - set(self.names(source, recipe))
+            {name for pattern in recipe.patterns(source) for name in self.folder.glob(pattern)}
+            - set(self.names(source, recipe))
         )
 
     def file(self, name: str) -> RawFile:

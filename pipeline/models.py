@@ -47,7 +47,7 @@ class Model:
     given: Callable[[Recipe], str] = lambda _: ""
     reads_counts: bool = False
     follows: "Model | None" = None
-    used_by: str = "commoncrawl"
+    used_by: Callable[[Recipe], bool] = lambda recipe: "commoncrawl" in recipe.sources
 
     def is_external(self, recipe: Recipe) -> bool:
         """Whether the recipe names the files, so that nothing is trained."""
@@ -55,8 +55,7 @@ class Model:
 
     def is_trained(self, recipe: Recipe) -> bool:
         """Whether the run trains this model."""
-        wanted = self.used_by in recipe.sources or self.used_by == "all"
-        return wanted and not self.is_external(recipe)
+        return self.used_by(recipe) and not self.is_external(recipe)
 
     def path(self, run: Run, file: str) -> str:
         """A path on this machine to one of the model's files."""
@@ -142,6 +141,9 @@ LANGUAGE = Model(
     reads=lambda _: {"wikipedia": "clean"},
     settings=lambda recipe: [recipe.language.keep, recipe.language.max_text_bytes],
     external=lambda recipe: (recipe.language.model,),
+    used_by=lambda recipe: (
+        "commoncrawl" in recipe.sources or ("c4" in recipe.sources and recipe.c4.asks_language_model)
+    ),
 )
 LANGUAGE_MODEL = Model(
     name="language_model",
@@ -210,7 +212,7 @@ TOKENIZER = Model(
     reads=last_stages,
     settings=lambda recipe: [recipe.tokenizer, dict(recipe.mixture.weights)],
     given=lambda recipe: recipe.tokenizer.model,
-    used_by="all",
+    used_by=lambda _: True,
 )
 ALL_MODELS = (LANGUAGE, LANGUAGE_MODEL, CUTOFFS, REFERENCE, THRESHOLD, TOKENIZER)
 

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 SOURCES = ("commoncrawl", "c4", "github", "wikipedia", "books", "arxiv", "stackexchange")
 WIKIPEDIA_LANGUAGES = tuple("bg ca cs da de en es fr hr hu it nl pl pt ro ru sl sr sv uk".split())
 
+PUBLISHED_C4 = ("c4/**/*.json.gz",)
+
 Mode = Literal["intended", "faithful"]
 """Each rule as it was meant, or bug for bug as in the code that it comes from."""
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -32,7 +34,7 @@ class Inputs(Section):
 
     root: str = "dumps"
     commoncrawl: Texts = ("commoncrawl/**/*.wet.gz", "commoncrawl/**/*.wet")
-    c4: Texts = ("c4/**/*.json.gz",)
+    c4: Texts = ()  # Empty: `c4/**/*.json.gz`, or CommonCrawl's files where C4 is made of them.
     github: Texts = tuple(f"github/**/*.{ending}" for ending in "tar.gz tgz zip jsonl.gz json.gz parquet".split())
     wikipedia: Texts = ("wikipedia/**/*.xml*.bz2", "wikipedia/**/*.xml")  # parts are `….xml-p1p41242.bz2`
     books: Texts = ("books/**/*.txt", "books/**/*.zip")
@@ -163,6 +165,21 @@ class C4(Section):
     form: Literal["published", "wet"] = "published"
     variant: str = "en"
     max_line_bytes: Positive = 16 << 20
+    max_record_bytes: Positive = 64 << 20
+    max_chars: Positive = 190_000
+    sentence_model: str = ""
+    bad_words: str = ""
+    language_detector: Literal["", "fasttext", "langdetect"] = ""
+
+    @property
+    def detector(self) -> str:
+        """What tells whether a page is English; where the recipe does not say, what the mode has."""
+        return self.language_detector or ("langdetect" if self.mode == "faithful" else "fasttext")
+
+    @property
+    def asks_language_model(self) -> bool:
+        """Whether C4 is made here, with the run's own language model."""
+        return self.form == "wet" and self.detector == "fasttext"
 
 
 class GitHub(Section):
@@ -339,6 +356,13 @@ class Recipe(Section):
     trainer: Trainer = Trainer()
     limits: Limits = Limits()
     rejected: Rejected = Rejected()
+
+    def patterns(self, source: str) -> Texts:
+        """The patterns of the source's raw files."""
+        if source == "c4" and not self.inputs.c4:
+            return self.inputs.commoncrawl if self.c4.form == "wet" else PUBLISHED_C4
+        found: Texts = getattr(self.inputs, source)
+        return found
 
     @property
     def sources(self) -> tuple[str, ...]:

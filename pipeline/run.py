@@ -25,8 +25,8 @@ from pipeline.work import FitWork, GroupStageWork, Manifest, MapWork, group_stag
 STEPS: tuple[tuple[str, ...], ...] = (
     ("clean",),
     ("train-language", "train-lm"),
-    ("pages",),
-    ("dedup", "language", "perplexity", "sample"),
+    ("pages", "lines"),
+    ("dedup", "english", "language", "perplexity", "sample"),
     ("cutoffs", "train-reference"),
     ("reference", "scores"),
     ("threshold",),

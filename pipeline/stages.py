@@ -13,6 +13,7 @@ from filters.models import load_once
 from filters.perplexity import ScorePerplexity
 from filters.reference import ScoreReference
 from filters.select import LanguageIs, PerplexityBucketIs, ReferenceScoreAtLeast
+from pipeline.c4_chain import chain_models, chain_settings, english_filters, line_filters
 from pipeline.context import Run
 from pipeline.corpora.corpus import BadRecord, Corpus, RawFile, Record, document_batches
 from pipeline.corpora.registry import CORPORA, stage_before
@@ -320,11 +321,13 @@ SELECT_STAGE = FilterStage(
     ],
     uses=lambda _: (CUTOFFS, THRESHOLD),
 )
+LINES_STAGE = FilterStage(name="lines", filters=line_filters, settings=chain_settings, uses=chain_models)
+ENGLISH_STAGE = FilterStage(name="english", filters=english_filters, settings=chain_settings, uses=chain_models)
 TOKENIZE = Tokenize()
 MAP_STAGES: dict[str, Stage] = {
     stage.name: stage
     for stage in (
         *(CLEAN, LANGUAGE_STAGE, PERPLEXITY_STAGE, SAMPLE_STAGE, REFERENCE_STAGE, SCORES_STAGE, SELECT_STAGE),
-        TOKENIZE,
+        *(LINES_STAGE, ENGLISH_STAGE, TOKENIZE),
     )
 }

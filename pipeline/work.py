@@ -144,7 +144,7 @@ class GroupStageWork:
 
     def finish(self) -> None:
         """After all pieces: the index of the keys that were judged, where the recipe wants one."""
-        if writes_keys(self.run.recipe, self.stage):
+        if writes_keys(self.run.recipe, self.stage, self.source):
             record_index(self.run, self.stage, self.source, self.manifest.read()["index_key"], self._notes())
 
     def _rounds(self) -> Rounds:

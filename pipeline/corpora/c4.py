@@ -1,22 +1,28 @@
-"""C4 as it is published: gzipped JSON lines with the fields text, timestamp and url."""
+"""C4 as it is published: gzipped JSON lines with the fields text, timestamp and url; or what WET files are before."""
 
 import json
 from collections.abc import Iterator
 
 from filters.batch import Filter
-from filters.c4 import HasText
+from filters.c4 import HasText, IsWholePage, MaxChars
+from pipeline.corpora import c4_wet
 from pipeline.corpora.corpus import QUARANTINED_BYTES, BadRecord, Corpus, RawDocument, RawFile
 from pipeline.corpora.gzip_members import BAD_REASONS as GZIP_REASONS
 from pipeline.corpora.gzip_members import WASTE_RECORDS, DamageError, Unpacked, allowed_waste
-from pipeline.recipe import C4
+from pipeline.recipe import C4, Recipe
 
-BAD_REASONS = (*GZIP_REASONS, "line_too_large", "invalid_utf8", "bad_json", "missing_field", "no_records")
+BAD_REASONS = tuple(dict.fromkeys((*GZIP_REASONS, "line_too_large", "bad_json", "missing_field", *c4_wet.BAD_REASONS)))
 
 _FIELDS = ("text", "timestamp", "url")
 
 
 def read(file: RawFile, settings: C4) -> Iterator[RawDocument | BadRecord]:
-    """The file's pages; a page's key is the number of its line, from 0, or the file offset of what is damaged."""
+    """The file's pages, in the form that the recipe says."""
+    yield from c4_wet.read(file, settings) if settings.form == "wet" else _read_published(file, settings)
+
+
+def _read_published(file: RawFile, settings: C4) -> Iterator[RawDocument | BadRecord]:
+    """A page's key is the number of its line, from 0, or the file offset of what is damaged."""
     empty = True
     for line in _lines(file, settings.max_line_bytes):
         empty = False
@@ -94,7 +100,14 @@ def _too_large(number: int, size: int, line: bytes) -> BadRecord:
 
 def filters(settings: C4) -> tuple[Filter, ...]:
     """The rules of stage `clean`."""
-    return (HasText(),)
+    return (IsWholePage(), MaxChars(max_chars=settings.max_chars)) if settings.form == "wet" else (HasText(),)
 
 
-CORPUS = Corpus(source="c4", read=read, filters=filters, bad_reasons=BAD_REASONS, stages=lambda _: ("clean", "dedup"))
+def _stages(recipe: Recipe) -> tuple[str, ...]:
+    """What is published is clean but for copies; WET files go through C4's own stages, faithful: English last."""
+    if recipe.c4.form == "published":
+        return ("clean", "dedup")
+    return ("clean", "pages", "lines", "dedup", *(("english",) if recipe.c4.mode == "faithful" else ()))
+
+
+CORPUS = Corpus(source="c4", read=read, filters=filters, bad_reasons=BAD_REASONS, stages=_stages)
