@@ -6,8 +6,8 @@ import pyarrow as pa
 
 from benchmarks.claims import DisagreementError, Figures, megabytes_a_second, race
 from benchmarks.inputs import Inputs, text_bytes
+from benchmarks.language import fasttext_answer
 from benchmarks.models import classifier, language_model
-from filters.classifier import predict
 from filters.language_model import LanguageModel, load_kenlm
 from filters.normalize import normalize_for_language_model
 from filters.perplexity import load_pieces
@@ -44,9 +44,8 @@ def score_perplexity(inputs: Inputs) -> Figures:
 
 def english(inputs: Inputs) -> list[str]:
     """The web pages that a model of English is asked about."""
-    path = str(classifier(inputs))
-    pages = ((page.text, predict(path, page.text)) for page in inputs.pages(12))
-    return [text for text, likeliest in pages if likeliest and likeliest[0][0] == "en"]
+    path = classifier(inputs)
+    return [page.text for page in inputs.pages(12) if fasttext_answer(path, page.text)[0] == "en"]
 
 
 def plain_perplexity(pieces: Any, ngrams: Any, text: str) -> float | None:

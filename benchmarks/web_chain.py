@@ -13,9 +13,9 @@ from fastwarc.warc import ArchiveIterator, WarcRecordType
 
 from benchmarks.claims import DisagreementError, Figures, megabytes_a_second, race
 from benchmarks.inputs import Inputs, Page
+from benchmarks.language import fasttext_answer
 from benchmarks.models import LanguageModel, classifier, language_model
 from benchmarks.perplexity import plain_perplexity
-from filters.classifier import predict
 from filters.language_model import load_kenlm
 from filters.models import load_once
 from filters.normalize import normalize_for_dedup
@@ -137,8 +137,7 @@ def plain_chain(wet: bytes, output: Path, language: Path, model: LanguageModel) 
             text = "\n".join(_without_duplicates(lines, seen))
             if not text.strip():
                 continue
-            likeliest = predict(str(language), text)
-            name, score = likeliest[0] if likeliest else (None, 0.0)
+            name, score = fasttext_answer(language, text)
             value = plain_perplexity(pieces, ngrams, text.replace("\n", " ")) if name == "en" else None
             row: dict[str, Any] = {"url": url, "text": text, "language": name, "score": score, "perplexity": value}
             file.write(json.dumps(row, ensure_ascii=False) + "\n")

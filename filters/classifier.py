@@ -1,4 +1,4 @@
-"""Trains and asks fastText classifiers: one text a line, the same bytes out for the same lines in."""
+"""Trains fastText classifiers: one text a line, the same bytes out for the same lines in."""
 
 import ctypes
 import random
@@ -6,14 +6,11 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
-
-from filters.models import load_once
 
 LABEL_PREFIX = "__label__"
 
 MAX_CHARS = 1_000_000
-"""What a model reads of one document, so that its memory does not grow with it: the crawler cuts a page at 1 MiB."""
+"""What a model is trained on of one document: the crawler cuts a page at 1 MiB."""
 
 _PILES = 64
 _M_PERTURB = -6
@@ -29,36 +26,6 @@ def one_line(text: str) -> str:
     if LABEL_PREFIX in line:
         line = line.replace(LABEL_PREFIX, "__ label__")
     return line.replace("</s>", "< /s>") if "</s>" in line else line
-
-
-def load_classifier(path: str) -> Any:
-    """The fastText model of a file; raises FileNotFoundError or ValueError naming the path."""
-    import fasttext
-
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"no fastText model at {path}")
-    try:
-        # Not fasttext.load_model: older wheels print a warning about themselves there.
-        model = fasttext.FastText._FastText(model_path=path)
-    except (ValueError, RuntimeError, MemoryError) as error:
-        raise ValueError(f"{path} is no fastText model: {error}") from error
-    return model
-
-
-def predict(path: str, text: str, labels: int = 1) -> list[tuple[str, float]]:
-    """The likeliest labels of a text (-1: all) and their probabilities, likeliest first; none for an empty text."""
-    return predict_with(load_once(load_classifier, path), text, labels)
-
-
-def predict_with(model: Any, text: str, labels: int = 1) -> list[tuple[str, float]]:
-    """As `predict`, with a model at hand."""
-    line = one_line(text)
-    if not line.strip():
-        return []
-    # The bound function itself: the wrapper's np.array(copy=False) fails under NumPy 2.
-    found = model.f.predict(line + "\n", labels, -1.0, "strict")
-    # fastText adds 1e-5 before its logarithm, so a probability can come out a little above 1.
-    return [(label.removeprefix(LABEL_PREFIX), min(1.0, probability)) for probability, label in found]
 
 
 def train_classifier(
@@ -85,7 +52,7 @@ def train_classifier(
         counts = _write_examples(examples, lines, seed)
         if len(counts) < 2:
             raise ValueError(f"a classifier needs examples of two labels, got {', '.join(counts) or 'none'}")
-        with _memory_filled_with_zeros():
+        with memory_filled_with_zeros():
             model = fasttext.train_supervised(
                 input=str(lines),
                 dim=dimension,
@@ -104,7 +71,7 @@ def train_classifier(
 
 
 @contextmanager
-def _memory_filled_with_zeros() -> Iterator[None]:
+def memory_filled_with_zeros() -> Iterator[None]:
     """Have malloc clear what it gives: on one thread fastText sets a tenth of its input matrix and trains on the rest.
 
     DenseMatrix::uniform deals ten blocks to as many threads; what is left holds whatever lay in memory, so that the

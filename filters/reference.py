@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from filters.batch import FilterResult, texts, with_column
-from filters.classifier import load_classifier, predict, predict_with, train_classifier
+from filters.batch import FilterResult, with_column
+from filters.classifier import train_classifier
+from filters.fasttext_model import FastTextModel
+from filters.models import load_once
 
 REFERENCE, RANDOM = "wiki", "cc"
 HELD_OUT_SHARE = 10
@@ -29,8 +31,7 @@ class ScoreReference:
 
     Source: LLaMA section 2.1 and model card (fastText); RedPajama-Data rp_v1 data_prep/cc, classifier over the whole
     page on one line.
-    Differs: of a document at most the first million characters is read; the words `</s>` and `__label__…` are not
-    allowed to end or label the text.
+    Differs: a word `</s>` is passed over, where fastText takes it for the end of the text.
     Reads text. Rewrites reference_score (null for an empty text). Rejects: nothing. Counts: no_reference_score.
     """
 
@@ -40,9 +41,9 @@ class ScoreReference:
 
     def apply(self, batch: pa.RecordBatch) -> FilterResult:
         """Same rows in the same order; no document has a reason."""
-        values = [reference_score(self.model_path, text) for text in texts(batch)]
+        values = reference_scores(self.model_path, batch.column("text"))
         scored = with_column(batch, "reference_score", values)
-        return FilterResult(scored, pa.nulls(batch.num_rows, pa.string()), {"no_reference_score": values.count(None)})
+        return FilterResult(scored, pa.nulls(batch.num_rows, pa.string()), {"no_reference_score": values.null_count})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +74,17 @@ class ReferenceReport:
         return asdict(self)
 
 
-def reference_score(model_path: str, text: str) -> float | None:
-    """The probability of `wiki`; None for an empty text. Raises ValueError where the model knows no such label."""
-    found = dict(predict(model_path, text, labels=-1))
-    if found and REFERENCE not in found:
-        raise ValueError(f"{model_path} has no label {REFERENCE}, only {', '.join(sorted(found))}")
-    return found.get(REFERENCE)
+def reference_scores(model_path: str, texts: pa.Array) -> pa.FloatArray:
+    """The probability of `wiki` for each text; null for an empty one. Raises ValueError for a model of other labels."""
+    return _scores(load_once(FastTextModel.load, model_path), texts, model_path)
+
+
+def _scores(model: FastTextModel, texts: pa.Array, model_path: str) -> pa.FloatArray:
+    if REFERENCE not in model.labels:
+        raise ValueError(f"{model_path} has no label {REFERENCE}, only {', '.join(sorted(model.labels))}")
+    found, scores = model.predict(texts, len(model.labels))
+    is_reference = found == model.labels.index(REFERENCE)
+    return pa.array(scores.max(axis=1, where=is_reference, initial=0), mask=~is_reference.any(axis=1))
 
 
 def train_reference(
@@ -146,9 +152,9 @@ def _is_held_out(text: str) -> bool:
 
 
 def _held_out_scores(path: Path, found: list[str]) -> npt.NDArray[np.float64]:
-    model = load_classifier(str(path))  # Not through load_once: the file under this path is new.
-    scores = (dict(predict_with(model, text, labels=-1)).get(REFERENCE) for text in found)
-    return np.array([score for score in scores if score is not None], dtype=np.float64)
+    model = FastTextModel.load(str(path))  # Not through load_once: the file under this path is new.
+    scores = _scores(model, pa.array(found, pa.large_string()), str(path))
+    return np.asarray(scores.drop_null(), dtype=np.float64)
 
 
 def _quality(

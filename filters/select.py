@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import pyarrow as pa
 
 from filters.batch import FilterResult, reasons
@@ -16,7 +17,8 @@ class LanguageIs:
     """Keeps documents that are surely in one of the languages.
 
     Source: LLaMA section 2.1 (English alone); facebookresearch/cc_net split_by_lang.py (at least 0.5).
-    Differs: the score is compared as it is; CCNet rounds it to two decimals before.
+    Differs: the score is compared as it is; CCNet rounds it to two decimals before, so that 0.495 passes for 0.5
+    (`score_decimals=2` does so too).
     Reads language, language_score. Rejects: language_unknown, language_score_too_low, language_not_kept.
     """
 
@@ -24,11 +26,14 @@ class LanguageIs:
     reasons: ClassVar[tuple[str, ...]] = ("language_unknown", "language_score_too_low", "language_not_kept")
     keep: tuple[str, ...]
     min_score: float = 0.5
+    score_decimals: int | None = None
 
     def __post_init__(self) -> None:
         if not self.keep:
             raise ValueError("keep must name at least one language, got ()")
         _check_fraction("min_score", self.min_score)
+        if self.score_decimals is not None and self.score_decimals < 0:
+            raise ValueError(f"score_decimals must be at least 0, got {self.score_decimals}")
 
     def apply(self, batch: pa.RecordBatch) -> FilterResult:
         """Same rows in the same order; `reason` is null where the document is kept."""
@@ -40,6 +45,8 @@ class LanguageIs:
             return "language_unknown"
         if language not in self.keep:
             return "language_not_kept"
+        if score is not None and self.score_decimals is not None:
+            score = float(np.round(score, self.score_decimals))
         return "language_score_too_low" if score is None or score < self.min_score else None
 
 

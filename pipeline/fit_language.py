@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from filters.classifier import MAX_CHARS, load_classifier, predict_with
+import pyarrow as pa
+
+from filters.classifier import MAX_CHARS
+from filters.fasttext_model import FastTextModel
 from filters.language import PIECE_CHARS, language_pieces, train_language
 from pipeline.document_rows import MAX_HELD_OUT, Read, is_held_out, rows, text_bytes
 from pipeline.errors import FatalError, or_fatal
@@ -41,8 +44,9 @@ def fit_language(read: Read, recipe: Recipe, folder: Path) -> dict[str, Any]:
     path = folder / "language.bin"
     examples = _language_examples(read, samples, held_out)
     counts = or_fatal(lambda: train_language(examples, path, seed=recipe.seed, epochs=epochs), "language.model")
-    model = load_classifier(str(path))
-    right = [predict_with(model, text)[0][0] == language for language, text in held_out]
+    model = FastTextModel.load(str(path))
+    found, _ = model.predict(pa.array([text for _, text in held_out], pa.large_string()))
+    right = [model.labels[label] == language for label, (language, _) in zip(found[:, 0], held_out, strict=True)]
     return {
         "examples": counts,
         "epochs": epochs,

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import settings
 
 from filters.batch import document_batch
+from filters.fasttext_model import FastTextModel
 from pipeline.context import Run
 from pipeline.demo_input import generate
 from pipeline.recipe_file import load_recipe
@@ -62,6 +63,18 @@ def documents() -> Callable[..., pa.RecordBatch]:
         return document_batch(rows)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def likeliest() -> Callable[[str | Path, str], tuple[str | None, float]]:
+    """`likeliest(path, text)`: what a classifier says of one text, and how sure it is."""
+
+    def ask(path: str | Path, text: str) -> tuple[str | None, float]:
+        model = FastTextModel.load(str(path))
+        ((label,),), ((score,),) = model.predict(pa.array([text]))
+        return (model.labels[label] if label >= 0 else None), float(score)
+
+    return ask
 
 
 @pytest.fixture(scope="session")

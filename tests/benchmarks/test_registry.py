@@ -2,7 +2,10 @@ import pytest
 
 from benchmarks.registry import CLAIMS
 
-ASKED_FOR = "normalise-hash duplicate-verdicts train-lm tokenize wikipedia stackexchange gutenberg commoncrawl-chain"
+ASKED_FOR = (
+    "normalise-hash language-id duplicate-verdicts perplexity train-lm tokenize wikipedia stackexchange gutenberg"
+    " commoncrawl-chain"
+)
 
 
 def test_every_claim_is_there_under_its_name():

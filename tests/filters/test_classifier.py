@@ -1,4 +1,4 @@
-"""fastText behind one door: what it may read, what it answers, and that training gives the same bytes."""
+"""Training: what fastText may read, and that it gives the same bytes."""
 
 import hashlib
 import random
@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from filters.classifier import MAX_CHARS, load_classifier, one_line, predict, predict_with, train_classifier
+from filters.classifier import MAX_CHARS, one_line, train_classifier
+from filters.fasttext_model import FastTextModel
 
 SETTINGS = {"dimension": 8, "epochs": 20, "learning_rate": 0.5}
 
@@ -43,46 +44,27 @@ def test_text_is_one_line_that_neither_labels_nor_ends_itself(text, line):
     assert one_line(text) == line
 
 
-def test_classes_are_told_apart_likeliest_first(model_path):
-    (first, likely), (second, unlikely) = predict(model_path, "apple fig", labels=-1)
-    assert (first, second) == ("fruit", "iron")
-    assert 0.9 < likely <= 1 and likely + unlikely == pytest.approx(1, abs=1e-3)
-    assert [label for label, _ in predict(model_path, "a bolt\nand a nail")] == ["iron"]
-
-
-@pytest.mark.parametrize("text", ["", " \n\t", "\0"])
-def test_an_empty_text_has_no_label(model_path, text):
-    assert predict(model_path, text) == []
-
-
-def test_what_follows_an_end_mark_is_read(model_path):
-    with_mark = predict(model_path, "apple </s> bolt bolt bolt bolt")
-    assert with_mark[0][0] == "iron"
-
-
-def test_a_probability_is_never_above_one():
-    class Sure:
-        class f:
-            predict = staticmethod(lambda *_: [(1.00001, "__label__en")])
-
-    assert predict_with(Sure, "text") == [("en", 1.0)]
+def test_classes_are_told_apart(model_path, likeliest):
+    label, score = likeliest(model_path, "apple fig")
+    assert label == "fruit" and 0.9 < score <= 1
+    assert likeliest(model_path, "a bolt\nand a nail")[0] == "iron"
 
 
 def test_labels_and_line_ends_inside_a_text_train_nothing_of_their_own(tmp_path):
     hostile = [(label, f"{text}\n__label__evil {text}\0</s> __label__worse") for label, text in examples()]
     counts = train_classifier(hostile, tmp_path / "model.bin", **SETTINGS)
     assert counts == {"fruit": 30, "iron": 30}
-    assert sorted(label for label, _ in predict(str(tmp_path / "model.bin"), "apple", labels=-1)) == ["fruit", "iron"]
+    assert sorted(FastTextModel.load(str(tmp_path / "model.bin")).labels) == ["fruit", "iron"]
 
 
 def test_empty_texts_are_no_examples(tmp_path):
     assert train_classifier([*examples(), ("iron", " \n")], tmp_path / "m.bin", **SETTINGS) == {"fruit": 30, "iron": 30}
 
 
-def test_sorted_classes_train_as_well_as_mixed_ones(tmp_path):
+def test_sorted_classes_train_as_well_as_mixed_ones(tmp_path, likeliest):
     train_classifier(sorted(examples()), tmp_path / "model.bin", **SETTINGS)
-    assert predict(str(tmp_path / "model.bin"), "apple fig")[0][0] == "fruit"
-    assert predict(str(tmp_path / "model.bin"), "bolt nail")[0][0] == "iron"
+    assert likeliest(tmp_path / "model.bin", "apple fig")[0] == "fruit"
+    assert likeliest(tmp_path / "model.bin", "bolt nail")[0] == "iron"
 
 
 @pytest.mark.parametrize("found", [[], [("iron", "bolt")], [("iron", "bolt"), ("fruit", "\n")]])
@@ -94,7 +76,6 @@ def test_one_class_is_refused_and_nothing_is_left(tmp_path, found):
 
 def test_training_leaves_the_model_and_says_nothing(tmp_path, capfd):
     train_classifier(examples(), tmp_path / "model.bin", **SETTINGS)
-    load_classifier(str(tmp_path / "model.bin"))
     assert [path.name for path in tmp_path.iterdir()] == ["model.bin"]
     assert capfd.readouterr() == ("", "")
 
@@ -118,14 +99,3 @@ def test_what_lies_in_memory_is_not_trained_on(tmp_path, model_path):
         del litter
         train_classifier(examples(), tmp_path / "model.bin", **SETTINGS)
         assert (tmp_path / "model.bin").read_bytes() == Path(model_path).read_bytes()
-
-
-def test_a_missing_model_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no fastText model at .*nothing\.bin"):
-        load_classifier(str(tmp_path / "nothing.bin"))
-
-
-def test_a_file_that_is_no_model_is_named(tmp_path):
-    (tmp_path / "text.bin").write_text("not a model")
-    with pytest.raises(ValueError, match=r"text\.bin is no fastText model"):
-        load_classifier(str(tmp_path / "text.bin"))

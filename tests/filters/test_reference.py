@@ -3,6 +3,7 @@
 import random
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from filters.classifier import train_classifier
@@ -11,7 +12,7 @@ from filters.reference import (
     REFERENCE,
     SCORE_BINS,
     ScoreReference,
-    reference_score,
+    reference_scores,
     train_reference,
 )
 
@@ -24,6 +25,10 @@ def pages(words, count, seed):
     return [" ".join(dice.choices(words, k=40)) for _ in range(count)]
 
 
+def scores(path, *texts):
+    return reference_scores(path, pa.array(texts)).to_pylist()
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     path = tmp_path_factory.mktemp("reference") / "reference.bin"
@@ -33,13 +38,13 @@ def trained(tmp_path_factory):
 
 def test_cited_pages_score_above_random_ones(trained):
     path, _ = trained
-    assert reference_score(path, "a study of\nthe museum archive") > 0.9
-    assert reference_score(path, "buy cheap! click") < 0.1
+    cited, spam = scores(path, "a study of\nthe museum archive", "buy cheap! click")
+    assert cited > 0.9 > 0.1 > spam
 
 
 def test_the_score_is_that_of_the_label_wiki_whichever_is_likelier(trained):
     path, _ = trained
-    assert reference_score(path, " ".join(CITED)) + reference_score(path, " ".join(SPAM)) == pytest.approx(1, abs=0.1)
+    assert sum(scores(path, " ".join(CITED), " ".join(SPAM))) == pytest.approx(1, abs=0.1)
 
 
 def test_scores_are_written_and_nothing_is_rejected(trained, documents):
@@ -104,7 +109,7 @@ def test_one_class_alone_is_refused(tmp_path):
 def test_a_model_without_the_label_is_refused(tmp_path):
     train_classifier([("en", "a b"), ("de", "c d")], tmp_path / "m.bin", dimension=4, epochs=1)
     with pytest.raises(ValueError, match=rf"m\.bin has no label {REFERENCE}, only de, en"):
-        reference_score(str(tmp_path / "m.bin"), "a b")
+        scores(str(tmp_path / "m.bin"), "a b")
 
 
 @pytest.mark.parametrize("cited, others", [(100, 1), (1, 100)])

@@ -73,6 +73,16 @@ def test_rows_keep_their_order_and_their_own_reason(documents):
     ]
 
 
+@pytest.mark.parametrize(
+    "decimals, kept", [(None, [0.5]), (2, [0.4951, 0.4999, 0.5]), (1, [0.4949, 0.4951, 0.4999, 0.5])]
+)
+def test_a_score_is_rounded_before_it_is_compared_where_ccnet_is_followed(documents, decimals, kept):
+    rule = LanguageIs(keep=("en",), min_score=0.5, score_decimals=decimals)
+    for score in (0.4449, 0.4949, 0.4951, 0.4999, 0.5):
+        verdict = rule.apply(documents("text", language="en", language_score=score)).reason.to_pylist()
+        assert verdict == [None if score in kept else "language_score_too_low"]
+
+
 @pytest.mark.parametrize("rule", [LanguageIs(keep=("en",)), ReferenceScoreAtLeast()])
 def test_an_empty_batch_is_judged_too(documents, rule):
     result = rule.apply(documents())
@@ -96,6 +106,7 @@ def test_every_reason_is_declared(rule, reasons):
     [
         (LanguageIs, {"keep": ()}, r"keep must name at least one language, got \(\)"),
         (LanguageIs, {"keep": ("en",), "min_score": 1.1}, r"min_score must be from 0 to 1, got 1\.1"),
+        (LanguageIs, {"keep": ("en",), "score_decimals": -1}, "score_decimals must be at least 0, got -1"),
         (ReferenceScoreAtLeast, {"min_score": -0.1}, r"min_score must be from 0 to 1, got -0\.1"),
         (PerplexityBucketIs, {"keep": ("best",), "head": 1, "middle": 2}, "some of head, middle, tail, got best"),
         (PerplexityBucketIs, {"keep": (), "head": 1, "middle": 2}, r"some of head, middle, tail, got \(\)"),

@@ -3,17 +3,16 @@
 import pytest
 from small_web import WORDS, article, files_of_two_fits, reader, recipe, wikipedia
 
-from filters.language import identify
 from pipeline.errors import FatalError
 from pipeline.fit_language import fit_language
 
 
-def test_languages_are_told_apart(tmp_path):
+def test_languages_are_told_apart(tmp_path, likeliest):
     report = fit_language(reader(wikipedia=wikipedia()), recipe(), tmp_path)
     assert report["examples"].keys() == {"en", "de"} and min(report["examples"].values()) > 60
     assert report["held_out_examples"] > 0 and report["held_out_accuracy"] == 1.0
-    path = str(tmp_path / "language.bin")
-    assert [identify(path, " ".join(WORDS[language]))[0] for language in ("en", "de")] == ["en", "de"]
+    path = tmp_path / "language.bin"
+    assert [likeliest(path, " ".join(WORDS[language]))[0] for language in ("en", "de")] == ["en", "de"]
 
 
 def test_each_language_gives_a_bounded_number_of_bytes(tmp_path):

@@ -1,17 +1,19 @@
 """The reference classifier tells pages that Wikipedia cites from random ones."""
 
+import pyarrow as pa
 import pytest
 from small_web import CITING, REFERENCE, SPAM, WORDS, article, crawl, files_of_two_fits, reader, recipe
 
-from filters.reference import reference_score
+from filters.reference import reference_scores
 from pipeline.errors import FatalError
 from pipeline.fit_reference import fit_reference
 
 
 def test_pages_that_wikipedia_cites_are_told_from_random_ones(tmp_path):
     report = fit_reference(CITING, recipe(reference=REFERENCE), tmp_path)
-    path = str(tmp_path / "reference.bin")
-    assert reference_score(path, " ".join(WORDS["en"])) > 0.8 > 0.2 > reference_score(path, " ".join(SPAM))
+    texts = pa.array([" ".join(WORDS["en"]), " ".join(SPAM)])
+    good, bad = reference_scores(str(tmp_path / "reference.bin"), texts).to_pylist()
+    assert good > 0.8 > 0.2 > bad
     assert (report["positive_candidates"], report["negative_candidates"]) == (60, 60)
     assert report["positives"] + report["held_out_positives"] == report["negatives"] + report["held_out_negatives"]
 
