@@ -239,11 +239,20 @@ def _counted(batches: Any, tally: Tally) -> Any:
         yield batch
 
 
+def _identify_language(run: Run) -> tuple[Filter, ...]:
+    model_path, faithful = LANGUAGE.path(run, "language.bin"), run.recipe.commoncrawl.mode == "faithful"
+    return (IdentifyLanguage(model_path=model_path, line_break="" if faithful else " ", verbatim=faithful),)
+
+
 def _language_and_perplexity(run: Run) -> tuple[Filter, ...]:
     recipe = run.recipe
     head, middle = read_cutoffs(Path(CUTOFFS.path(run, "cutoffs.json")), LANGUAGE_MODEL.digest(run))
     return (
-        LanguageIs(keep=recipe.language.keep, min_score=recipe.language.min_score),
+        LanguageIs(
+            keep=recipe.language.keep,
+            min_score=recipe.language.min_score,
+            score_decimals=2 if recipe.commoncrawl.mode == "faithful" else None,
+        ),
         PerplexityBucketIs(keep=recipe.perplexity.keep, head=head, middle=middle),
     )
 
@@ -255,7 +264,8 @@ def _select(run: Run) -> tuple[Filter, ...]:
 
 
 def _before_the_threshold(run: Run) -> list[Any]:
-    return [run.recipe.language.keep, run.recipe.language.min_score, run.recipe.perplexity.keep]
+    recipe = run.recipe
+    return [recipe.commoncrawl.mode, recipe.language.keep, recipe.language.min_score, recipe.perplexity.keep]
 
 
 def _sample(run: Run, unit: Unit, documents: str) -> tuple[Counter[str], dict[str, Output]]:
@@ -271,8 +281,8 @@ def _count_scores(run: Run, unit: Unit, documents: str) -> tuple[Counter[str], d
 CLEAN = Clean()
 LANGUAGE_STAGE = FilterStage(
     name="language",
-    filters=lambda run: (IdentifyLanguage(model_path=LANGUAGE.path(run, "language.bin")),),
-    settings=lambda _: [],
+    filters=_identify_language,
+    settings=lambda run: [run.recipe.commoncrawl.mode],
     uses=lambda _: (LANGUAGE,),
 )
 PERPLEXITY_STAGE = FilterStage(
