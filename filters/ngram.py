@@ -62,7 +62,7 @@ def estimate_language_model(
 ) -> Estimate:
     """Write the model of sentences of blank-separated words to `path` as ARPA, through files in a folder beside it.
 
-    `memory_bytes` bounds what is sorted and weighed at once; the words and some numbers of each (200 bytes, more for
+    `memory_bytes` bounds what is sorted and weighed at once; the words and some numbers of each (300 bytes, more for
     long words) come on top. Raises ValueError where there is no word to count.
     """
     if not 2 <= order <= MAX_ORDER:

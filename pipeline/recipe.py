@@ -91,7 +91,7 @@ class Language(Section):
 
 
 class LanguageModel(Section):
-    """The 5-gram model behind perplexity: two paths, or trained from Wikipedia where they are empty."""
+    """The 5-gram model behind perplexity: two paths, or trained from Wikipedia; `binary` adds KenLM's own format."""
 
     arpa: str = ""
     pieces: str = ""
@@ -114,7 +114,7 @@ class LanguageModel(Section):
 
 
 class Perplexity(Section):
-    """Which perplexity buckets stay; cut-offs are percentiles of a seeded sample scored by the model at hand."""
+    """Which perplexity buckets stay; cut-offs are percentiles of a seeded sample, or CCNet's with CCNet's own models."""
 
     head_percentile: Annotated[float, Field(gt=0, lt=100)] = 30.0
     middle_percentile: Annotated[float, Field(gt=0, lt=100)] = 60.0
