@@ -118,6 +118,17 @@ def held_twice(keys: Array, starts: Array) -> Array:
     return twice
 
 
+@compiled(numba.uint64[::1](_KEYS, _FLAGS))
+def chosen_keys(keys: Array, chosen: Array) -> Array:
+    """Those keys of a sorted row that are chosen, each once."""
+    kept = np.empty(len(keys) + 1, np.uint64)
+    count = 0
+    for index in range(len(keys)):  # Always written, now and then kept: a branch would be guessed wrongly.
+        kept[count] = keys[index]
+        count += chosen[index] and (count == 0 or kept[count - 1] != keys[index])
+    return kept[:count].copy()
+
+
 def sorted_keys(keys: Array, *, times: int = 1) -> Array:
     """The keys in order, each so many times at most. The array itself is sorted."""
     keys.sort()

@@ -17,7 +17,7 @@ import pyarrow as pa
 from filters.batch import Filter
 from filters.dedup import DropDuplicateDocuments, DropDuplicateLines, counted_lines, identities
 from filters.fingerprint import Array, document_keys, line_keys
-from filters.key_sets import KeySet, held_twice, repeated, sorted_keys
+from filters.key_sets import KeySet, chosen_keys, held_twice, repeated, sorted_keys
 from pipeline.key_index import KeyIndex
 
 SKETCH_ITEMS = 1 << 20
@@ -121,9 +121,10 @@ class ParagraphRounds:
         del rows
         duplicate = held_twice(together, starts) | self._known(partition, together)
         for unit, mine in groupby(range(len(units)), key=units.__getitem__):
-            first, *others = mine
-            own = slice(starts[first], starts[others[-1] + 1 if others else first + 1])
-            told = sorted_keys(together[own][duplicate[own]])
+            own = [slice(starts[row], starts[row + 1]) for row in mine]
+            told, *others = (chosen_keys(together[row], duplicate[row]) for row in own)
+            if others:
+                told = sorted_keys(np.concatenate([told, *others]))
             if len(told):
                 yield unit, _pack(unit, told)
 
@@ -232,7 +233,7 @@ def _partitioned(keys: Array, partitions: int) -> Iterator[tuple[int, slice]]:
 
 def _pack(unit: int, values: Array) -> bytes:
     """A block: the unit, then the values, little-endian 64-bit words."""
-    return unit.to_bytes(8, "little") + values.astype("<u8").tobytes()
+    return unit.to_bytes(8, "little") + values.astype("<u8", copy=False).tobytes()
 
 
 def _unpack(block: bytes) -> tuple[int, Array]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from filters.key_sets import KeySet, held_twice, repeated, sorted_keys
+from filters.key_sets import KeySet, chosen_keys, held_twice, repeated, sorted_keys
 
 WORD = (1 << 64) - 1
 KEYS = st.one_of(st.integers(0, WORD), st.integers(0, 20), st.sampled_from([WORD, WORD - 1, 1 << 63, (1 << 63) - 1]))
@@ -55,6 +55,14 @@ def test_many_rows_and_many_ranges_give_the_same(rows, keys):
 def test_keys_of_which_nearly_all_lie_close_together_are_counted_too():
     keys = array(sorted([*range(50_000), *range(10_000), WORD]))
     assert held_twice(keys, np.array([0, len(keys)])).sum() == 20_000
+
+
+@given(st.lists(st.tuples(KEYS, st.booleans()), max_size=50))
+@example([(0, True), (0, True), (0, False), (WORD, True)])
+def test_chosen_keys_of_a_sorted_row_are_given_once(row):
+    row = sorted(row)
+    found = chosen_keys(array(key for key, _ in row), np.array([flag for _, flag in row], np.bool_))
+    assert found.tolist() == sorted({key for key, flag in row if flag})
 
 
 @pytest.mark.parametrize("times", [1, 2])
