@@ -91,19 +91,23 @@ def _count_languages(batch: pa.RecordBatch) -> Counter[str]:
     return counts
 
 
+_COUNTED = f"{IdentifyLanguage.name}."
+
+
 def is_language_count(name: str) -> bool:
     """Whether a count of a ledger is one that `language_counts` reads."""
-    return name.startswith((f"{_DOCUMENTS}:", f"{_BYTES}:"))
+    return name.startswith((f"{_COUNTED}{_DOCUMENTS}:", f"{_COUNTED}{_BYTES}:"))
 
 
 def language_counts(counts: Mapping[str, int]) -> list[LanguageCount]:
-    """What `IdentifyLanguage` counted, by dump and language."""
+    """What `IdentifyLanguage` counted, by dump and language, out of the counts of a ledger."""
     found = []
     for name, documents in sorted(counts.items()):
         kind, _, place = name.partition(":")
-        if kind == _DOCUMENTS:
+        if kind == _COUNTED + _DOCUMENTS:
             dump, _, language = place.partition(":")
-            found.append(LanguageCount(dump or None, language or None, documents, counts[f"{_BYTES}:{place}"]))
+            size = counts[f"{_COUNTED}{_BYTES}:{place}"]
+            found.append(LanguageCount(dump or None, language or None, documents, size))
     return found
 
 

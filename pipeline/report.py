@@ -6,10 +6,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
+from filters.language import is_language_count
 from pipeline.recipe import Recipe
 from pipeline.report_charts import bar_chart, line_chart
 from pipeline.report_figures import Example, Figures, read_figures
 from pipeline.report_html import Html, document, element, joined, table
+from pipeline.report_languages import languages_section
 from pipeline.report_scores import scores_section
 from pipeline.report_style import STYLE
 from pipeline.storage import Folder, Output
@@ -22,6 +24,7 @@ _SECTIONS = (
     ("rejected", "Rejected"),
     ("kept", "Kept"),
     ("quarantine", "Quarantine"),
+    ("languages", "Languages"),
     ("models", "Models"),
     ("scores", "Reference scores"),
     ("mixture", "Mixture"),
@@ -42,6 +45,7 @@ def render(figures: Figures, recipe: Recipe) -> str:
         "rejected": _examples(figures.rejected, "No document has been rejected."),
         "kept": _examples(figures.kept, "No document has been kept."),
         "quarantine": _quarantine(figures),
+        "languages": languages_section(figures.stages),
         "models": _models(figures),
         "scores": scores_section(figures.scores),
         "mixture": _mixture(figures, recipe),
@@ -133,6 +137,8 @@ def _losses(item: StageTotals, *, first: bool) -> Iterable[tuple[str, ...]]:
     if item.bytes_trimmed:
         yield item.stage, "", "", _bytes(item.bytes_trimmed), "trimmed away inside documents"
     for name, count in sorted(item.counts.items()):
+        if is_language_count(name):  # Hundreds of them: they have a section of their own.
+            continue
         yield item.stage, f"{count:,}", "", "", f"counted: {name}"
     kept = _share(item.documents_kept, item.documents_in)
     yield item.stage, f"{item.documents_kept:,}", kept, _bytes(item.bytes_kept), "kept"

@@ -57,6 +57,7 @@ def words(page, key):
         ("kept", "No document has been kept."),
         ("quarantine", "Nothing has been quarantined."),
         ("models", "No model has been trained yet."),
+        ("languages", "No language has been identified yet."),
         ("scores", "No page has been scored yet."),
         ("mixture", "The stream has not been mixed yet."),
         ("training", "No model has been trained on the stream yet."),
@@ -104,7 +105,8 @@ def test_the_funnel_tells_what_each_reason_took():
     item = stage(
         documents_in=10, documents_kept=6, documents_failed=1, bytes_in=1000, bytes_kept=500, bytes_failed=90,
         bytes_trimmed=110, rejected=Counter({"f:short": 3}), rejected_bytes=Counter({"f:short": 300}),
-        failed=Counter({"not_json": 1}), counts=Counter({"f.lines_dropped": 12}),
+        failed=Counter({"not_json": 1}),
+        counts=Counter({"f.lines_dropped": 12, "identify_language.language_documents::en": 5}),
     )  # fmt: skip
     rows = section(render(figures(stages=[item]), RECIPE), "funnel").xpath(".//tbody/tr")
     assert [[cell.text_content() for cell in row] for row in rows] == [
