@@ -159,6 +159,93 @@ def test_a_library_that_is_not_there_is_said_before_any_work(monkeypatch, settin
     check_c4(recipe_of(), ("lines",))
 
 
+class OneProcess:
+    """An engine without Beam: one piece after another, here."""
+
+    def run(self, work):
+        for index, _ in work.sizes():
+            work.do(index)
+
+    def run_groups(self, works, _):
+        for work in works:
+            keyed = [item for index, _ in work.sketched() for item in work.sketch(index)]
+            for turn in range(work.rounds()):
+                judged = (work.judge(turn, partition, iter(blocks)) for partition, blocks in grouped(keyed).items())
+                keyed = [item for blocks in judged for item in blocks]
+            verdicts = grouped(keyed)
+            for index in work.applied():
+                work.apply(index, iter(verdicts.get(index, [])))
+
+
+def grouped(keyed):
+    groups = {}
+    for key, block in keyed:
+        groups.setdefault(key, []).append(block)
+    return groups
+
+
+def record(name, *lines, date="2019-04-20"):
+    body = "\r\n".join(lines).encode()
+    header = f"WARC/1.0\r\nWARC-Type: conversion\r\nWARC-Target-URI: http://{name}\r\nWARC-Date: {date}\r\n"
+    return gzip.compress(
+        header.encode() + f"Content-Length: {len(body)}\r\n\r\n".encode() + body + b"\r\n\r\n", mtime=0
+    )
+
+
+SHARED = [
+    "This line stands on several pages of ours.",
+    "And so does this one, word for word.",
+    "The third of them is this.",
+]
+OWN = [
+    "Nobody else has written this down here.",
+    "It is only found on this very page.",
+    "That makes it a page of its own.",
+]
+GERMAN = [
+    "Diese Zeile steht auf einer deutschen Seite.",
+    "Sie hat noch eine zweite Zeile dabei.",
+    "Und die dritte folgt hier.",
+]
+PAGES = {
+    "a.wet.gz": {
+        "www.shared.com/1": ["Menu", *SHARED],
+        "shared.com/1?utm_source=x": ["Home", *SHARED, "It was found a day later again."],
+        "quoted.com": [*OWN, "She said that “it was all there.”"],
+        "brackets.com": [*OWN, "This page has a { in it here."],
+    },
+    "b.wet.gz": {"shared.com/3": ["Menu", *SHARED], "deutsch.de": GERMAN, "short.com": ["One sentence is not enough."]},
+}
+
+
+def write_pages(folder):
+    for name, pages in PAGES.items():
+        held = (
+            record(url, *lines, date="2019-04-21" if "utm" in url else "2019-04-20") for url, lines in pages.items()
+        )
+        (folder / name).write_bytes(b"".join(held))
+
+
+@pytest.mark.parametrize("mode", ["intended", "faithful"])
+def test_wet_files_go_through_all_stages_and_the_ledger_balances(tmp_path, mode):
+    pytest.importorskip("langdetect", reason="langdetect is not installed")
+    write_pages(tmp_path)
+    recipe = recipe_of(tmp_path, inputs={"c4": ("*.wet.gz",)}, mode=mode, language_detector="langdetect")
+    run = Run(recipe, Folder(str(tmp_path / "out")))
+    Conductor(run, OneProcess(), Reporter()).stages(STAGES)
+    last = chains(recipe)["c4"][-2]
+    kept = {
+        row["url"].removeprefix("http://"): row["text"].split("\n")
+        for row in rows_of(run.output, f"documents/{last}/c4")
+    }
+    shared = [*SHARED, "It was found a day later again."]  # The newer page of one address.
+    quoted = PAGES["a.wet.gz"]["quoted.com"]
+    assert kept == {"shared.com/1?utm_source=x": shared, "quoted.com": quoted if mode == "intended" else quoted[:3]}
+    counters = c4_counters(read_ledger(run.output), recipe.c4)
+    assert counters["duplicate-url-filter"] == {"filtered": 1, "passed": 6}
+    assert counters["english-filter"]["filtered:ignored_language-de"] == 1
+
+
 def of_original(real_data: Path):
     """(address, date) → what became of it, text's SHA-1."""
     found = {}

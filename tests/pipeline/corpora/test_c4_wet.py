@@ -127,6 +127,13 @@ def test_keys_are_places_and_each_is_given_once():
     assert found[1].key == str(len(INFO) + len("WARC/1.0"))
 
 
+@pytest.mark.parametrize("mode", ["faithful", "intended"])
+@given(st.lists(st.one_of(st.binary(max_size=60), st.sampled_from([record(), gzip.compress(record())])), max_size=4))
+def test_any_bytes_at_all_are_read_or_given_a_reason(mode, pieces):
+    for item in read(b"".join(pieces), mode, name="commoncrawl/x.wet.gz"):
+        assert not isinstance(item, BadRecord) or item.reason in c4_wet.BAD_REASONS
+
+
 LINES = st.sampled_from(
     ["WARC/1.0", " WARC/1.0 ", "WARC-Target-URI: http://a.com", "WARC-Date: 1", "WARCRAFT", "Text.", ""]
 )
