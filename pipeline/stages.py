@@ -244,6 +244,19 @@ def _identify_language(run: Run) -> tuple[Filter, ...]:
     return (IdentifyLanguage(model_path=model_path, line_break="" if faithful else " ", verbatim=faithful),)
 
 
+def _score_perplexity(run: Run) -> tuple[Filter, ...]:
+    faithful = run.recipe.commoncrawl.mode == "faithful"
+    rule = ScorePerplexity(
+        arpa_path=language_model_path(run),
+        pieces_path=LANGUAGE_MODEL.path(run, "pieces.model"),
+        languages=(run.recipe.language_model.language,),
+        line_break="" if faithful else " ",
+        split_pieces_at_blanks=faithful,
+        decimals=1 if faithful else None,
+    )
+    return (rule,)
+
+
 def _language_and_perplexity(run: Run) -> tuple[Filter, ...]:
     recipe = run.recipe
     head, middle = read_cutoffs(Path(CUTOFFS.path(run, "cutoffs.json")), LANGUAGE_MODEL.digest(run))
@@ -287,14 +300,8 @@ LANGUAGE_STAGE = FilterStage(
 )
 PERPLEXITY_STAGE = FilterStage(
     name="perplexity",
-    filters=lambda run: (
-        ScorePerplexity(
-            arpa_path=language_model_path(run),
-            pieces_path=LANGUAGE_MODEL.path(run, "pieces.model"),
-            languages=(run.recipe.language_model.language,),
-        ),
-    ),
-    settings=lambda run: [run.recipe.language_model.language],
+    filters=_score_perplexity,
+    settings=lambda run: [run.recipe.commoncrawl.mode, run.recipe.language_model.language],
     uses=lambda _: (LANGUAGE_MODEL,),
 )
 REFERENCE_STAGE = FilterStage(
