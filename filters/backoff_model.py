@@ -27,34 +27,51 @@ UNKNOWN, BEGIN, END = b"<unk>", b"<s>", b"</s>"
 
 _BUCKET, _KEYS = np.uint64(8), np.uint64(4)
 _NGRAMS_A_BUCKET = 2
-_SIDE_BY_SIDE = 16
+_SIDE_BY_SIDE = 12
 _NONE = np.uint64(0)
+_PAIR, _NUMBER = np.uint64(2), np.uint64(1)
 
 
 class Automaton(NamedTuple):
     """The arrays of a model. State 0 is the empty context, state 1 + w the context of word w alone.
 
-    A bucket is a cache line of eight cells, four keys and four values. A key is a context's state and a word plus one;
-    a value, through the two other views of the memory, is a probability (even) and the state after the word (odd).
-    A state's `suffix` is that of the longest context which it ends, `backoff` what is charged for going there.
+    A bucket is a cache line of eight cells, four keys and four values. A key is a context's state and a word plus one.
+    All else are pairs of a float and a number, each array of them seen as both: the value of a key and that of a word
+    alone are its probability and the state after it; a state's are the back-off that is charged for leaving it, and the
+    state of the longest context which it ends.
     """
 
     cells: Array
-    halves: Array
-    floats: Array
-    suffix: Array
-    backoff: Array
-    unigram: Array
-    after_unigram: Array
+    cell_floats: Array
+    cell_numbers: Array
+    state_floats: Array
+    state_numbers: Array
+    word_floats: Array
+    word_numbers: Array
+
+    @property
+    def backoff(self) -> Array:
+        """What is charged for leaving each state."""
+        return self.state_floats[::2]
+
+    @property
+    def suffix(self) -> Array:
+        """The state that each one is left for."""
+        return self.state_numbers[1::2]
+
+    @property
+    def unigram(self) -> Array:
+        """The log10 probability of each word behind no context."""
+        return self.word_floats[::2]
 
 
 AUTOMATON = numba.types.NamedTuple(
     (
         numba.uint64[::1],
-        numba.uint32[::1],
         numba.float32[::1],
         numba.uint32[::1],
         numba.float32[::1],
+        numba.uint32[::1],
         numba.float32[::1],
         numba.uint32[::1],
     ),
@@ -81,23 +98,22 @@ def empty_automaton(counts: Sequence[int]) -> Automaton:
     ngrams, states = sum(counts), 1 + sum(counts[:-1])
     if max(ngrams, states) >= 1 << 31:
         raise ValueError(f"{ngrams} n-grams are more than can be numbered")
-    line = 64
-    size = line * (1 + sum(counts[1:]) // _NGRAMS_A_BUCKET)
     try:
-        memory = np.zeros(size + line, np.uint8)
-        start = -memory.ctypes.data % line
-        table = memory[start : start + size]
-        return Automaton(
-            cells=table.view(np.uint64),
-            halves=table.view(np.uint32),
-            floats=table.view(np.float32),
-            suffix=np.zeros(states, np.uint32),
-            backoff=np.zeros(states, np.float32),
-            unigram=np.zeros(counts[0], np.float32),
-            after_unigram=np.arange(1, counts[0] + 1, dtype=np.uint32),
-        )
+        cells = _aligned(1 + sum(counts[1:]) // _NGRAMS_A_BUCKET)
+        state, word = np.zeros(2 * states, np.uint32), np.zeros(2 * counts[0], np.uint32)
     except MemoryError as error:
         raise ValueError(f"{ngrams} n-grams do not fit into memory") from error
+    word[1::2] = np.arange(1, counts[0] + 1)
+    views = (array.view(kind) for array in (cells, state, word) for kind in (np.float32, np.uint32))
+    return Automaton(cells, *views)
+
+
+def _aligned(buckets: int) -> Array:
+    """Cells of so many buckets, each of which is a cache line."""
+    line = 64
+    memory = np.zeros((buckets + 1) * line, np.uint8)
+    start = -memory.ctypes.data % line
+    return memory[start : start + buckets * line].view(np.uint64)
 
 
 @compiled(numba.uint64(numba.uint64, numba.uint64))
@@ -116,30 +132,37 @@ def bucket_of(cells: Array, key: Any) -> Any:
 
 @compiled(numba.int64(numba.uint64[::1], numba.uint64, numba.uint64))
 def find(cells: Array, key: Any, bucket: Any) -> Any:
-    """The cell of a key's value, from its bucket on; where there is none, -1 - the cell that the key would have."""
+    """The cell of a key's value, from its bucket on; -1 where there is none."""
     while True:
-        # All four keys, and then one question: which of them it is cannot be foreseen.
-        place = np.uint64(0)
         for index in range(4):
-            place += np.uint64(cells[bucket + np.uint64(index)] == key) * (_KEYS + np.uint64(index))
-        if place != _NONE:
-            return np.int64(bucket + place)
+            if cells[bucket + np.uint64(index)] == key:
+                return np.int64(bucket + _KEYS + np.uint64(index))
         if cells[bucket + np.uint64(3)] == _NONE:
-            break
+            return -1
         bucket += _BUCKET
         if bucket == np.uint64(len(cells)):
             bucket = np.uint64(0)
-    free = bucket
-    for index in range(3):
-        free += np.uint64(cells[bucket + np.uint64(index)] != _NONE)
-    return -1 - np.int64(free)
 
 
 @compiled(numba.int64(numba.uint64[::1], numba.uint64, numba.uint64))
-def find_word_behind(cells: Array, context: Any, word: Any) -> Any:
+def _find_word_behind(cells: Array, context: Any, word: Any) -> Any:
     """`find` for a word behind a context."""
     key = key_of(context, word)
     return find(cells, key, bucket_of(cells, key))
+
+
+@compiled(numba.uint64(numba.uint64[::1], numba.uint64))
+def _insert(cells: Array, key: Any) -> Any:
+    """The cell of the value of a key that was not there."""
+    cell = bucket_of(cells, key)
+    while cells[cell] != _NONE:
+        cell += np.uint64(1)
+        if cell & _KEYS != _NONE:
+            cell += _KEYS
+        if cell == np.uint64(len(cells)):
+            cell = np.uint64(0)
+    cells[cell] = key
+    return cell + _KEYS
 
 
 @compiled(numba.int64(AUTOMATON, numba.int64[::1], numba.float32, numba.float32, numba.int64))
@@ -148,51 +171,51 @@ def add(automaton: Automaton, ngram: Array, probability: Any, backoff: Any, stat
 
     Returns 0 where it is done, -1 where its context is not in, -2 where the n-gram is.
     """
-    cells, halves, floats, suffix, backoffs, _, _ = automaton
+    cells, floats, numbers, state_floats, state_numbers, _, _ = automaton
     context = np.uint64(ngram[0] + 1)
     for word in ngram[1:-1]:
-        cell = find_word_behind(cells, context, np.uint64(word))
+        cell = _find_word_behind(cells, context, np.uint64(word))
         if cell < 0:
             return -1
-        context = np.uint64(halves[2 * cell + 1])
+        context = np.uint64(numbers[2 * cell + 1])
     word = np.uint64(ngram[-1])
-    key_cell = -1 - find_word_behind(cells, context, word)
-    if key_cell < 0:
+    if _find_word_behind(cells, context, word) >= 0:
         return -2
     after = word + np.uint64(1)
-    shorter = suffix[context]
+    shorter = state_numbers[2 * context + 1]
     while shorter != 0:
-        cell = find_word_behind(cells, np.uint64(shorter), word)
+        cell = _find_word_behind(cells, np.uint64(shorter), word)
         if cell >= 0:
-            after = np.uint64(halves[2 * cell + 1])
+            after = np.uint64(numbers[2 * cell + 1])
             break
-        shorter = suffix[shorter]
+        shorter = state_numbers[2 * shorter + 1]
     if state != 0:
-        suffix[state], backoffs[state] = after, backoff
+        state_floats[2 * state], state_numbers[2 * state + 1] = backoff, after
         after = np.uint64(state)
-    cells[key_cell] = key_of(context, word)
-    value = 2 * (key_cell + 4)
-    floats[value], halves[value + 1] = probability, after
+    value = np.int64(2 * _insert(cells, key_of(context, word)))
+    floats[value], numbers[value + 1] = probability, after
     return 0
 
 
 @compiled(numba.void(AUTOMATON))
 def forget_idle_contexts(automaton: Automaton) -> None:
     """Lead past every context behind which no word is known and for which nothing is charged."""
-    cells, halves, _, suffix, backoff, _, after_unigram = automaton
-    idle = np.ones(len(suffix), np.bool_)
+    cells, _, cell_numbers, state_floats, state_numbers, _, word_numbers = automaton
+    states = len(state_floats) // 2
+    idle = np.ones(states, np.bool_)
     for cell in range(len(cells)):
         if cell & 4 == 0 and cells[cell] != _NONE:
             idle[cells[cell] >> np.uint64(32)] = False
-    better = np.zeros(len(suffix), np.uint32)
-    for state in range(1, len(suffix)):  # A suffix has a smaller number than the contexts that it ends.
-        suffix[state] = better[suffix[state]]
-        better[state] = suffix[state] if idle[state] and backoff[state] == 0 else np.uint32(state)
+    better = np.zeros(states, np.uint32)
+    for state in range(1, states):  # A suffix has a smaller number than the contexts that it ends.
+        suffix = better[state_numbers[2 * state + 1]]
+        state_numbers[2 * state + 1] = suffix
+        better[state] = suffix if idle[state] and state_floats[2 * state] == 0 else np.uint32(state)
     for cell in range(len(cells)):
         if cell & 4 != 0:
-            halves[2 * cell + 1] = better[halves[2 * cell + 1]]
-    for word in range(len(after_unigram)):
-        after_unigram[word] = better[after_unigram[word]]
+            cell_numbers[2 * cell + 1] = better[cell_numbers[2 * cell + 1]]
+    for word in range(len(word_numbers) // 2):
+        word_numbers[2 * word + 1] = better[word_numbers[2 * word + 1]]
 
 
 @compiled(
@@ -203,7 +226,7 @@ def forget_idle_contexts(automaton: Automaton) -> None:
 def _score(automaton: Automaton, words: Array, offsets: Array, begin: int, end: int) -> Array:
     """A look-up for each sentence in turns, sent for a turn ahead: so memory is hardly waited for."""
     # Taken out once: each time that an array is taken out of a tuple its references are counted.
-    cells, halves, floats, suffix, backoff, unigram, after_unigram = automaton
+    cells, cell_floats, cell_numbers, state_floats, state_numbers, word_floats, word_numbers = automaton
     scores = np.zeros(len(offsets) - 1, np.float32)
     sentences = np.full(_SIDE_BY_SIDE, -1, np.int64)
     places, depths = np.zeros(_SIDE_BY_SIDE, np.int64), np.zeros(_SIDE_BY_SIDE, np.int64)
@@ -212,32 +235,31 @@ def _score(automaton: Automaton, words: Array, offsets: Array, begin: int, end: 
     begun, left = 0, len(scores)
     while left > 0:
         for lane in range(_SIDE_BY_SIDE):
-            sentence = sentences[lane]
-            context = contexts[lane]
+            sentence, context, at = sentences[lane], contexts[lane], places[lane]
             if sentence >= 0:
-                word = np.uint64(words[places[lane]] if places[lane] < offsets[sentence + 1] else end)
-                probability, after = unigram[word], np.uint64(after_unigram[word])
-                if context != _NONE:
-                    cell = find(cells, key_of(context, word), buckets[lane])
-                    if cell < 0:
-                        charged[lane, depths[lane]] = backoff[context]
-                        depths[lane] += 1
-                        context = np.uint64(suffix[context])
-                        if context != _NONE:
-                            contexts[lane] = context
-                            buckets[lane] = bucket_of(cells, key_of(context, word))
-                            prefetch(cells, buckets[lane])
-                            continue
-                    else:
-                        value = np.uint64(cell) << np.uint64(1)
-                        probability, after = floats[value], np.uint64(halves[value + np.uint64(1)])
+                word = np.uint64(words[at] if at < offsets[sentence + 1] else end)
+                cell = find(cells, key_of(context, word), buckets[lane]) if context != _NONE else -1
+                if cell < 0 and context != _NONE:
+                    charged[lane, depths[lane]] = state_floats[_PAIR * context]
+                    depths[lane] += 1
+                    context = np.uint64(state_numbers[_PAIR * context + _NUMBER])
+                    if context != _NONE:
+                        contexts[lane] = context
+                        buckets[lane] = bucket_of(cells, key_of(context, word))
+                        prefetch(cells, buckets[lane])
+                        prefetch(state_floats, _PAIR * context)
+                        continue
+                if cell >= 0:
+                    probability, context = cell_floats[2 * cell], np.uint64(cell_numbers[2 * cell + 1])
+                else:
+                    probability = word_floats[_PAIR * word]
+                    context = np.uint64(word_numbers[_PAIR * word + _NUMBER])
                 while depths[lane] > 0:
                     depths[lane] -= 1
                     probability += charged[lane, depths[lane]]
                 scores[sentence] += probability
-                context = after
-                places[lane] += 1
-                if places[lane] > offsets[sentence + 1]:
+                at += 1
+                if at > offsets[sentence + 1]:
                     left -= 1
                     sentence = -1
             if sentence < 0:
@@ -245,12 +267,11 @@ def _score(automaton: Automaton, words: Array, offsets: Array, begin: int, end: 
                 if begun == len(scores):
                     continue
                 sentence, begun = begun, begun + 1
-                sentences[lane], places[lane] = sentence, offsets[sentence]
-                context = np.uint64(after_unigram[begin])
-            word = np.uint64(words[places[lane]] if places[lane] < offsets[sentence + 1] else end)
-            contexts[lane] = context
+                sentences[lane], at = sentence, offsets[sentence]
+                context = np.uint64(word_numbers[2 * begin + 1])
+            word = np.uint64(words[at] if at < offsets[sentence + 1] else end)
+            contexts[lane], places[lane] = context, at
             buckets[lane] = bucket_of(cells, key_of(context, word))
             prefetch(cells, buckets[lane])
-            prefetch(backoff, context)
-            prefetch(suffix, context)
+            prefetch(state_floats, _PAIR * context)
     return scores
