@@ -14,7 +14,6 @@ import pyarrow as pa
 
 from tokenizer.encode import Encoder
 from tokenizer.kernels import BYTES, OFFSETS, compiled, next_code_point
-from tokenizer.normalizer import Normalizer
 from tokenizer.sentencepiece_model import BLANK, parse_model
 
 Array = np.ndarray[Any, Any]
@@ -40,7 +39,6 @@ class PieceWords:
         model = parse_model(Path(path).read_bytes())
         if not model.escape_whitespaces:
             raise ValueError(f"{path} has pieces with blanks, which no n-gram model can know as words")
-        self._normalizer = Normalizer(model)
         self._unknown = self._encoder.processor.unk_id()
         own = [model.own(piece) or b"" for piece in model.pieces]
         self._lengths = np.array([len(piece) for piece in own], np.int64)
@@ -55,15 +53,15 @@ class PieceWords:
 
     def cut(self, texts: pa.Array) -> Words:
         """Each text of a string array without nulls as SentencePiece cuts it."""
-        ids, offsets = self._encoder.encode(texts)
+        (ids, offsets), (normalized, ends) = self._encoder.encode_with_text(texts)
         places = np.flatnonzero(ids == self._unknown)
         if not len(places):
             return Words(ids, offsets, {})
-        normalized, ends = self._normalizer.normalize_texts(texts)
         runs, astray = _find_runs(
             normalized, ends, ids, offsets, self._lengths, self._characters, self._unknown, len(places)
         )
-        spelled = (normalized[start:end].tobytes().replace(b" ", BLANK).decode() for start, end in runs)
+        data = normalized.tobytes()
+        spelled = (data[start:end].replace(b" ", BLANK).decode() for start, end in runs.tolist())
         unknown = dict(zip(places.tolist(), spelled, strict=True))
         for row in np.flatnonzero(astray):
             unknown |= self._spelled(texts[row].as_py(), int(offsets[row]))

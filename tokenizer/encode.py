@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tokenizer.encode_bpe import build_bpe, encode_bpe
 from tokenizer.encode_unigram import build_unigram, encode_unigram
 from tokenizer.kernels import text_array, text_buffers
-from tokenizer.normalizer import Normalizer
+from tokenizer.normalizer import Normalized, Normalizer
 from tokenizer.segments import empty_segments
 from tokenizer.sentencepiece_model import Algorithm, Kind, SentencePieceModel, parse_model
 
@@ -54,8 +54,15 @@ class Encoder:
         """Ids of each text of UTF-8 bytes and n + 1 offsets into them."""
         if self._encode_normalized is None:
             return self._encode_plainly(values, offsets)
-        text, ends = self._normalizer.normalize(values, offsets)
-        return Encoded(*self._encode_normalized(text, ends))
+        return Encoded(*self._encode_normalized(*self._normalizer.normalize(values, offsets)))
+
+    def encode_with_text(self, texts: pa.Array) -> tuple[Encoded, Normalized]:
+        """Ids of each text, and the text that was cut into pieces: normalised, blanks as they are."""
+        values, offsets = text_buffers(texts)
+        normalized = self._normalizer.normalize(values, offsets)
+        if self._encode_normalized is None:
+            return self._encode_plainly(values, offsets), normalized
+        return Encoded(*self._encode_normalized(*normalized)), normalized
 
     def _encode_plainly(self, values: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Encoded:
         # One thread: the pipeline has a process for each core, and SentencePiece would start a thread for each again.
