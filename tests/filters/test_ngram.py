@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from filters.language_model import load_kenlm
 from filters.ngram import (
     FALLBACK_DISCOUNTS,
     count_last_ngram_as_lmplz_does,
@@ -24,7 +25,7 @@ from filters.ngram import (
 )
 from filters.ngram_words import MAX_WORDS
 from filters.normalize import normalize_for_language_model
-from filters.perplexity import load_language_model, load_pieces
+from filters.perplexity import load_pieces
 
 
 def read_arpa(lines):
@@ -77,7 +78,7 @@ def test_a_count_of_three_or_more_takes_the_third_discount(tmp_path):
 @pytest.mark.parametrize("order", [2, 3, 5, 6])
 def test_probabilities_after_any_context_sum_to_one(tmp_path, order):
     _, model, counts = estimated(tmp_path, some_text(), order=order)
-    kenlm_model = load_language_model(str(tmp_path / "lm.arpa"))
+    kenlm_model = load_kenlm(str(tmp_path / "lm.arpa"))
     words = [word for word in model if " " not in word and word != "<s>"]
     assert counts[0] == len(words) + 1
     for context in ("", "w0", "w0 w1", "w3 w0 w0 w2 w1", "unheard w0"):
@@ -183,7 +184,7 @@ def test_a_backoff_is_found_where_it_is_in_memory_and_is_1_without_a_context():
 def test_hostile_words_leave_a_model_that_kenlm_reads(tmp_path):
     text = ["<s> a </s> b <unk>", "a\tb\x00c", "\u00a0 \u2028 \x85 x", "\\end\\ \\data\\ ngram 1=7", "y" * 5000]
     estimate_language_model(text, tmp_path / "lm.arpa", order=3)
-    model = load_language_model(str(tmp_path / "lm.arpa"))
+    model = load_kenlm(str(tmp_path / "lm.arpa"))
     assert "c" in model and "\\end\\" in model and "y" * 5000 not in model
     assert model.score("<s> </s> a", bos=True, eos=True) < 0
 
