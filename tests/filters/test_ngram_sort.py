@@ -118,11 +118,12 @@ def test_runs_give_each_window_once_in_order_with_its_count(tmp_path_factory, me
     assert dict(zip(found, (row[2] for row in rows), strict=True)) == Counter(specified_windows(text, 3))
 
 
-def test_many_runs_are_merged_without_a_file_left(tmp_path):
-    runs = SortedRuns(tmp_path, order=2, word_bits=10, memory_bytes=1)
+@pytest.mark.parametrize("rows_a_run", [16, 64])  # Read 16 at a time: a run at once, or in four parts.
+def test_many_runs_are_merged_without_a_file_left(tmp_path, rows_a_run):
+    runs = SortedRuns(tmp_path, order=2, word_bits=10, memory_bytes=96 * rows_a_run)
     ids = np.random.default_rng(1).integers(2, 1000, 5000).astype(np.uint32)
     runs.add([ids])
-    assert len(runs.paths) == 5000 // 16 + 1
+    assert len(runs.paths) == 5000 // rows_a_run + 1
     blocks = list(runs.merged())
     assert sum(int(block[:, 2].sum()) for block in blocks) == 5000
     assert all(keys_of(a)[-1] < keys_of(b)[0] for a, b in itertools.pairwise(blocks))
