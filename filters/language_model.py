@@ -61,12 +61,16 @@ class LanguageModel:
         return [value if value is None or decimals is None else round(value, decimals) for value in values]
 
     def _count_blank_separated(self, words: Words) -> Array:
-        counts = self._blank_separated[words.ids]
-        for place, spelling in words.unknown.items():
-            counts[place] = len(spelling.split())
-        sums = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
-        found: Array = sums[words.offsets[1:]] - sums[words.offsets[:-1]]
-        return found
+        """How many each text has; nearly every piece is one."""
+        others = {place: len(spelling.split()) for place, spelling in words.unknown.items()}
+        if (self._blank_separated != 1).any():
+            found = self._blank_separated[words.ids]
+            others = {int(place): int(found[place]) for place in np.flatnonzero(found != 1)} | others
+        counts = np.diff(words.offsets)
+        places = np.fromiter(others, np.int64, len(others))
+        more = np.fromiter(others.values(), np.int64, len(others)) - 1
+        np.add.at(counts, np.searchsorted(words.offsets, places, side="right") - 1, more)
+        return counts
 
 
 class _ArpaScorer:
