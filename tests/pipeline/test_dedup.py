@@ -13,7 +13,7 @@ from filters.batch import DOCUMENT_SCHEMA, document_batch
 from filters.normalize import normalize_for_dedup
 from pipeline import dedup
 from pipeline.dedup import LINES, ExactRounds, ParagraphRounds
-from pipeline.key_index import KeyIndex, finish_index
+from pipeline.key_index import KeyIndex, finish_index, partition_of
 from pipeline.storage import Folder
 
 UNITS = st.lists(
@@ -242,3 +242,14 @@ def test_a_unit_hears_of_its_own_lines_alone():
     rounds = ParagraphRounds(block_files=9, partitions=1)
     blocks = [block for unit, batches in enumerate(units) for _, block in rounds.sketch(unit, batches)]
     assert [(unit, len(block) // 8 - 1) for unit, block in rounds.judges[0](0, blocks)] == [(0, 1), (1, 2), (2, 1)]
+
+
+@pytest.mark.parametrize("partitions", [1, 2, 3, 7, 512])
+def test_a_partition_of_a_sketch_is_one_of_a_key_index(partitions):
+    bounds = {(index << 32) // partitions + step for index in range(1, partitions) for step in (-1, 0, 1)}
+    halves = sorted(bounds | {0, (1 << 32) - 1})
+    keys = np.array([half << 32 | low for half in halves for low in (0, (1 << 32) - 1)], np.uint64)
+    found = [
+        (index, partition_of(keys[part], partitions).tolist()) for index, part in dedup._partitioned(keys, partitions)
+    ]
+    assert [index for index, places in found for _ in places] == partition_of(keys, partitions).tolist()
