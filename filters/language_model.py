@@ -4,14 +4,15 @@ import struct
 from pathlib import Path
 from typing import Any, Protocol
 
+import numba
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from filters.arpa_reader import read_arpa
 from filters.backoff_model import MAX_ORDER
 from filters.language_model_text import normalized_texts
 from filters.piece_words import PieceWords, Words
+from tokenizer.kernels import BYTES, OFFSETS, compiled, text_buffers
 
 Array = np.ndarray[Any, Any]
 
@@ -95,18 +96,39 @@ class _KenlmScorer:
 
     def __init__(self, path: str, pieces: tuple[str, ...]) -> None:
         self._model = load_kenlm(path)
-        self._pieces = pa.array(pieces, pa.large_string())
+        self._pieces = pieces
 
     def score(self, words: Words) -> Array:
-        spelled = self._pieces.take(pa.array(words.ids))
-        if words.unknown:
-            mask = np.zeros(len(spelled), np.bool_)
-            mask[list(words.unknown)] = True
-            spelled = pc.replace_with_mask(spelled, pa.array(mask), pa.array(words.unknown.values(), pa.large_string()))
-        texts = pc.binary_join(
-            pa.LargeListArray.from_arrays(pa.array(words.offsets), spelled), pa.scalar(" ", spelled.type)
-        )
-        return np.array([self._model.score(text) for text in texts.cast(pa.large_binary()).to_pylist()], np.float32)
+        ids = words.ids.copy()
+        ids[list(words.unknown)] = np.arange(len(words.unknown)) + len(self._pieces)
+        spellings = pa.array([*self._pieces, *words.unknown.values()], pa.large_string())
+        text, ends = _spell(ids, words.offsets, *text_buffers(spellings))
+        rows = zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)
+        return np.array([self._model.score(text[start:end].tobytes()) for start, end in rows], np.float32)
+
+
+@compiled(
+    numba.types.Tuple((numba.uint8[::1], numba.int64[::1]))(
+        numba.types.Array(numba.int32, 1, "C", readonly=True), OFFSETS, BYTES, OFFSETS
+    )
+)
+def _spell(ids: Array, offsets: Array, spellings: Array, starts: Array) -> Any:
+    """The pieces of each text with a blank behind each, and where the texts end."""
+    size = np.int64(0)
+    for piece in ids:
+        size += starts[piece + 1] - starts[piece] + 1
+    text = np.empty(size, np.uint8)
+    ends = np.zeros(len(offsets), np.int64)
+    at = np.int64(0)
+    for row in range(len(offsets) - 1):
+        for place in range(offsets[row], offsets[row + 1]):
+            for source in range(starts[ids[place]], starts[ids[place] + 1]):
+                text[at] = spellings[source]
+                at += 1
+            text[at] = 32
+            at += 1
+        ends[row + 1] = at
+    return text, ends
 
 
 def is_binary(path: str) -> bool:
