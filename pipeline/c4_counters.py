@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from pipeline.ledger import LedgerEntry
-from pipeline.recipe import C4
+from pipeline.source_sections import C4
 
 _NAMESPACES = {
     "c4_page": "split-wet-file",

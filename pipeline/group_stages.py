@@ -12,10 +12,11 @@ from pipeline.key_index import KEYS, KeyIndex, check_earlier, finish_index, inde
 from pipeline.ledger import MODELS, Tally
 from pipeline.overlap import OverlapRounds
 from pipeline.pages import ADDRESSES, TEXTS, PageRounds
-from pipeline.recipe import Dedup, Pages, Recipe
+from pipeline.recipe import Recipe
 from pipeline.stages import kept_before, kept_by
 from pipeline.storage import Folder, digest_of
 from pipeline.units import Unit
+from pipeline.web_sections import Dedup, Pages
 
 PAGES, DEDUP = "pages", "dedup"
 GROUP_STAGES = (PAGES, DEDUP)

@@ -21,7 +21,8 @@ from pipeline.fit_reference import fit_reference
 from pipeline.fit_threshold import fit_threshold
 from pipeline.fit_tokenizer import fit_tokenizer
 from pipeline.ledger import MODELS, LedgerEntry, Tally
-from pipeline.recipe import Recipe, Section
+from pipeline.recipe import Recipe
+from pipeline.section import Section
 from pipeline.storage import Folder, digest_of
 
 BINARY_PATH = "models/language_model/lm.binary"

@@ -3,7 +3,7 @@
 from filters.batch import Filter
 from filters.fineweb import FineWebQuality
 from filters.gopher import GopherQuality, GopherRepetition
-from pipeline.recipe import Quality
+from pipeline.web_sections import Quality
 
 
 def quality_filters(settings: Quality) -> tuple[Filter, ...]:

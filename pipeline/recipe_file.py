@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from pipeline.errors import SettingError
-from pipeline.recipe import Recipe, nearest_name
+from pipeline.recipe import Recipe
+from pipeline.section import nearest_name
 
 
 def load_recipe(path: str, overrides: Iterable[str] = ()) -> Recipe:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from filters.language import LanguageCount, language_counts
-from pipeline.recipe import WIKIPEDIA_LANGUAGES
 from pipeline.report_html import Html, element, joined, table
+from pipeline.section import WIKIPEDIA_LANGUAGES
 from pipeline.totals import StageTotals
 
 MAX_DUMPS = 50

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.corpora.commoncrawl import read
 from pipeline.corpora.corpus import BadRecord, RawFile
-from pipeline.recipe import CommonCrawl
+from pipeline.source_sections import CommonCrawl
 
 TEXT = "\n".join(f"Line {number} of a page that has enough to say for itself." for number in range(9))
 PAGES = 5
@@ -104,7 +104,7 @@ from pathlib import Path
 from benchmarks.growth import peak_bytes
 from pipeline.corpora.commoncrawl import read
 from pipeline.corpora.corpus import RawFile
-from pipeline.recipe import CommonCrawl
+from pipeline.source_sections import CommonCrawl
 path = Path(sys.argv[1])
 file = RawFile(name="a.warc.wet.gz", size=path.stat().st_size, opener=lambda: path.open("rb"))
 records = sum(1 for _ in read(file, CommonCrawl()))

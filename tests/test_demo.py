@@ -11,8 +11,8 @@ import pytest
 
 from pipeline.corpora.registry import CORPORA, chains
 from pipeline.ledger import chain_faults, read_ledger
-from pipeline.recipe import SOURCES
 from pipeline.run import STAGES
+from pipeline.section import SOURCES
 
 
 def manifest(run):

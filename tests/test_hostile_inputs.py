@@ -13,7 +13,8 @@ from pipeline.context import Run
 from pipeline.corpora.corpus import QUARANTINED_BYTES
 from pipeline.corpora.registry import CORPORA
 from pipeline.ledger import LedgerEntry
-from pipeline.recipe import SOURCES, Recipe
+from pipeline.recipe import Recipe
+from pipeline.section import SOURCES
 from pipeline.stages import UNREADABLE, Clean
 from pipeline.storage import Folder
 

@@ -12,7 +12,7 @@ from filters.tex_macros import TexMacros
 from pipeline.corpora.corpus import QUARANTINED_BYTES, BadRecord, Corpus, RawDocument, RawFile, Record
 from pipeline.corpora.tar_stream import BLOCK_BYTES, TarDamage, TarMember, is_tar, read_exactly, tar_members
 from pipeline.corpora.tex_project import TexProject, find_title, is_source_name, looks_like_tex
-from pipeline.recipe import ArXiv
+from pipeline.source_sections import ArXiv
 
 BAD_REASONS = (
     "broken_header", "truncated_archive", "truncated_member", "link", "unsafe_name", "unknown_member",

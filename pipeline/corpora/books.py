@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from filters.batch import Filter
 from filters.books import PUBLIC_DOMAIN, GutenbergWrapper, LongEnough, PublicDomain
 from pipeline.corpora.corpus import QUARANTINED_BYTES, BadRecord, Corpus, RawDocument, RawFile
-from pipeline.recipe import Books
+from pipeline.source_sections import Books
 
 COPYRIGHTED = "Copyrighted Project Gutenberg eBook"
 MAX_MEMBERS = 1000

@@ -9,7 +9,8 @@ from pipeline.corpora import c4_wet
 from pipeline.corpora.corpus import QUARANTINED_BYTES, BadRecord, Corpus, RawDocument, RawFile
 from pipeline.corpora.gzip_members import BAD_REASONS as GZIP_REASONS
 from pipeline.corpora.gzip_members import WASTE_RECORDS, DamageError, Unpacked, allowed_waste
-from pipeline.recipe import C4, Recipe
+from pipeline.recipe import Recipe
+from pipeline.source_sections import C4
 
 BAD_REASONS = tuple(dict.fromkeys((*GZIP_REASONS, "line_too_large", "bad_json", "missing_field", *c4_wet.BAD_REASONS)))
 

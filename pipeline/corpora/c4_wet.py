@@ -6,7 +6,7 @@ from dataclasses import replace
 from pipeline.corpora import commoncrawl
 from pipeline.corpora.corpus import QUARANTINED_BYTES, BadRecord, RawDocument, RawFile
 from pipeline.corpora.gzip_members import WASTE_RECORDS, DamageError, Unpacked, allowed_waste
-from pipeline.recipe import C4, CommonCrawl
+from pipeline.source_sections import C4, CommonCrawl
 
 BAD_REASONS = commoncrawl.BAD_REASONS
 

@@ -9,7 +9,8 @@ from filters.commoncrawl import MinChars
 from pipeline.corpora.corpus import QUARANTINED_BYTES, BadRecord, Corpus, RawDocument, RawFile
 from pipeline.corpora.warc import BAD_REASONS as WARC_REASONS
 from pipeline.corpora.warc import WarcRecord, warc_records
-from pipeline.recipe import CommonCrawl, Recipe
+from pipeline.recipe import Recipe
+from pipeline.source_sections import CommonCrawl
 
 BAD_REASONS = (
     *WARC_REASONS,

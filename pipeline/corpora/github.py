@@ -20,7 +20,7 @@ from pipeline.corpora.code_tables import BAD_ROW_REASONS, JSON_SUFFIXES, PARQUET
 from pipeline.corpora.corpus import BadRecord, Corpus, RawDocument, RawFile, Record
 from pipeline.corpora.repository_licenses import UNKNOWN, FolderLicenses, is_license_file
 from pipeline.corpora.source_archives import BAD_MEMBER_REASONS, SUFFIXES, Member, members
-from pipeline.recipe import GitHub
+from pipeline.source_sections import GitHub
 
 LEFT_OUT = "\0"
 """Stands for content that BigQuery leaves out; the rule on readable text rejects it as binary."""

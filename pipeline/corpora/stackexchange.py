@@ -11,7 +11,7 @@ from filters.stackexchange import Kind, Post, ThreadToText, thread_html
 from pipeline.corpora.corpus import BadRecord, Corpus, RawDocument, RawFile, Record
 from pipeline.corpora.posts import ANSWER, QUESTION, PostStore, Row, RowSplitter
 from pipeline.corpora.seven_zip import BAD_ARCHIVE_REASONS, ArchiveFaultError, feed_member
-from pipeline.recipe import StackExchange
+from pipeline.source_sections import StackExchange
 
 POSTS = "Posts.xml"
 _READ_BYTES = 1 << 20

@@ -18,7 +18,7 @@ from filters.wikipedia import (
 from pipeline.corpora.corpus import BadRecord, Corpus, RawDocument, RawFile
 from pipeline.corpora.wikidump import dump_bytes
 from pipeline.corpora.wikixml import Page, Site, pages
-from pipeline.recipe import Wikipedia
+from pipeline.source_sections import Wikipedia
 
 _DUMP_NAME = re.compile(r"^([a-z][a-z_-]*?)wiki(?![a-z])(?:-(\d{8}))?")
 _LICENSE_CHANGE = "2023-06-07"

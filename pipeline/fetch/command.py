@@ -13,7 +13,7 @@ from pipeline.fetch.listing import parse_slice
 from pipeline.fetch.session import Session, finish, open_session, summary
 from pipeline.fetch.transfer import TransferError
 from pipeline.fetch.wanted import Plan
-from pipeline.recipe import WIKIPEDIA_LANGUAGES
+from pipeline.section import WIKIPEDIA_LANGUAGES
 
 FILES_HELP = "Slice of the listing, FIRST:LAST from 0, LAST left out; `:` is all of it."
 

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.c4_counters import c4_counters
 from pipeline.ledger import LedgerEntry
-from pipeline.recipe import C4
+from pipeline.source_sections import C4
 
 FAITHFUL = C4(form="wet", mode="faithful", bad_words="words.txt")
 INTENDED = C4(form="wet")

@@ -12,7 +12,7 @@ from pipeline.corpora import commoncrawl
 from pipeline.corpora.corpus import BadRecord, RawFile, document_batches
 from pipeline.corpora.warc import WarcRecord, warc_records
 from pipeline.dedup import ParagraphRounds
-from pipeline.recipe import CommonCrawl
+from pipeline.source_sections import CommonCrawl
 
 SETTINGS = CommonCrawl(mode="faithful")
 DROPPED = {"too_few_chars": "parse/min_len", "nothing_left": "dedup/no_lines_left"}

@@ -10,8 +10,8 @@ from pipeline import cli, finish
 from pipeline.cli import _exit_code
 from pipeline.errors import SettingError
 from pipeline.guards import locked
-from pipeline.recipe import SOURCES
 from pipeline.run import STAGES
+from pipeline.section import SOURCES
 from pipeline.storage import Folder
 
 

@@ -3,9 +3,9 @@
 import pytest
 
 from pipeline.quality import quality_filters
-from pipeline.recipe import Quality
 from pipeline.recipe_file import load_recipe
 from pipeline.stages import SELECT_STAGE
+from pipeline.web_sections import Quality
 
 
 @pytest.mark.parametrize(

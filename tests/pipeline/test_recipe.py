@@ -3,8 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
-from pipeline.recipe import SOURCES, Recipe
+from pipeline.recipe import Recipe
 from pipeline.recipe_file import load_recipe
+from pipeline.section import SOURCES
 
 
 def test_llama1_has_the_numbers_of_table_1():

@@ -4,8 +4,8 @@ import pytest
 from lxml import html as lxml_html
 
 from pipeline import report_languages
-from pipeline.recipe import WIKIPEDIA_LANGUAGES
 from pipeline.report_languages import languages_section
+from pipeline.section import WIKIPEDIA_LANGUAGES
 from pipeline.totals import StageTotals
 
 KEY = "identify_language.language"

@@ -163,3 +163,20 @@ def test_cutoffs_of_another_language_model_select_nothing(copied_run):
     run.output.write_json("models/perplexity/cutoffs.json", held | {"language_model": "another"})
     with pytest.raises(FatalError, match="the cut-offs belong to the language model another, the perplexities to"):
         SELECT_STAGE.process(run, run.units("commoncrawl")[0])
+
+
+@pytest.mark.parametrize("mode, glue, decimals", [("intended", (" ", False), None), ("faithful", ("", True), 2)])
+def test_languages_are_told_and_judged_as_the_mode_says(small_run, mode, glue, decimals):
+    run = small_run.run(f"commoncrawl.mode={mode}")
+    (rule,) = MAP_STAGES["language"].filters(run)
+    assert (rule.line_break, rule.verbatim) == glue
+    assert SELECT_STAGE.filters(run)[0].score_decimals == decimals
+
+
+def test_another_mode_tells_languages_and_selects_again(small_run):
+    unit = small_run.run().units("commoncrawl")[0]
+    for stage in ("language", "select"):
+        keys = {
+            MAP_STAGES[stage].key(small_run.run(f"commoncrawl.mode={mode}"), unit) for mode in ("intended", "faithful")
+        }
+        assert len(keys) == 2

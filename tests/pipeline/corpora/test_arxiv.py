@@ -11,7 +11,7 @@ import pytest
 from pipeline.corpora import arxiv
 from pipeline.corpora.arxiv import BAD_REASONS, CORPUS, arxiv_id, read
 from pipeline.corpora.corpus import BadRecord, RawDocument, RawFile, document_batches
-from pipeline.recipe import ArXiv
+from pipeline.source_sections import ArXiv
 
 PAPER = b"\\documentclass{article}\\title{T}\\begin{document}\\section{A} text\\end{document}\n"
 

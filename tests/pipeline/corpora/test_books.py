@@ -10,7 +10,7 @@ from filters.books import PUBLIC_DOMAIN, unwrap
 from pipeline.corpora import books
 from pipeline.corpora.books import BAD_REASONS, COPYRIGHTED, CORPUS, MAX_EXPANSION, book, decode
 from pipeline.corpora.corpus import BadRecord, RawDocument, RawFile
-from pipeline.recipe import Books
+from pipeline.source_sections import Books
 
 HEADER = """The Project Gutenberg EBook of Candide, by Voltaire
 

@@ -10,7 +10,7 @@ from filters.batch import document_batch
 from pipeline.corpora import c4, gzip_members
 from pipeline.corpora.c4 import BAD_REASONS, CORPUS
 from pipeline.corpora.corpus import BadRecord, RawFile
-from pipeline.recipe import C4
+from pipeline.source_sections import C4
 
 PAGE = {"text": "One.\nTwo.", "timestamp": "2019-04-25T12:57:54Z", "url": "https://example.org/"}
 

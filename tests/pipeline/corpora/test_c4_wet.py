@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.corpora import c4_wet
 from pipeline.corpora.corpus import BadRecord, RawFile
-from pipeline.recipe import C4
+from pipeline.source_sections import C4
 
 HEADER = "WARC/1.0\r\nWARC-Type: conversion\r\nWARC-Target-URI: {url}\r\nWARC-Date: 2019-04-20T10:00:00Z\r\n"
 INFO = b"WARC/1.0\r\nWARC-Type: warcinfo\r\nContent-Length: 13\r\n\r\nformat: WARC 1\r\n\r\n".replace(b": 13", b": 14")

@@ -12,7 +12,7 @@ from filters.batch import document_batch
 from pipeline.corpora import commoncrawl
 from pipeline.corpora.commoncrawl import BAD_REASONS, CORPUS, ccnet_lines, page_lines
 from pipeline.corpora.corpus import BadRecord, RawDocument, RawFile
-from pipeline.recipe import CommonCrawl
+from pipeline.source_sections import CommonCrawl
 
 BEFORE = """WARC/1.0
 WARC-Type: conversion

@@ -10,7 +10,8 @@ from filters.batch import texts
 from pipeline.corpora.corpus import BadRecord, RawFile, document_batches
 from pipeline.corpora.github import CORPUS, decoded, filters, read
 from pipeline.corpora.registry import document_stages
-from pipeline.recipe import GitHub, Recipe
+from pipeline.recipe import Recipe
+from pipeline.source_sections import GitHub
 
 MIT = (
     "Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated "

@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 from pipeline.corpora.registry import CORPORA, chains, document_stages, has_stage, stage_before
-from pipeline.recipe import SOURCES, Pages, Recipe
+from pipeline.recipe import Recipe
 from pipeline.run import STAGES
+from pipeline.section import SOURCES
+from pipeline.web_sections import Pages
 
 ALL = Recipe(name="all")
 

@@ -8,7 +8,7 @@ import pytest
 from filters.stackexchange import thread_posts
 from pipeline.corpora.corpus import BadRecord, RawDocument, RawFile, document_batches
 from pipeline.corpora.stackexchange import CORPUS, choose_sites, count_posts, filters, read, site_of
-from pipeline.recipe import StackExchange
+from pipeline.source_sections import StackExchange
 
 
 def post(number: int, kind: int = 1, **attributes: object) -> str:

@@ -8,7 +8,7 @@ import pytest
 from pipeline.corpora.corpus import BadRecord, RawDocument, RawFile, document_batches
 from pipeline.corpora.wikipedia import BAD_REASONS, CORPUS, dump_language
 from pipeline.corpora.wikixml import Site
-from pipeline.recipe import Wikipedia
+from pipeline.source_sections import Wikipedia
 
 PAGE = (
     "<page><title>Zoë's page</title>{ns}<id>12</id><revision><timestamp>{time}</timestamp>"

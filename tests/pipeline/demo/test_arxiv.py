@@ -8,7 +8,7 @@ import pytest
 from pipeline.corpora.arxiv import CORPUS
 from pipeline.corpora.corpus import BadRecord, RawFile
 from pipeline.demo import arxiv
-from pipeline.recipe import ArXiv
+from pipeline.source_sections import ArXiv
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from filters.books import GutenbergWrapper
 from pipeline.corpora.books import CORPUS
 from pipeline.corpora.corpus import BadRecord, RawFile
 from pipeline.demo import books
-from pipeline.recipe import Books
+from pipeline.source_sections import Books
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 from pipeline.corpora.c4 import CORPUS
 from pipeline.corpora.corpus import BadRecord, RawFile
 from pipeline.demo import c4
-from pipeline.recipe import C4
+from pipeline.source_sections import C4
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from pipeline.corpora.commoncrawl import CORPUS
 from pipeline.corpora.corpus import BadRecord, RawFile
 from pipeline.demo import chatter, commoncrawl
-from pipeline.recipe import CommonCrawl
+from pipeline.source_sections import CommonCrawl
 
 
 @pytest.fixture

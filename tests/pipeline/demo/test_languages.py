@@ -3,7 +3,7 @@ from random import Random
 import pytest
 
 from pipeline.demo.languages import article, invented_name, paragraph, sentences
-from pipeline.recipe import WIKIPEDIA_LANGUAGES
+from pipeline.section import WIKIPEDIA_LANGUAGES
 
 
 def test_there_are_sentences_for_every_language_of_wikipedia_and_two_more():

@@ -5,7 +5,7 @@ import pytest
 from pipeline.corpora.corpus import BadRecord, RawFile
 from pipeline.corpora.stackexchange import CORPUS
 from pipeline.demo import stackexchange
-from pipeline.recipe import StackExchange
+from pipeline.source_sections import StackExchange
 
 
 @pytest.fixture

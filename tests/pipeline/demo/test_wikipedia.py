@@ -7,7 +7,8 @@ from lxml import etree
 from pipeline.corpora.corpus import BadRecord, RawFile
 from pipeline.corpora.wikipedia import CORPUS
 from pipeline.demo import wikipedia
-from pipeline.recipe import WIKIPEDIA_LANGUAGES, Wikipedia
+from pipeline.section import WIKIPEDIA_LANGUAGES
+from pipeline.source_sections import Wikipedia
 
 CITED = [f"https://tool.manuals.example.org/{n}.html" for n in range(40)]
 

@@ -17,7 +17,8 @@ import pytest
 from pipeline.cli import _exit_code, cli
 from pipeline.fetch.shelf import Shelf
 from pipeline.inputs import Inputs
-from pipeline.recipe import WIKIPEDIA_LANGUAGES, Recipe
+from pipeline.recipe import Recipe
+from pipeline.section import WIKIPEDIA_LANGUAGES
 from pipeline.storage import Folder
 
 ROOT = Path(__file__).parents[3]

@@ -1,0 +1,33 @@
+"""Settings of what follows cleaning: what goes together, and what does not."""
+
+import pytest
+from pydantic import ValidationError
+
+from pipeline.web_sections import LanguageModel, Pages, Perplexity
+
+
+def test_keys_of_pages_need_something_to_be_the_key_of():
+    assert Pages(unique_url=True, write_keys=True).write_keys
+    for wrong in ({"write_keys": True}, {"earlier": ("out/keys",)}):
+        with pytest.raises(ValidationError, match="earlier and write_keys need unique_url or unique_text to be true"):
+            Pages(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"arpa": "a"}, {"pieces": "p"}])
+def test_a_language_model_is_two_files(wrong):
+    assert LanguageModel(arpa="a", pieces="p").arpa == "a"
+    with pytest.raises(ValidationError, match="arpa and pieces are set together or not at all"):
+        LanguageModel(**wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong, said",
+    [
+        ({"head_percentile": 60.0}, "head_percentile must be below middle_percentile 60.0, got 60.0"),
+        ({"head_cutoff": 340.0}, "head_cutoff and middle_cutoff are set together or not at all"),
+        ({"keep": ("top",)}, "keep"),
+    ],
+)
+def test_cut_offs_are_a_pair_in_order(wrong, said):
+    with pytest.raises(ValidationError, match=said):
+        Perplexity(**wrong)
