@@ -15,7 +15,7 @@ from filters.citation_templates import (
     template_name,
 )
 from filters.citations import cited_urls
-from pipeline.recipe import WIKIPEDIA_LANGUAGES
+from pipeline.section import WIKIPEDIA_LANGUAGES
 
 WRITTEN = {
     "bg": "{{Цитат уеб| уеб_адрес = http://a.example/x |заглавие=Преброяване |достъп_дата=2012-05-01}}",
