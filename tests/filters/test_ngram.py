@@ -158,6 +158,13 @@ def test_the_last_ngram_of_each_order_is_tallied_by_raw_count(tmp_path):
     assert tallies.tolist() == [[10, 10, 9, 11, 10, 10], [10, 9, 11, 10, 10, 10], [10] * 6]
 
 
+def test_a_small_text_has_the_discounts_that_lmplz_gives_it(tmp_path):
+    # By adjusted counts no word has three, so that the fallback would be taken; the last word stands three times.
+    report, _, _ = estimated(tmp_path, ["c", "b b b"], order=2)
+    assert report.discounts[0] == pytest.approx((1 / 3, 1.0, 3.0))
+    assert report.fallback_orders == (2,)
+
+
 def test_a_context_leaves_to_the_shorter_one_what_its_discounts_take():
     probabilities, backoffs = np.zeros(3, np.float32), np.zeros(2, np.float32)
     shorter = np.array([0.5, 0.25], np.float32)
