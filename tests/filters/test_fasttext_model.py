@@ -6,6 +6,7 @@ import random
 import numpy as np
 import pyarrow as pa
 import pytest
+from fastwarc.warc import ArchiveIterator, WarcRecordType
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -127,3 +128,28 @@ def test_a_model_that_collides_on_purpose_is_refused(models, monkeypatch):
     monkeypatch.setattr("filters.fasttext_lexicon._fill_slots", lambda *_: False)
     with pytest.raises(ValueError, match=r"letters\.bin is no fastText model: too many words"):
         FastTextModel.load(str(models["letters"]))
+
+
+def real_texts(folder):
+    """All web pages, all Declarations of Human Rights, and all sentences whose language is known."""
+    for path in sorted((folder / "commoncrawl").glob("[dw]*/*.wet.gz")):
+        with path.open("rb") as stream:
+            for page in ArchiveIterator(stream, record_types=WarcRecordType.conversion):
+                yield page.reader.read().decode()
+    for path in sorted((folder / "labels").rglob("*.html")):
+        yield path.read_text(encoding="utf-8", errors="replace")
+    for path in sorted((folder / "labels").rglob("*.txt")):
+        yield from path.read_text(encoding="utf-8", errors="replace").split("\n")
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_every_real_text_gets_fasttexts_answer(real_data):
+    path = real_data / "models" / "lid176" / "lid.176.ftz"
+    texts = list(real_texts(real_data))
+    model = FastTextModel.load(str(path))
+    found, scores = model.predict(pa.array(texts, pa.large_string()), verbatim=True)
+    theirs = [answers(path, text, 1)[0] for text in texts]
+    assert len(texts) > 11_500
+    assert [model.labels[label] for label in found[:, 0]] == [label for label, _ in theirs]
+    assert scores[:, 0] == pytest.approx([min(1, score) for _, score in theirs], abs=TOLERANCE)
