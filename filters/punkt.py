@@ -158,13 +158,13 @@ def _pairs(pieces: Iterator[slice]) -> Iterator[tuple[slice, slice | None]]:
 def _contexts(text: str) -> Iterator[tuple[re.Match[str], str]]:
     """Each mark that may end a sentence, with the word before it and the token after it.
 
-    Of several marks in one word the last counts. Kept: a blank right behind the mark before is not seen as one.
+    Of several marks in one word the last counts.
     """
     start = stop = 0
     held: re.Match[str] | None = None
     for candidate in _CANDIDATE.finditer(text):
         blank = _last_blank(text, stop, candidate.start())
-        begin = blank + 1 if blank > stop else start
+        begin = blank + 1 if blank >= 0 else start
         if held and stop <= begin:
             yield held, text[start:stop] + held[0] + held["after"]
         held, start, stop = candidate, begin, candidate.start()

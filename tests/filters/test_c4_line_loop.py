@@ -83,6 +83,24 @@ def test_any_pages_are_cleaned_as_c4_cleans_them(strip_again, curly_quotes, text
     assert counts == {name: sum(item[2][name] for item in wanted) for name in LINE_VERDICTS}
 
 
+@pytest.mark.parametrize("blank", [character for character in map(chr, range(0x3100)) if character.isspace()])
+def test_each_blank_parts_words_and_lines_as_in_python(blank):
+    ways = {"strip_again": False, "curly_quotes": False}
+    texts = [f"{blank}one two three.{blank}", f"one{blank}two{blank}three.", f"a b.{blank}c d e."]
+    wanted = [in_python(text, **ways) for text in texts]
+    assert in_loop(texts, **ways)[:2] == ([item[0] for item in wanted], [item[1] for item in wanted])
+
+
+@pytest.mark.parametrize(
+    "phrase", [*PHRASES[:9], "coo\u212aie policy", "Use Coo\u212aies", "javascr\u0130pt", "lorem\xa0ipsum"]
+)
+def test_each_phrase_is_found_in_any_case(phrase):
+    ways = {"strip_again": False, "curly_quotes": False}
+    for text in (f"Here is {phrase} for you.", f"HERE IS {phrase.upper()} FOR YOU.", f"{phrase[:-1]} for you all."):
+        kept, pages, counts = in_loop([text], **ways)
+        assert (kept[0], pages[0], counts) == in_python(text, **ways)
+
+
 @given(st.text(max_size=40))
 def test_any_text_at_all_is_read(text):
     ways = {"strip_again": True, "curly_quotes": True, "min_words": 1}

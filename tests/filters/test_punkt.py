@@ -55,6 +55,7 @@ def sentences(text, model=LEARNED):
         ('He said "Yes." Then he left.', ['He said "Yes."', "Then he left."]),
         ("(It ends.) It begins.", ["(It ends.)", "It begins."]),
         ("Johann S. Bach wrote. We sang.", ["Johann S. Bach wrote.", "We sang."]),
+        ("We met J. Zebra there. We left.", ["We met J. Zebra there.", "We left."]),
         ("At 5 p.m. The play began.", ["At 5 p.m.", "The play began."]),
         ("At 5 p.m. they sang.", ["At 5 p.m. they sang."]),
         ("Wait... what? Yes.", ["Wait... what?", "Yes."]),
