@@ -20,10 +20,12 @@ from filters.language_model import load_kenlm
 from filters.models import load_once
 from filters.normalize import normalize_for_dedup
 from filters.perplexity import load_pieces
+from pipeline.commoncrawl_chain import LANGUAGE_STAGE, PERPLEXITY_STAGE
 from pipeline.context import Run
 from pipeline.dedup import ParagraphRounds
+from pipeline.map_stages import CLEAN
 from pipeline.recipe import Recipe
-from pipeline.stages import CLEAN, LANGUAGE_STAGE, PERPLEXITY_STAGE, filter_documents, kept_before
+from pipeline.stages import filter_documents, kept_before
 from pipeline.storage import Folder, read_batches
 
 WET = "commoncrawl/benchmark.warc.wet.gz"

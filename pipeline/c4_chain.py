@@ -19,6 +19,7 @@ from pipeline.errors import SettingError
 from pipeline.models import LANGUAGE, Model, external_path
 from pipeline.owned_lines import OwnedLineRounds
 from pipeline.pages import PageRounds
+from pipeline.quality import quality_filters
 from pipeline.recipe import Recipe
 from pipeline.storage import digest_of
 
@@ -55,7 +56,7 @@ def line_filters(run: Run) -> tuple[Filter, ...]:
 
 
 def english_filters(run: Run) -> tuple[Filter, ...]:
-    """English pages without bad words, less those that C4 keeps apart for validation."""
+    """English pages without bad words, less C4's validation pages; then the rules on quality."""
     recipe = run.recipe
     if recipe.c4.detector == "langdetect":
         found: list[Filter] = [DetectsEnglish()]
@@ -65,14 +66,15 @@ def english_filters(run: Run) -> tuple[Filter, ...]:
     if recipe.c4.bad_words:
         words = _local(recipe.c4.bad_words)
         found.append(BadWords(words_path=words, blank_is_a_word=recipe.c4.mode == "faithful"))
-    return (*found, InTrainSplit())
+    return (*found, InTrainSplit(), *quality_filters(recipe.quality))
 
 
 def chain_settings(run: Run) -> list[Any]:
     """What all of C4's stages follow from, less the models of the run."""
     recipe = run.recipe
     files = [_digest(path) for path in (recipe.c4.sentence_model, recipe.c4.bad_words)]
-    return [recipe.c4.model_dump(mode="json"), recipe.language.min_score, files]
+    quality = recipe.quality.model_dump(mode="json")
+    return [recipe.c4.model_dump(mode="json"), recipe.language.min_score, quality, files]
 
 
 def chain_models(recipe: Recipe) -> tuple[Model, ...]:

@@ -13,9 +13,10 @@ from pipeline.finish import finish_steps
 from pipeline.group_stages import GROUP_STAGES
 from pipeline.key_index import KEYS
 from pipeline.ledger import LedgerEntry, chain_faults, entry_name, read_entry, read_ledger
+from pipeline.map_stages import MAP_STAGES
 from pipeline.models import ALL_MODELS, Model
 from pipeline.progress import Reporter
-from pipeline.stages import MAP_STAGES, done
+from pipeline.stages import done
 from pipeline.storage import TEMPORARY_SUFFIX, Folder
 from pipeline.stream_work import MIX, mix_work
 from pipeline.totals import StageTotals, sum_stages

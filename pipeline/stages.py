@@ -8,33 +8,17 @@ from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from filters.batch import Filter
-from filters.language import IdentifyLanguage
 from filters.models import load_once
-from filters.perplexity import ScorePerplexity
-from filters.reference import ScoreReference
-from filters.select import LanguageIs, PerplexityBucketIs, ReferenceScoreAtLeast
-from pipeline.c4_chain import chain_models, chain_settings, english_filters, line_filters
 from pipeline.context import Run
 from pipeline.corpora.corpus import BadRecord, Corpus, RawFile, Record, document_batches
 from pipeline.corpora.registry import CORPORA, stage_before
-from pipeline.crawl_sample import bounds, write_sample
 from pipeline.errors import ShardError
-from pipeline.fit_cutoffs import read_cutoffs
-from pipeline.fit_threshold import read_threshold
 from pipeline.ledger import LedgerEntry, Tally, read_entry
 from pipeline.models import (
-    CUTOFFS,
-    LANGUAGE,
-    LANGUAGE_MODEL,
-    REFERENCE,
-    THRESHOLD,
     TOKENIZER,
     Model,
-    language_model_path,
 )
-from pipeline.quality import quality_filters
 from pipeline.recipe import Recipe
-from pipeline.score_counts import COLUMNS, count_scores
 from pipeline.storage import Output, read_batches
 from pipeline.token_shards import write_token_shards
 from pipeline.units import Unit, UnitOutputs, process_batches, readable
@@ -237,114 +221,3 @@ def _counted(batches: Any, tally: Tally) -> Any:
         tally.enter(batch)
         tally.keep(batch)
         yield batch
-
-
-def _identify_language(run: Run) -> tuple[Filter, ...]:
-    model_path, faithful = LANGUAGE.path(run, "language.bin"), run.recipe.commoncrawl.mode == "faithful"
-    return (IdentifyLanguage(model_path=model_path, line_break="" if faithful else " ", verbatim=faithful),)
-
-
-def _score_perplexity(run: Run) -> tuple[Filter, ...]:
-    faithful = run.recipe.commoncrawl.mode == "faithful"
-    rule = ScorePerplexity(
-        arpa_path=language_model_path(run),
-        pieces_path=LANGUAGE_MODEL.path(run, "pieces.model"),
-        languages=(run.recipe.language_model.language,),
-        line_break="" if faithful else " ",
-        split_pieces_at_blanks=faithful,
-        decimals=1 if faithful else None,
-    )
-    return (rule,)
-
-
-def _language_and_perplexity(run: Run) -> tuple[Filter, ...]:
-    recipe = run.recipe
-    head, middle = read_cutoffs(Path(CUTOFFS.path(run, "cutoffs.json")), LANGUAGE_MODEL.digest(run))
-    return (
-        LanguageIs(
-            keep=recipe.language.keep,
-            min_score=recipe.language.min_score,
-            score_decimals=2 if recipe.commoncrawl.mode == "faithful" else None,
-        ),
-        PerplexityBucketIs(keep=recipe.perplexity.keep, head=head, middle=middle),
-    )
-
-
-def _select(run: Run) -> tuple[Filter, ...]:
-    min_score = read_threshold(Path(THRESHOLD.path(run, "threshold.json")))
-    scores = (*_language_and_perplexity(run), ReferenceScoreAtLeast(min_score=min_score))
-    return (*scores, *quality_filters(run.recipe.quality))
-
-
-def _before_the_threshold(run: Run) -> list[Any]:
-    recipe = run.recipe
-    return [recipe.commoncrawl.mode, recipe.language.keep, recipe.language.min_score, recipe.perplexity.keep]
-
-
-def _sample(run: Run, unit: Unit, documents: str) -> tuple[Counter[str], dict[str, Output]]:
-    target = f"samples/{unit.source}/{unit.name}.parquet"
-    counts, written = write_sample(run.output, documents, target, run.recipe, run.unit_count(unit.source))
-    return counts, {target: written}
-
-
-def _count_scores(run: Run, unit: Unit, documents: str) -> tuple[Counter[str], dict[str, Output]]:
-    return count_scores(read_batches(run.output, documents, columns=COLUMNS), _language_and_perplexity(run)), {}
-
-
-CLEAN = Clean()
-LANGUAGE_STAGE = FilterStage(
-    name="language",
-    filters=_identify_language,
-    settings=lambda run: [run.recipe.commoncrawl.mode],
-    uses=lambda _: (LANGUAGE,),
-)
-PERPLEXITY_STAGE = FilterStage(
-    name="perplexity",
-    filters=_score_perplexity,
-    settings=lambda run: [run.recipe.commoncrawl.mode, run.recipe.language_model.language],
-    uses=lambda _: (LANGUAGE_MODEL,),
-)
-REFERENCE_STAGE = FilterStage(
-    name="reference",
-    filters=lambda run: (ScoreReference(model_path=REFERENCE.path(run, "reference.bin")),),
-    settings=lambda _: [],
-    uses=lambda _: (REFERENCE,),
-)
-SAMPLE_STAGE = SideStage(
-    name="sample",
-    look=_sample,
-    settings=lambda run, unit: [
-        run.recipe.seed,
-        run.recipe.language.keep,
-        run.recipe.language.min_score,
-        run.recipe.reference.min_chars,
-        bounds(run.recipe, run.unit_count(unit.source)),
-    ],
-)
-SCORES_STAGE = SideStage(
-    name="scores",
-    look=_count_scores,
-    settings=lambda run, _: _before_the_threshold(run),
-    uses=lambda _: (CUTOFFS,),
-)
-SELECT_STAGE = FilterStage(
-    name="select",
-    filters=_select,
-    settings=lambda run: [
-        *_before_the_threshold(run),
-        run.recipe.reference.min_score,
-        run.recipe.reference.token_budget,
-        run.recipe.quality.model_dump(mode="json"),
-    ],
-    uses=lambda _: (CUTOFFS, THRESHOLD),
-)
-LINES_STAGE = FilterStage(name="lines", filters=line_filters, settings=chain_settings, uses=chain_models)
-ENGLISH_STAGE = FilterStage(name="english", filters=english_filters, settings=chain_settings, uses=chain_models)
-TOKENIZE = Tokenize()
-MAP_STAGES: dict[str, Stage] = {
-    stage.name: stage
-    for stage in (
-        *(CLEAN, LANGUAGE_STAGE, PERPLEXITY_STAGE, SAMPLE_STAGE, REFERENCE_STAGE, SCORES_STAGE, SELECT_STAGE),
-        *(LINES_STAGE, ENGLISH_STAGE, TOKENIZE),
-    )
-}

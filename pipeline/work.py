@@ -20,8 +20,9 @@ from pipeline.group_stages import (
     writes_keys,
 )
 from pipeline.ledger import LedgerEntry
+from pipeline.map_stages import MAP_STAGES
 from pipeline.models import ALL_MODELS
-from pipeline.stages import MAP_STAGES, ensure, filter_documents
+from pipeline.stages import ensure, filter_documents
 from pipeline.storage import Folder, read_batches
 from pipeline.units import Unit
 

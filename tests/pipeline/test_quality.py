@@ -2,9 +2,9 @@
 
 import pytest
 
+from pipeline.commoncrawl_chain import SELECT_STAGE
 from pipeline.quality import quality_filters
 from pipeline.recipe_file import load_recipe
-from pipeline.stages import SELECT_STAGE
 from pipeline.web_sections import Quality
 
 

@@ -1,15 +1,13 @@
 """A map stage does one unit from what is before it, and its key holds what it depends on and no more."""
 
-import json
-from pathlib import Path
-
 import pytest
 
+from pipeline.commoncrawl_chain import REFERENCE_STAGE
 from pipeline.corpora.corpus import BadRecord, Corpus, RawDocument
 from pipeline.corpora.registry import CORPORA
-from pipeline.errors import FatalError, ShardError
-from pipeline.models import CUTOFFS
-from pipeline.stages import CLEAN, MAP_STAGES, REFERENCE_STAGE, SELECT_STAGE, TOKENIZE, done, ensure, kept_before
+from pipeline.errors import ShardError
+from pipeline.map_stages import CLEAN, MAP_STAGES, TOKENIZE
+from pipeline.stages import done, ensure, kept_before
 from pipeline.storage import read_batches
 
 CHAIN = ("clean", "language", "perplexity", "sample", "reference", "scores", "select", "tokenize")
@@ -97,16 +95,6 @@ def test_the_stage_before_is_the_one_in_the_chain_of_the_source(small_run):
     }
 
 
-def test_documents_that_the_thresholds_reject_are_kept_to_look_at(small_run):
-    run = small_run.run()
-    entries = [done(SELECT_STAGE, run, unit) for unit in run.units("commoncrawl")]
-    rejected = sum(item["documents"] for entry in entries for item in entry.rejected.values())
-    names = [f"rejected/select/commoncrawl/{unit.name}.parquet" for unit in run.units("commoncrawl")]
-    found = [row for name in names for batch in read_batches(run.output, name) for row in batch.to_pylist()]
-    assert len(found) == rejected > 0
-    assert all(row["filter"] and row["reason"] and row["text"] for row in found)
-
-
 def test_smaller_shards_leave_none_of_the_larger(copied_run):
     small, large = copied_run.run("tokens.shard_bytes=4096"), copied_run.run()
     unit = large.units("arxiv")[0]
@@ -155,28 +143,3 @@ def test_a_full_disk_is_no_fault_of_the_file(copied_run, monkeypatch):
         CLEAN.process(run, unit)
     assert done(CLEAN, run, unit) == before
     assert not list(copied_run.output.rglob("*.part"))
-
-
-def test_cutoffs_of_another_language_model_select_nothing(copied_run):
-    run = copied_run.run()
-    held = json.loads(Path(CUTOFFS.path(run, "cutoffs.json")).read_text())
-    run.output.write_json("models/perplexity/cutoffs.json", held | {"language_model": "another"})
-    with pytest.raises(FatalError, match="the cut-offs belong to the language model another, the perplexities to"):
-        SELECT_STAGE.process(run, run.units("commoncrawl")[0])
-
-
-@pytest.mark.parametrize("mode, glue, decimals", [("intended", (" ", False), None), ("faithful", ("", True), 2)])
-def test_languages_are_told_and_judged_as_the_mode_says(small_run, mode, glue, decimals):
-    run = small_run.run(f"commoncrawl.mode={mode}")
-    (rule,) = MAP_STAGES["language"].filters(run)
-    assert (rule.line_break, rule.verbatim) == glue
-    assert SELECT_STAGE.filters(run)[0].score_decimals == decimals
-
-
-def test_another_mode_tells_languages_and_selects_again(small_run):
-    unit = small_run.run().units("commoncrawl")[0]
-    for stage in ("language", "select"):
-        keys = {
-            MAP_STAGES[stage].key(small_run.run(f"commoncrawl.mode={mode}"), unit) for mode in ("intended", "faithful")
-        }
-        assert len(keys) == 2

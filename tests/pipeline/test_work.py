@@ -5,7 +5,8 @@ import pickle
 import pytest
 
 from pipeline.group_stages import DEDUP, PAGES
-from pipeline.stages import CLEAN, done
+from pipeline.map_stages import CLEAN
+from pipeline.stages import done
 from pipeline.storage import Folder
 from pipeline.work import FitWork, Manifest, MapWork, group_stage_work
 

@@ -1,0 +1,24 @@
+"""The table of all map stages by name."""
+
+from pipeline.c4_chain import chain_models, chain_settings, english_filters, line_filters
+from pipeline.commoncrawl_chain import (
+    LANGUAGE_STAGE,
+    PERPLEXITY_STAGE,
+    REFERENCE_STAGE,
+    SAMPLE_STAGE,
+    SCORES_STAGE,
+    SELECT_STAGE,
+)
+from pipeline.stages import Clean, FilterStage, Stage, Tokenize
+
+CLEAN = Clean()
+LINES_STAGE = FilterStage(name="lines", filters=line_filters, settings=chain_settings, uses=chain_models)
+ENGLISH_STAGE = FilterStage(name="english", filters=english_filters, settings=chain_settings, uses=chain_models)
+TOKENIZE = Tokenize()
+MAP_STAGES: dict[str, Stage] = {
+    stage.name: stage
+    for stage in (
+        *(CLEAN, LANGUAGE_STAGE, PERPLEXITY_STAGE, SAMPLE_STAGE, REFERENCE_STAGE, SCORES_STAGE, SELECT_STAGE),
+        *(LINES_STAGE, ENGLISH_STAGE, TOKENIZE),
+    )
+}
