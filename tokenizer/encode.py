@@ -31,7 +31,7 @@ class Encoded(NamedTuple):
 class Encoder:
     """The encoder of a SentencePiece model file.
 
-    A BPE or unigram model's texts are encoded here, any other's by SentencePiece. Holds a table of at most 24 MiB.
+    A BPE or unigram model's texts are encoded here, any other's by SentencePiece. Holds a table of at most 40 MiB.
     Raises FileNotFoundError or ValueError, with the path, where the file is none.
     """
 

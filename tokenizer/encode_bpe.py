@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tokenizer.joints import CUTS, JOINTS, Joints, build_joints, next_cuts
 from tokenizer.kernels import BYTES, OFFSETS, compiled, next_code_point
-from tokenizer.merges import MERGES, Merges, build_merges, cut_into_pieces
+from tokenizer.merges import MERGES, NODES, STARTS, SYMBOLS, Merges, build_merges, cut_into_pieces, merge
 from tokenizer.segments import (
     COUNT,
     FEW_IDS,
@@ -16,6 +16,7 @@ from tokenizer.segments import (
     IDS,
     INLINE_IDS,
     MAX_SEGMENT_BYTES,
+    MOST_IDS,
     SEGMENTS,
     Segments,
     append,
@@ -90,37 +91,58 @@ def _next_cuts(bpe: Bpe, text: NDArray[np.uint8], start: int, end: int, cuts: ND
 
 
 @compiled(numba.int64(BPE, BYTES, numba.int64, numba.int64, IDS, numba.int64))
-def _write_pieces(bpe: Bpe, text: NDArray[np.uint8], start: int, end: int, ids: Any, used: int) -> Any:
-    """Writes the ids of a segment, and returns how many."""
-    own = exact(bpe.own, text, start, end)
-    if own != NONE:
-        ids[used] = own
-        return 1
+def _write_long(bpe: Bpe, text: NDArray[np.uint8], start: int, end: int, ids: Any, used: int) -> Any:
+    """Writes the ids of a segment of any length, and returns how many."""
     begin = used
-    cuts = np.empty(end - start + 1, np.int64)
-    for piece in range(cut_into_pieces(bpe.merges, text, start, end, cuts)):
-        found = exact(bpe.merges.pieces, text, cuts[piece], cuts[piece + 1])
+    own = exact(bpe.own, text, start, end)
+    starts = np.empty(end - start + 1, np.int64)
+    for piece in range(cut_into_pieces(bpe.merges, text, start, end, starts) if own == NONE else 0):
+        found = exact(bpe.merges.pieces, text, starts[piece], starts[piece + 1])
         if found == NONE:
-            used += write_unknown(bpe.unknown, text, cuts[piece], cuts[piece + 1], ids, used)
+            used += write_unknown(bpe.unknown, text, starts[piece], starts[piece + 1], ids, used)
         else:
             ids[used] = found
             used += 1
-    return merge_unknown(ids, begin, begin, used - begin, bpe.unknown.unk)
+    if own != NONE:
+        ids[used] = own
+        used += 1
+    return used - begin
 
 
-@compiled(numba.int64(BPE, SEGMENTS, BYTES, numba.int64, numba.int64, numba.int64, IDS, numba.int64))
-def _write_segment(bpe: Bpe, table: Segments, text: Any, start: int, end: int, slot: Any, ids: Any, used: int) -> Any:
-    """Writes the ids of a segment, which may be in another slot or none; returns how many."""
-    size = end - start
-    if size > MAX_SEGMENT_BYTES:
-        return _write_pieces(bpe, text, start, end, ids, used)
-    if slot < 0:
-        slot = find(table.words, table.arena, text, start, size)
-    if slot >= 0:
-        return append(table, slot, ids, used)
-    count = _write_pieces(bpe, text, start, end, ids, used)
-    insert(table, text, start, size, ids, used, count, 0.0)
-    return count
+@compiled(numba.void(BPE, SEGMENTS, BYTES, numba.int64, numba.int64[::1], numba.int64, numba.int64[::1], SYMBOLS, IDS))
+def _learn(
+    bpe: Bpe,
+    table: Segments,
+    text: NDArray[np.uint8],
+    start: int,
+    cuts: NDArray[np.int64],
+    segments: int,
+    slots: NDArray[np.int64],
+    symbols: NDArray[np.int64],
+    ids: NDArray[np.int32],
+) -> None:
+    """Puts the segments that have no slot into the table, if they are not too long."""
+    edges, names, ranks_of = bpe.merges.pieces.edges, bpe.merges.pieces.ids, bpe.merges.ranks
+    at = start
+    for segment in range(segments):
+        size = cuts[segment] - at
+        if slots[segment] < 0 and size <= MAX_SEGMENT_BYTES:
+            slots[segment] = find(table.words, table.arena, text, at, size)
+        if slots[segment] < 0 and size <= MAX_SEGMENT_BYTES:
+            own = exact(bpe.own, text, at, cuts[segment]) if bpe.has_own else NONE
+            ids[0] = own
+            count: Any = np.int64(own != NONE)
+            for piece in range(merge(edges, ranks_of, text, at, cuts[segment], symbols) if own == NONE else 0):
+                node = symbols[NODES, piece]
+                ids[count] = names[node] if node != NONE else NONE
+                if ids[count] == NONE:
+                    start, end = symbols[STARTS, piece], symbols[STARTS, piece + 1]
+                    count += write_unknown(bpe.unknown, text, start, end, ids, count)
+                else:
+                    count += 1
+            count = merge_unknown(ids, 0, 0, count, bpe.unknown.unk)
+            slots[segment] = insert(table, text, at, size, ids, count, 0.0)
+        at = cuts[segment]
 
 
 @compiled(
@@ -160,6 +182,8 @@ def encode_bpe(bpe: Bpe, table: Segments, text: NDArray[np.uint8], offsets: NDAr
     ends = np.zeros(len(offsets), np.int64)
     ids = np.empty((offsets[-1] - offsets[0]) * bpe.most_ids + INLINE_IDS, np.int32)
     cuts, slots = np.empty(CUTS, np.int64), np.empty(CUTS, np.int64)
+    symbols = np.empty((4, MAX_SEGMENT_BYTES + 1), np.int64)
+    fresh = np.empty(MOST_IDS * MAX_SEGMENT_BYTES, np.int32)
     unk = bpe.unknown.unk
     words, arena, numbers = table.words, table.arena, table.numbers
     used = 0
@@ -168,13 +192,17 @@ def encode_bpe(bpe: Bpe, table: Segments, text: NDArray[np.uint8], offsets: NDAr
         while at < end:
             segments = _next_cuts(bpe, text, at, end, cuts)
             make_room(table, segments)
-            find_all(words, arena, text, at, cuts, segments, slots)
+            if find_all(words, arena, text, at, cuts, segments, slots) < segments:
+                _learn(bpe, table, text, at, cuts, segments, slots, symbols, fresh)
             segment = 0
             while segment < segments:
                 segment, used = _copy_found(numbers, slots, segment, segments, unk, ids, begin, used)
                 if segment < segments:
                     at = cuts[segment - 1] if segment else at
-                    count = _write_segment(bpe, table, text, at, cuts[segment], slots[segment], ids, used)
+                    if slots[segment] < 0:
+                        count = _write_long(bpe, text, at, cuts[segment], ids, used)
+                    else:
+                        count = append(table, slots[segment], ids, used)
                     used += merge_unknown(ids, begin, used, count, unk)
                     segment += 1
             at = cuts[segments - 1]

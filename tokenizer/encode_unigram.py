@@ -16,6 +16,7 @@ from tokenizer.segments import (
     INLINE_IDS,
     LIMIT,
     MAX_SEGMENT_BYTES,
+    MOST_IDS,
     SEGMENTS,
     Segments,
     append,
@@ -58,62 +59,85 @@ def build_unigram(model: SentencePieceModel) -> UnigramEncoder:
     )
 
 
-@compiled(numba.int64(UNIGRAM_ENCODER, BYTES, numba.int64, numba.int64, PATHS, IDS, numba.int64))
+@compiled(numba.int64(UNKNOWN, BYTES, numba.int64, numba.int64, numba.int64[::1], IDS, IDS, numba.int64))
 def _write_best(
-    encoder: UnigramEncoder, text: NDArray[np.uint8], start: int, end: int, paths: Paths, ids: Any, used: int
+    unknown: Unknown, text: NDArray[np.uint8], start: int, end: int, starts: Any, pieces: Any, ids: Any, used: int
 ) -> Any:
-    """Writes the ids of the best row of pieces, a run of unknown characters not yet as one; returns how many."""
+    """Writes the ids of the best row of pieces, a run of unknown characters not yet as one; returns how many.
+
+    `starts` and `pieces` are the paths' and are spoiled.
+    """
     begin = used
     # Turn the row round: what says where each piece begins now says where it ends.
     after: Any = np.int64(NONE)
     at: Any = end - start
     while at > 0:
-        before = paths.starts[at]
-        paths.starts[at] = after
+        before = starts[at]
+        starts[at] = after
         after, at = at, before
     at = 0
     while after != NONE:
-        if paths.ids[after] == NONE:
-            used += write_unknown(encoder.unknown, text, start + at, start + after, ids, used)
+        if pieces[after] == NONE:
+            used += write_unknown(unknown, text, start + at, start + after, ids, used)
         else:
-            ids[used] = paths.ids[after]
+            ids[used] = pieces[after]
             used += 1
-        at, after = after, paths.starts[after]
+        at, after = after, starts[after]
     return used - begin
 
 
+@compiled(numba.float32(numba.int64[::1], IDS, numba.int64, numba.float32))
+def _signed_limit(starts: Any, pieces: Any, size: int, limit: float) -> Any:
+    """The limit as the table keeps it: negative for a single unknown character, which scores what no id says.
+
+    And 0 where such a one stands among others, so that these segments are scored anew each time.
+    """
+    at: Any = size
+    while at > 0:
+        if pieces[at] == NONE:
+            return -limit if at == size and starts[at] == 0 else np.float32(0)
+        at = starts[at]
+    return limit
+
+
 @compiled(
-    numba.types.Tuple((numba.int64, numba.float32))(
-        UNIGRAM_ENCODER, SEGMENTS, BYTES, numba.int64, numba.int64, numba.int64, numba.float32, PATHS, IDS, numba.int64
+    numba.void(
+        UNIGRAM_ENCODER,
+        SEGMENTS,
+        BYTES,
+        numba.int64,
+        numba.int64[::1],
+        numba.int64,
+        numba.int64[::1],
+        PATHS,
+        IDS,
     )
 )
-def _write_new(
+def _learn(
     encoder: UnigramEncoder,
     table: Segments,
     text: NDArray[np.uint8],
     start: int,
-    end: int,
-    slot: int,
-    total: Any,
-    scratch: Paths,
-    ids: Any,
-    used: int,
-) -> Any:
-    """Writes the ids of a segment that the table does not answer; returns how many and the sum after it."""
-    size = end - start
-    weigh = size <= MAX_SEGMENT_BYTES
-    paths = scratch if weigh else empty_paths(size, False)
-    limit = find_paths(encoder.unigram, text, start, end, total, paths, weigh)
-    at: Any = size
-    known, pieces = True, 0
-    while at > 0:
-        known &= paths.ids[at] != NONE
-        pieces += 1
-        at = paths.starts[at]
-    count = _write_best(encoder, text, start, end, paths, ids, used)
-    if slot < 0 and weigh and abs(total) < limit and (known or pieces == 1):
-        insert(table, text, start, size, ids, used, count, limit if known else -limit)
-    return count, paths.sums[size]
+    cuts: NDArray[np.int64],
+    segments: int,
+    slots: NDArray[np.int64],
+    paths: Paths,
+    ids: NDArray[np.int32],
+) -> None:
+    """Puts the segments that have no slot into the table, if they are not too long."""
+    nothing: Any = np.float32(0)
+    at = start
+    for segment in range(segments):
+        size = cuts[segment] - at
+        if slots[segment] < 0 and size <= MAX_SEGMENT_BYTES:
+            slot = find(table.words, table.arena, text, at, size)
+            if slot < 0:
+                limit = find_paths(encoder.unigram, text, at, cuts[segment], nothing, paths, True)
+                limit = _signed_limit(paths.starts, paths.ids, size, limit)
+                count = _write_best(encoder.unknown, text, at, cuts[segment], paths.starts, paths.ids, ids, 0)
+                slot = insert(table, text, at, size, ids, count, limit)
+            slots[segment] = slot
+        at = cuts[segment]
 
 
 @compiled(
@@ -186,27 +210,24 @@ def _write_segment(
     text: NDArray[np.uint8],
     start: int,
     end: int,
-    slot: Any,
+    slot: int,
     total: Any,
     scratch: Paths,
     ids: Any,
     used: int,
 ) -> Any:
-    """Writes the ids of a segment, which may be in another slot or none; returns how many, and the sum after it."""
+    """Writes the ids of a segment that is not just copied; returns how many, and the sum after it."""
     size = end - start
-    if size > MAX_SEGMENT_BYTES:
-        return _write_new(encoder, table, text, start, end, slot, total, scratch, ids, used)
-    if slot < 0:
-        slot = find(table.words, table.arena, text, start, size)
     limit = table.limits[slot, LIMIT] if slot >= 0 else np.float32(0)
-    if abs(total) >= abs(limit):
-        return _write_new(encoder, table, text, start, end, slot, total, scratch, ids, used)
-    count = append(table, slot, ids, used)
-    if limit < 0:
-        return count, total + encoder.unigram.unknown_score
-    for place in range(used, used + count):
-        total += encoder.unigram.scores[ids[place]]
-    return count, total
+    if abs(total) < limit:
+        count = append(table, slot, ids, used)
+        for place in range(used, used + count):
+            total += encoder.unigram.scores[ids[place]]
+        return count, total
+    paths = scratch if size <= MAX_SEGMENT_BYTES else empty_paths(size, False)
+    find_paths(encoder.unigram, text, start, end, total, paths, False)
+    count = _write_best(encoder.unknown, text, start, end, paths.starts, paths.ids, ids, used)
+    return count, paths.sums[size]
 
 
 @compiled(numba.types.Tuple((IDS, numba.int64[::1]))(UNIGRAM_ENCODER, SEGMENTS, BYTES, OFFSETS))
@@ -218,6 +239,7 @@ def encode_unigram(
     ids = np.empty((offsets[-1] - offsets[0]) * encoder.most_ids + INLINE_IDS, np.int32)
     cuts, slots = np.empty(CUTS, np.int64), np.empty(CUTS, np.int64)
     scratch = empty_paths(MAX_SEGMENT_BYTES, True)
+    fresh = np.empty(MOST_IDS * MAX_SEGMENT_BYTES, np.int32)
     scores, unknown_score, unk = encoder.unigram.scores, encoder.unigram.unknown_score, encoder.unknown.unk
     words, arena, numbers, limits = table.words, table.arena, table.numbers, table.limits
     used = 0
@@ -227,7 +249,8 @@ def encode_unigram(
         while at < end:
             segments = next_cuts(encoder.joints, text, at, end, cuts)
             make_room(table, segments)
-            find_all(words, arena, text, at, cuts, segments, slots)
+            if find_all(words, arena, text, at, cuts, segments, slots) < segments:
+                _learn(encoder, table, text, at, cuts, segments, slots, scratch, fresh)
             segment = 0
             while segment < segments:
                 segment, used, total = _copy_found(

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 
 from tokenizer.kernels import BYTES, compiled
 
-SLOTS = 1 << 18
+SLOTS = 1 << 19
 ARENA_BYTES = 1 << 23
-"""Table and arena hold 24 MiB, once they are full."""
+"""Table and arena hold 40 MiB, once they are full."""
 
-MAX_SEGMENT_BYTES = 255
+MAX_SEGMENT_BYTES = 64
+"""A longer one is hardly ever met again."""
+
 MOST_IDS = 3
 """So many ids a byte of normalised text becomes at most: those of a blank's three bytes."""
 
@@ -132,9 +134,9 @@ def find(words: NDArray[np.uint64], arena: NDArray[np.uint8], text: NDArray[np.u
     return np.int64(-1) - np.int64(slot)
 
 
-@compiled(numba.void(WORDS, numba.uint8[::1], BYTES, numba.int64, numba.int64[::1], numba.int64, numba.int64[::1]))
-def find_all(words: Any, arena: Any, text: Any, start: int, cuts: Any, count: int, slots: Any) -> None:
-    """Writes the slot of each segment between the cuts, a negative number where it has none or is too long for one.
+@compiled(numba.int64(WORDS, numba.uint8[::1], BYTES, numba.int64, numba.int64[::1], numba.int64, numba.int64[::1]))
+def find_all(words: Any, arena: Any, text: Any, start: int, cuts: Any, count: int, slots: Any) -> Any:
+    """Writes the slot of each segment between the cuts, a negative number where it has none; returns how many have one.
 
     First all are looked for in one place, without a branch that the processor could guess wrong: so it waits for many
     lines of memory at a time. Then those that are not there are looked for properly.
@@ -150,11 +152,14 @@ def find_all(words: Any, arena: Any, text: Any, start: int, cuts: Any, count: in
             differs = words[slot, 0] ^ first | words[slot, 1] ^ second | words[slot, 2] ^ third
             slots[np.uint64(index)] = np.int64(slot) | -np.int64(differs != np.uint64(0))
         at = stop
+    found = 0
     at = start
     for index in range(count):
         if slots[index] < 0 and cuts[index] - at <= MAX_SEGMENT_BYTES:
             slots[index] = find(words, arena, text, at, cuts[index] - at)
+        found += slots[index] >= 0
         at = cuts[index]
+    return found
 
 
 @compiled(numba.void(SEGMENTS, numba.int64))
@@ -168,11 +173,9 @@ def make_room(table: Segments, segments: int) -> None:
         table.used[:] = 0
 
 
-@compiled(numba.void(SEGMENTS, BYTES, numba.int64, numba.int64, IDS, numba.int64, numba.int64, numba.float32))
-def insert(
-    table: Segments, text: NDArray[np.uint8], start: int, size: int, ids: Any, begin: int, count: int, limit: float
-) -> None:
-    """Keeps a segment that has no slot yet; its ids begin at `begin`. There must be room: see `make_room`."""
+@compiled(numba.int64(SEGMENTS, BYTES, numba.int64, numba.int64, IDS, numba.int64, numba.float32))
+def insert(table: Segments, text: NDArray[np.uint8], start: int, size: int, ids: Any, count: int, limit: float) -> Any:
+    """Keeps a segment that has no slot yet, and returns its slot. There must be room: see `make_room`."""
     key = segment_key(text, start, size)
     slot = -1 - find(table.words, table.arena, text, start, size)
     kept_bytes = (size + 3) // 4 * 4 if size > _PACKED_BYTES else 0
@@ -191,10 +194,11 @@ def insert(
         first = (place + kept_bytes) // 4
         table.numbers[slot, FIRST_ID] = first
         for index in range(count):
-            table.arena_ids[first + index] = ids[begin + index]
+            table.arena_ids[first + index] = ids[index]
     else:
         for index in range(count):
-            table.numbers[slot, FIRST_ID + index] = ids[begin + index]
+            table.numbers[slot, FIRST_ID + index] = ids[index]
+    return slot
 
 
 @compiled(numba.int64(SEGMENTS, numba.int64, IDS, numba.int64))

@@ -30,14 +30,14 @@ def _slot(key: Any, mask: Any) -> Any:
     return ((key * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) & mask
 
 
-@compiled(numba.int64(TRIE, numba.int64, numba.uint8))
-def step(trie: Trie, node: int, byte: int) -> Any:
+@compiled(numba.int64(numba.uint64[::1], numba.int64, numba.uint8))
+def step(edges: NDArray[np.uint64], node: int, byte: int) -> Any:
     """The node that a byte leads to, NONE where no string goes on so."""
-    mask = np.uint64(len(trie.edges) - 1)
+    mask = np.uint64(len(edges) - 1)
     key = np.uint64(node) << np.uint64(8) | np.uint64(byte)
     slot = _slot(key, mask)
     while True:
-        edge = trie.edges[slot]
+        edge = edges[slot]
         if edge >> np.uint64(32) == key and edge != np.uint64(0):
             return np.int64(edge & np.uint64(0xFFFFFFFF))
         if edge == np.uint64(0):
@@ -50,7 +50,7 @@ def exact(trie: Trie, text: NDArray[np.uint8], start: int, end: int) -> Any:
     """The id of the string that is text[start:end], NONE where there is none."""
     node = ROOT
     for at in range(start, end):
-        node = step(trie, node, text[at])
+        node = step(trie.edges, node, text[at])
         if node == NONE:
             return NONE
     return trie.ids[node]
@@ -61,7 +61,7 @@ def longest(trie: Trie, text: NDArray[np.uint8], start: int, end: int) -> Any:
     """Where the longest string ends that begins at `start` and ends by `end`; `start` where there is none."""
     node, found = ROOT, start
     for at in range(start, end):
-        node = step(trie, node, text[at])
+        node = step(trie.edges, node, text[at])
         if node == NONE:
             return found
         if trie.ids[node] != NONE:
@@ -96,7 +96,7 @@ def _fill(trie: Trie, values: NDArray[np.uint8], offsets: NDArray[np.int64], ids
     for string in range(len(ids)):
         node = ROOT
         for at in range(offsets[string], offsets[string + 1]):
-            following = step(trie, node, values[at])
+            following = step(trie.edges, node, values[at])
             if following == NONE:
                 key = np.uint64(node) << np.uint64(8) | np.uint64(values[at])
                 slot = _slot(key, mask)

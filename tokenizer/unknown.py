@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tokenizer.kernels import BYTES, compiled
-from tokenizer.segments import IDS
+from tokenizer.segments import IDS, MOST_IDS
 from tokenizer.sentencepiece_model import BLANK, SPACE, Kind, SentencePieceModel
 from tokenizer.trie import NONE
 
@@ -37,7 +37,8 @@ def unknown_of(model: SentencePieceModel) -> Unknown:
 
 def most_ids(model: SentencePieceModel) -> int:
     """How many ids a byte of normalised text becomes at most: three where a blank is no piece but three bytes."""
-    return 3 if model.byte_fallback and model.escape_whitespaces and BLANK not in model.pieces else 1
+    known = any(model.pieces[i] == BLANK for i in model.ids_of(Kind.NORMAL, Kind.USER_DEFINED))
+    return MOST_IDS if model.byte_fallback and model.escape_whitespaces and not known else 1
 
 
 @compiled(numba.int64(UNKNOWN, BYTES, numba.int64, numba.int64, IDS, numba.int64))

@@ -75,24 +75,6 @@ def empty_paths(size: int, weigh: bool) -> Any:
     )
 
 
-@compiled(numba.void(PATHS, numba.int64, numba.int64, numba.int32, numba.float32, numba.boolean))
-def _reach(paths: Paths, start: int, end: int, piece: int, score: float, weigh: bool) -> None:
-    """A row of pieces that ends at `end` with this one: the first of equally good ones stays."""
-    total = paths.sums[start] + score
-    if paths.starts[end] == NONE or total > paths.sums[end]:
-        paths.sums[end] = total
-        paths.starts[end] = start
-        paths.ids[end] = piece
-    if weigh:
-        exact = paths.exact[start] + np.float64(score)
-        if exact > paths.exact[end]:
-            paths.second[end] = paths.exact[end]
-            paths.exact[end] = exact
-            paths.exact_starts[end] = start
-        elif exact > paths.second[end]:
-            paths.second[end] = exact
-
-
 @compiled(numba.float32(PATHS, numba.int64, numba.int64, numba.float64))
 def _limit(paths: Paths, size: int, characters: int, farthest: float) -> Any:
     """The sum before from which on rounding may do more than the best row is better than any other, or a reset falls.
@@ -110,6 +92,15 @@ def _limit(paths: Paths, size: int, characters: int, farthest: float) -> Any:
     return np.float32(max(0.0, limit * 0.999 - 1.0))
 
 
+@compiled(numba.void(numba.float32[::1], numba.int64[::1], numba.int64, numba.int64))
+def _begin_anew(sums: Any, starts: Any, at: int, frontier: int) -> None:
+    """Makes the sum at this place 0, and less by as much the sums that are known so far behind it."""
+    offset = sums[at]
+    for place in range(at, frontier + 1):
+        if place == at or starts[place] != NONE:
+            sums[place] -= offset
+
+
 @compiled(numba.float32(UNIGRAM, BYTES, numba.int64, numba.int64, numba.float32, PATHS, numba.boolean))
 def find_paths(
     unigram: Unigram, text: NDArray[np.uint8], start: int, end: int, before: float, paths: Paths, weigh: bool
@@ -119,44 +110,48 @@ def find_paths(
     Returns the sum before, positive or negative, from which on the pieces may be others; 0 where any may do so, and
     where that is not to be weighed.
     """
+    edges, names, scores = unigram.pieces.edges, unigram.pieces.ids, unigram.scores
+    sums, starts, ids = paths.sums, paths.starts, paths.ids
+    exact, second, exact_starts = paths.exact, paths.second, paths.exact_starts
     size = end - start
-    paths.starts[: size + 1] = NONE
-    paths.sums[0] = before
+    starts[: size + 1] = NONE
+    sums[0] = before
     if weigh:
-        paths.exact[: size + 1] = -np.inf
-        paths.second[: size + 1] = -np.inf
-        paths.exact[0] = 0.0
-    unknown_score: Any = unigram.unknown_score
+        exact[: size + 1] = -np.inf
+        second[: size + 1] = -np.inf
+        exact[0] = 0.0
     farthest, characters = 0.0, 0
     frontier, at = 0, 0
     while at < size:
-        if abs(paths.sums[at]) > RESET:
-            offset = paths.sums[at]
-            for place in range(at, frontier + 1):
-                if place == at or paths.starts[place] != NONE:
-                    paths.sums[place] -= offset
+        if abs(sums[at]) > RESET:
+            _begin_anew(sums, starts, at, frontier)
         _, after = next_code_point(text, start + at, end)
         after -= start
-        is_known, highest = False, np.float32(0.0)
         node: Any = np.int64(ROOT)
-        place = at
-        while place < size:
-            node = step(unigram.pieces, node, text[start + place])
-            if node == NONE:
-                break
-            place += 1
-            piece = unigram.pieces.ids[node]
-            if piece != NONE:
-                _reach(paths, at, place, piece, unigram.scores[piece], weigh)
-                highest = max(highest, abs(unigram.scores[piece]))
-                frontier = max(frontier, place)
-                is_known |= place == after
-        if not is_known:
-            _reach(paths, at, after, NONE, unknown_score, weigh)
-            highest = max(highest, abs(unknown_score))
-            frontier = max(frontier, after)
-        if weigh:
-            farthest = max(farthest, abs(paths.exact[at]) + np.float64(highest))
+        place, is_known, is_last = at, False, False
+        while not is_last:
+            piece = np.int32(NONE)
+            while piece == NONE and node != NONE and place < size:
+                node = step(edges, node, text[start + place])
+                if node != NONE:
+                    place += 1
+                    piece = names[node]
+            if piece == NONE:  # No piece is left: the character is unknown, if it was none of them.
+                if is_known:
+                    break
+                place, is_last = after, True
+            score = scores[piece] if piece != NONE else unigram.unknown_score
+            total = sums[at] + score
+            if starts[place] == NONE or total > sums[place]:  # The first of equally good ones stays.
+                sums[place], starts[place], ids[place] = total, at, piece
+            if weigh:
+                total_exact = exact[at] + np.float64(score)
+                farthest = max(farthest, abs(total_exact))
+                second[place] = max(second[place], min(exact[place], total_exact))
+                if total_exact > exact[place]:
+                    exact[place], exact_starts[place] = total_exact, at
+            is_known |= place == after
+            frontier = max(frontier, place)
         characters += 1
         at = after
     return _limit(paths, size, characters, farthest) if weigh else np.float32(0.0)
