@@ -11,7 +11,7 @@ from pipeline.demo_input import generate
 
 JAR = os.environ.get("TOKENMILL_SPARK_JAR")
 SMALL = ["--set", "mixture.weights={commoncrawl=0.5, wikipedia=0.5}", "--set", "reference.min_chars=100"]
-STAGES = ["clean", "train-language", "train-lm", "dedup", "language", "perplexity", "cutoffs"]
+STAGES = ["clean", "train-language", "train-lm", "pages", "dedup", "language", "perplexity", "sample", "cutoffs"]
 
 
 def digests(folder, dumps, *flags):
