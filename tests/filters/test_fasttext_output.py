@@ -78,3 +78,10 @@ def test_a_probability_is_never_above_one():
 @pytest.mark.parametrize("loss", [HIERARCHICAL, SOFTMAX, ONE_VS_ALL])
 def test_what_is_no_number_names_no_label(loss):
     assert ask(output(loss, [[math.nan, 0]] * 3)) == ([], [])
+
+
+@pytest.mark.parametrize("hidden", [(1, 1), (-1, -1), (-1, 1)])
+@pytest.mark.parametrize("labels", [1, 2])
+def test_the_tree_gives_the_likeliest_however_few_are_asked_for(labels, hidden):
+    found = output(HIERARCHICAL, [[1, 0], [0, 2], [0, 0]], counts=[9, 5, 2])
+    assert ask(found, hidden, labels)[0] == ask(found, hidden)[0][:labels]
