@@ -1,5 +1,6 @@
 """Sentences end where NLTK 3.8.1 ends them."""
 
+import itertools
 import pickle
 
 import pytest
@@ -11,7 +12,7 @@ from filters.punkt import Punkt, load_punkt
 from filters.punkt_model import PunktModel, load_punkt_model
 
 WORDS = (
-    "The the Dr Mr e.g i.e A J U.S p.m No 1 12 3.5 -7, ##number## word Word Bach S well-known co-op.dr (see [a] {b} --"
+    "The the Dr Mr pre-dr e.g A J U.S p.m No 12 3.5 ##number## word Word Bach S See see Zebra well-known (see [a] --"
 ).split()
 MARKS = st.sampled_from(
     [".", "?", "!", "...", "..", '."', ".)", "?!", "!!!", ".'", ".]", ",", ";", ":", "--", "", ".”"]
@@ -24,7 +25,7 @@ LEARNED = PunktModel(
     abbreviations=frozenset(["dr", "mr", "e.g", "i.e", "u.s", "p.m", "no"]),
     collocations=frozenset([("s", "bach"), ("##number##", "word")]),
     starters=frozenset(["the", "well-known"]),
-    contexts={"the": 46, "word": 116, "bach": 12, "a": 110, "dr": 2, "##number##": 0, "see": 64},
+    contexts={"the": 46, "word": 116, "bach": 12, "a": 110, "dr": 2, "##number##": 0, "see": 66},
 )
 
 
@@ -89,6 +90,15 @@ def test_without_a_model_no_abbreviation_is_known():
 @pytest.mark.parametrize("text, most, count", [("One. Two. Six.", 2, 2), ("One. Two. Six.", 5, 3), ("", 3, 0)])
 def test_sentences_are_counted_up_to_a_bound(text, most, count):
     assert Punkt().count(text, most) == count
+
+
+@pytest.mark.parametrize("mark", [".", "...", "?", '."'])
+def test_each_pair_of_words_is_split_as_nltk_splits_it(mark):
+    theirs, ours = in_nltk(LEARNED), Punkt(LEARNED)
+    for one, other in itertools.product(WORDS, repeat=2):
+        text = f"x {one}{mark} {other} y."
+        found = [(part.start, part.stop) for part in ours.sentences(text)]
+        assert found == list(theirs.span_tokenize(text)), text
 
 
 @given(TEXTS)

@@ -87,7 +87,7 @@ def test_any_other_bytes_are_refused_and_nothing_is_run(tmp_path, content):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"abbrev_types": [["dr"]]},
+        {"abbrev_types": {1}},
         {"collocations": [("a", "b", "c")]},
         {"sent_starters": 1},
         {"ortho_context": {"a": []}},

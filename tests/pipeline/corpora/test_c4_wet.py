@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.corpora import c4_wet
+from pipeline.corpora import c4_wet, gzip_members
 from pipeline.corpora.corpus import BadRecord, RawFile
 from pipeline.source_sections import C4
 
@@ -119,6 +119,22 @@ def test_a_bomb_ends_the_file_soon():
     bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(64)) + packer.flush()
     found = read(bomb + gzip.compress(record()), max_record_bytes=1 << 20)
     assert [getattr(item, "reason", None) or item.url for item in found] == ["record_too_large", "http://a.com"]
+
+
+def test_a_file_of_bombs_is_left(monkeypatch):
+    monkeypatch.setattr(gzip_members, "_WASTE_ROOM", 0)
+    bombs = b"".join(gzip.compress(bytes(24 << 20)) for _ in range(3))
+    assert outcomes(bombs + gzip.compress(record()), max_record_bytes=1 << 20) == ["record_too_large", "too_damaged"]
+
+
+@pytest.mark.parametrize("gap", range(-10, 3))
+@pytest.mark.parametrize("line", ["x\n", "y" * 79 + "\n"])
+def test_a_separator_across_two_reads_is_seen(gap, line):
+    opening = len(record("")) + len("99999")  # Of the length, which takes five more digits.
+    room = (256 << 10) + gap - opening
+    body = (line * (room // len(line) + 1))[: room - 1] + "\n"
+    assert [url for url, _ in outcomes(record(body) + record())] == ["http://a.com", "http://a.com"]
+    assert abs(len(record(body)) - (256 << 10) - gap) <= 1
 
 
 def test_keys_are_places_and_each_is_given_once():
