@@ -95,7 +95,7 @@ def test_a_verdict_follows_from_the_settings_of_c4_where_it_is_made(tmp_path):
     run = run_of(tmp_path)
     assert group_rounds(run, "pages", "c4") == page_rounds(run.recipe)
     assert group_rounds(run, "dedup", "c4") == line_rounds(run.recipe)
-    assert group_settings(run, "dedup", "c4")[-3:] == chain_settings(run)
+    assert group_settings(run, "dedup", "c4")[-4:] == chain_settings(run)
     published = run_of(tmp_path, form="published")
     assert isinstance(group_rounds(published, "dedup", "c4"), ExactRounds)
 
