@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tokenizer.joints import CUTS, JOINTS, Joints, build_joints, next_cuts
-from tokenizer.kernels import BYTES, OFFSETS, compiled, next_code_point
+from tokenizer.kernels import BYTES, OFFSETS, compiled, compiled_lean, next_code_point
 from tokenizer.merges import MERGES, NODES, STARTS, SYMBOLS, Merges, build_merges, cut_into_pieces, merge
 from tokenizer.segments import (
     COUNT,
@@ -61,7 +61,7 @@ def _pieces(model: SentencePieceModel, kind: Kind) -> dict[int, bytes]:
     return {i: own for i in model.ids_of(kind) if (own := model.own(model.pieces[i])) is not None}
 
 
-@compiled(numba.int64(TRIE, BYTES, numba.int64, numba.int64))
+@compiled_lean(numba.int64(TRIE, BYTES, numba.int64, numba.int64))
 def _own_cut(own: Trie, text: NDArray[np.uint8], start: int, end: int) -> Any:
     """Where a symbol of the user's own ends that begins here, or the next one begins; at the latest `end`."""
     at = longest(own, text, start, end)
@@ -109,7 +109,9 @@ def _write_long(bpe: Bpe, text: NDArray[np.uint8], start: int, end: int, ids: An
     return used - begin
 
 
-@compiled(numba.void(BPE, SEGMENTS, BYTES, numba.int64, numba.int64[::1], numba.int64, numba.int64[::1], SYMBOLS, IDS))
+@compiled_lean(
+    numba.void(BPE, SEGMENTS, BYTES, numba.int64, numba.int64[::1], numba.int64, numba.int64[::1], SYMBOLS, IDS)
+)
 def _learn(
     bpe: Bpe,
     table: Segments,
@@ -145,7 +147,7 @@ def _learn(
         at = cuts[segment]
 
 
-@compiled(
+@compiled_lean(
     numba.types.UniTuple(numba.int64, 2)(
         numba.int32[:, ::1], numba.int64[::1], numba.int64, numba.int64, numba.int32, IDS, numba.int64, numba.int64
     )

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tokenizer.joints import CUTS, JOINTS, Joints, build_joints, next_cuts
-from tokenizer.kernels import BYTES, OFFSETS, compiled
+from tokenizer.kernels import BYTES, OFFSETS, compiled, compiled_lean
 from tokenizer.segments import (
     COUNT,
     FEW_IDS,
@@ -59,7 +59,7 @@ def build_unigram(model: SentencePieceModel) -> UnigramEncoder:
     )
 
 
-@compiled(numba.int64(UNKNOWN, BYTES, numba.int64, numba.int64, numba.int64[::1], IDS, IDS, numba.int64))
+@compiled_lean(numba.int64(UNKNOWN, BYTES, numba.int64, numba.int64, numba.int64[::1], IDS, IDS, numba.int64))
 def _write_best(
     unknown: Unknown, text: NDArray[np.uint8], start: int, end: int, starts: Any, pieces: Any, ids: Any, used: int
 ) -> Any:
@@ -86,7 +86,7 @@ def _write_best(
     return used - begin
 
 
-@compiled(numba.float32(numba.int64[::1], IDS, numba.int64, numba.float32))
+@compiled_lean(numba.float32(numba.int64[::1], IDS, numba.int64, numba.float32))
 def _signed_limit(starts: Any, pieces: Any, size: int, limit: float) -> Any:
     """The limit as the table keeps it: negative for a single unknown character, which scores what no id says.
 
@@ -100,7 +100,7 @@ def _signed_limit(starts: Any, pieces: Any, size: int, limit: float) -> Any:
     return limit
 
 
-@compiled(
+@compiled_lean(
     numba.void(
         UNIGRAM_ENCODER,
         SEGMENTS,
@@ -140,7 +140,7 @@ def _learn(
         at = cuts[segment]
 
 
-@compiled(
+@compiled_lean(
     numba.types.Tuple((numba.int64, numba.int64, numba.float32))(
         numba.int32[:, ::1],
         numba.float32[:, ::1],

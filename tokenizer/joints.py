@@ -12,7 +12,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from tokenizer.kernels import BYTES, compiled, next_code_point
+from tokenizer.kernels import BYTES, compiled, compiled_lean, next_code_point
 
 CUTS = 512
 """So many places are looked for at a time."""
@@ -34,7 +34,7 @@ class Joints(NamedTuple):
 JOINTS = numba.types.NamedTuple((numba.uint8[::1], numba.uint64[::1]), Joints)
 
 
-@compiled(numba.boolean(numba.uint64[::1], numba.int64, numba.int64))
+@compiled_lean(numba.boolean(numba.uint64[::1], numba.int64, numba.int64))
 def _holds(pairs: NDArray[np.uint64], left: int, right: int) -> Any:
     """Whether the set holds the pair of code points."""
     pair = np.uint64(left) << np.uint64(21) | np.uint64(right)
@@ -84,7 +84,7 @@ def build_joints(pieces: Iterable[str]) -> Joints:
     return Joints(ascii_, pairs)
 
 
-@compiled(numba.void(numba.uint64[::1], numba.uint64[::1]))
+@compiled_lean(numba.void(numba.uint64[::1], numba.uint64[::1]))
 def _fill(pairs: NDArray[np.uint64], others: NDArray[np.uint64]) -> None:
     mask = np.uint64(len(pairs) - 1)
     for pair in others:

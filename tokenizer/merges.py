@@ -10,7 +10,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from tokenizer.kernels import BYTES, compiled, next_code_point
+from tokenizer.kernels import BYTES, compiled, compiled_lean, next_code_point
 from tokenizer.trie import NONE, ROOT, TRIE, Trie, exact, longest, step
 
 STARTS, NODES = 0, 1
@@ -42,7 +42,7 @@ def build_merges(pieces: Trie, scores: NDArray[np.float32]) -> Merges:
     return Merges(pieces, of_nodes, np.zeros(1 << _PAIR_BITS, np.uint64))
 
 
-@compiled(numba.int64(numba.uint64[::1], BYTES, numba.int64, numba.int64, numba.int64))
+@compiled_lean(numba.int64(numba.uint64[::1], BYTES, numba.int64, numba.int64, numba.int64))
 def _walk(edges: NDArray[np.uint64], text: NDArray[np.uint8], node: int, start: int, end: int) -> Any:
     """The node that some bytes lead to from another one, NONE where there is none."""
     at = start
@@ -52,7 +52,7 @@ def _walk(edges: NDArray[np.uint64], text: NDArray[np.uint8], node: int, start: 
     return node
 
 
-@compiled(numba.int64(numba.uint64[::1], numba.int64[::1], BYTES, numba.int64, numba.int64, SYMBOLS))
+@compiled_lean(numba.int64(numba.uint64[::1], numba.int64[::1], BYTES, numba.int64, numba.int64, SYMBOLS))
 def merge(edges: Any, ranks_of: Any, text: Any, start: int, end: int, symbols: NDArray[np.int64]) -> Any:
     """Merges the characters of a segment and returns how many symbols are left, described in the rows of `symbols`.
 
@@ -111,7 +111,7 @@ def _merges_whole(merges: Merges, text: NDArray[np.uint8], start: int, end: int)
     return merge(merges.pieces.edges, merges.ranks, text, start, end, symbols) == 1
 
 
-@compiled(numba.int64(MERGES, BYTES, numba.int64, numba.int64, numba.int64))
+@compiled_lean(numba.int64(MERGES, BYTES, numba.int64, numba.int64, numba.int64))
 def _longest_symbol(merges: Merges, text: NDArray[np.uint8], start: int, end: int, below: int) -> Any:
     """Where the longest piece or character ends that begins here and ends before `below`; `start` for none."""
     found = longest(merges.pieces, text, start, min(end, below - 1))

@@ -11,7 +11,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from tokenizer.kernels import BYTES, compiled
+from tokenizer.kernels import BYTES, compiled_lean
 
 SLOTS = 1 << 19
 ARENA_BYTES = 1 << 23
@@ -78,7 +78,7 @@ def empty_segments(slots: int = SLOTS, arena_bytes: int = ARENA_BYTES) -> Segmen
     )
 
 
-@compiled(numba.uint64(BYTES, numba.int64))
+@compiled_lean(numba.uint64(BYTES, numba.int64))
 def load_word(text: NDArray[np.uint8], at: int) -> Any:
     """Eight bytes as one number; the compiler makes one load of it."""
     place = np.uint64(at)
@@ -88,7 +88,7 @@ def load_word(text: NDArray[np.uint8], at: int) -> Any:
     return word
 
 
-@compiled(KEY(BYTES, numba.int64, numba.int64))
+@compiled_lean(KEY(BYTES, numba.int64, numba.int64))
 def segment_key(text: NDArray[np.uint8], start: int, size: int) -> Any:
     """Three words that stand for a segment, and their hash. Reads up to 24 bytes from its start."""
     multiplier = np.uint64(0x9E3779B97F4A7C15)
@@ -107,7 +107,7 @@ def segment_key(text: NDArray[np.uint8], start: int, size: int) -> Any:
     return mixed, np.uint64(size), _UNPACKED, mixed >> np.uint64(32)
 
 
-@compiled(numba.boolean(numba.uint8[::1], numba.int64, BYTES, numba.int64, numba.int64))
+@compiled_lean(numba.boolean(numba.uint8[::1], numba.int64, BYTES, numba.int64, numba.int64))
 def _same(arena: NDArray[np.uint8], place: int, text: NDArray[np.uint8], start: int, size: int) -> Any:
     at = 0
     while at < size and arena[place + at] == text[start + at]:
@@ -115,7 +115,7 @@ def _same(arena: NDArray[np.uint8], place: int, text: NDArray[np.uint8], start: 
     return at == size
 
 
-@compiled(numba.int64(WORDS, numba.uint8[::1], BYTES, numba.int64, numba.int64))
+@compiled_lean(numba.int64(WORDS, numba.uint8[::1], BYTES, numba.int64, numba.int64))
 def find(words: NDArray[np.uint64], arena: NDArray[np.uint8], text: NDArray[np.uint8], start: int, size: int) -> Any:
     """The slot of a segment; where it has none, -1 - the slot that it would have."""
     first, second, third, mixed = segment_key(text, start, size)
@@ -134,7 +134,9 @@ def find(words: NDArray[np.uint64], arena: NDArray[np.uint8], text: NDArray[np.u
     return np.int64(-1) - np.int64(slot)
 
 
-@compiled(numba.int64(WORDS, numba.uint8[::1], BYTES, numba.int64, numba.int64[::1], numba.int64, numba.int64[::1]))
+@compiled_lean(
+    numba.int64(WORDS, numba.uint8[::1], BYTES, numba.int64, numba.int64[::1], numba.int64, numba.int64[::1])
+)
 def find_all(words: Any, arena: Any, text: Any, start: int, cuts: Any, count: int, slots: Any) -> Any:
     """Writes the slot of each segment between the cuts, a negative number where it has none; returns how many have one.
 
@@ -162,7 +164,7 @@ def find_all(words: Any, arena: Any, text: Any, start: int, cuts: Any, count: in
     return found
 
 
-@compiled(numba.void(SEGMENTS, numba.int64))
+@compiled_lean(numba.void(SEGMENTS, numba.int64))
 def make_room(table: Segments, segments: int) -> None:
     """Empties the table if so many more segments might not go in."""
     free = len(table.words) // 4 * 3 - table.used[0]
@@ -173,7 +175,7 @@ def make_room(table: Segments, segments: int) -> None:
         table.used[:] = 0
 
 
-@compiled(numba.int64(SEGMENTS, BYTES, numba.int64, numba.int64, IDS, numba.int64, numba.float32))
+@compiled_lean(numba.int64(SEGMENTS, BYTES, numba.int64, numba.int64, IDS, numba.int64, numba.float32))
 def insert(table: Segments, text: NDArray[np.uint8], start: int, size: int, ids: Any, count: int, limit: float) -> Any:
     """Keeps a segment that has no slot yet, and returns its slot. There must be room: see `make_room`."""
     key = segment_key(text, start, size)
@@ -201,7 +203,7 @@ def insert(table: Segments, text: NDArray[np.uint8], start: int, size: int, ids:
     return slot
 
 
-@compiled(numba.int64(SEGMENTS, numba.int64, IDS, numba.int64))
+@compiled_lean(numba.int64(SEGMENTS, numba.int64, IDS, numba.int64))
 def append(table: Segments, slot: int, ids: NDArray[np.int32], used: int) -> Any:
     """Appends the ids of an entry, and returns how many."""
     count = np.int64(table.numbers[slot, COUNT])

@@ -7,7 +7,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from tokenizer.kernels import BYTES, OFFSETS, compiled
+from tokenizer.kernels import BYTES, OFFSETS, compiled, compiled_lean
 
 ROOT = 0
 NONE = -1
@@ -25,12 +25,12 @@ class Trie(NamedTuple):
 TRIE = numba.types.NamedTuple((numba.uint64[::1], numba.int32[::1]), Trie)
 
 
-@compiled(numba.uint64(numba.uint64, numba.uint64))
+@compiled_lean(numba.uint64(numba.uint64, numba.uint64))
 def _slot(key: Any, mask: Any) -> Any:
     return ((key * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) & mask
 
 
-@compiled(numba.int64(numba.uint64[::1], numba.int64, numba.uint8))
+@compiled_lean(numba.int64(numba.uint64[::1], numba.int64, numba.uint8))
 def step(edges: NDArray[np.uint64], node: int, byte: int) -> Any:
     """The node that a byte leads to, NONE where no string goes on so."""
     mask = np.uint64(len(edges) - 1)
@@ -45,7 +45,7 @@ def step(edges: NDArray[np.uint64], node: int, byte: int) -> Any:
         slot = (slot + np.uint64(1)) & mask
 
 
-@compiled(numba.int32(TRIE, BYTES, numba.int64, numba.int64))
+@compiled_lean(numba.int32(TRIE, BYTES, numba.int64, numba.int64))
 def exact(trie: Trie, text: NDArray[np.uint8], start: int, end: int) -> Any:
     """The id of the string that is text[start:end], NONE where there is none."""
     node = ROOT
@@ -89,7 +89,7 @@ def _empty(nodes: int) -> Trie:
     return Trie(np.zeros(1 << max(4, (2 * nodes).bit_length()), np.uint64), np.full(nodes, NONE, np.int32))
 
 
-@compiled(numba.int64(TRIE, BYTES, OFFSETS, numba.int64[::1]))
+@compiled_lean(numba.int64(TRIE, BYTES, OFFSETS, numba.int64[::1]))
 def _fill(trie: Trie, values: NDArray[np.uint8], offsets: NDArray[np.int64], ids: NDArray[np.int64]) -> Any:
     nodes = 1
     mask = np.uint64(len(trie.edges) - 1)

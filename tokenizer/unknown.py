@@ -6,7 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from tokenizer.kernels import BYTES, compiled
+from tokenizer.kernels import BYTES, compiled_lean
 from tokenizer.segments import IDS, MOST_IDS
 from tokenizer.sentencepiece_model import BLANK, SPACE, Kind, SentencePieceModel
 from tokenizer.trie import NONE
@@ -41,7 +41,7 @@ def most_ids(model: SentencePieceModel) -> int:
     return MOST_IDS if model.byte_fallback and model.escape_whitespaces and not known else 1
 
 
-@compiled(numba.int64(UNKNOWN, BYTES, numba.int64, numba.int64, IDS, numba.int64))
+@compiled_lean(numba.int64(UNKNOWN, BYTES, numba.int64, numba.int64, IDS, numba.int64))
 def write_unknown(unknown: Unknown, text: Any, start: int, end: int, ids: Any, used: int) -> Any:
     """Writes what stands for the character text[start:end] and returns how many ids that is."""
     if not len(unknown.bytes):
@@ -59,7 +59,7 @@ def write_unknown(unknown: Unknown, text: Any, start: int, end: int, ids: Any, u
     return used - begin
 
 
-@compiled(numba.int64(IDS, numba.int64, numba.int64, numba.int64, numba.int32))
+@compiled_lean(numba.int64(IDS, numba.int64, numba.int64, numba.int64, numba.int32))
 def merge_unknown(ids: Any, begin: int, used: int, count: int, unk: int) -> Any:
     """Leaves of each run of `unk` the first, among `count` new ids behind `used` and before them; returns what is left.
 

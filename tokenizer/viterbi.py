@@ -12,7 +12,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from tokenizer.kernels import BYTES, compiled, next_code_point
+from tokenizer.kernels import BYTES, compiled, compiled_lean, next_code_point
 from tokenizer.trie import NONE, ROOT, TRIE, Trie, step
 
 UNKNOWN_PENALTY = np.float32(10.0)
@@ -75,7 +75,7 @@ def empty_paths(size: int, weigh: bool) -> Any:
     )
 
 
-@compiled(numba.float32(PATHS, numba.int64, numba.int64, numba.float64))
+@compiled_lean(numba.float32(PATHS, numba.int64, numba.int64, numba.float64))
 def _limit(paths: Paths, size: int, characters: int, farthest: float) -> Any:
     """The sum before from which on rounding may do more than the best row is better than any other, or a reset falls.
 
@@ -92,7 +92,7 @@ def _limit(paths: Paths, size: int, characters: int, farthest: float) -> Any:
     return np.float32(max(0.0, limit * 0.999 - 1.0))
 
 
-@compiled(numba.void(numba.float32[::1], numba.int64[::1], numba.int64, numba.int64))
+@compiled_lean(numba.void(numba.float32[::1], numba.int64[::1], numba.int64, numba.int64))
 def _begin_anew(sums: Any, starts: Any, at: int, frontier: int) -> None:
     """Makes the sum at this place 0, and less by as much the sums that are known so far behind it."""
     offset = sums[at]
@@ -101,7 +101,7 @@ def _begin_anew(sums: Any, starts: Any, at: int, frontier: int) -> None:
             sums[place] -= offset
 
 
-@compiled(numba.float32(UNIGRAM, BYTES, numba.int64, numba.int64, numba.float32, PATHS, numba.boolean))
+@compiled_lean(numba.float32(UNIGRAM, BYTES, numba.int64, numba.int64, numba.float32, PATHS, numba.boolean))
 def find_paths(
     unigram: Unigram, text: NDArray[np.uint8], start: int, end: int, before: float, paths: Paths, weigh: bool
 ) -> Any:
