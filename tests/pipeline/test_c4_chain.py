@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from filters.c4_urls import intended_keys, published_keys
-from pipeline import c4_chain
+from pipeline import c4_chain, cli
 from pipeline.c4_chain import (
     chain_models,
     chain_settings,
@@ -139,6 +139,19 @@ def test_a_file_that_is_not_there_is_said_before_any_work(key):
     check_c4(recipe_of(**{key: "nowhere"}, weights={"books": 1.0}), ("dedup",))
 
 
+@pytest.mark.parametrize("extra", [[], ["--dry-run"]])
+def test_commands_look_for_the_files_first(tmp_path, capsys, extra):
+    write_pages(tmp_path)
+    settings = (f'inputs.root="{tmp_path}"', 'inputs.c4=["*.wet.gz"]', 'c4.form="wet"', 'c4.bad_words="nowhere"')
+    sets = [
+        part for setting in (*settings, "mixture.weights={c4=1.0}", 'language.model="x"') for part in ("--set", setting)
+    ]
+    arguments = ["lines", "llama1", "--output", str(tmp_path / "out"), *sets, *extra]
+    (tmp_path / "x").touch()
+    assert cli._exit_code([word.replace('"x"', f'"{tmp_path}/x"') for word in arguments]) == 2
+    assert "error: c4.bad_words: there is nothing at nowhere" in capsys.readouterr().err
+
+
 def test_a_file_that_is_no_sentence_model_is_said_before_any_work(tmp_path):
     (tmp_path / "model").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     with pytest.raises(SettingError, match=r"c4.sentence_model: .*model is no Punkt model: it names os.system"):
@@ -241,7 +254,8 @@ def test_wet_files_go_through_all_stages_and_the_ledger_balances(tmp_path, mode)
     shared = [*SHARED, "It was found a day later again."]  # The newer page of one address.
     quoted = PAGES["a.wet.gz"]["quoted.com"]
     assert kept == {"shared.com/1?utm_source=x": shared, "quoted.com": quoted if mode == "intended" else quoted[:3]}
-    counters = c4_counters(read_ledger(run.output), recipe.c4)
+    counters = cli._figures(run)["c4_counters"]
+    assert counters == c4_counters(read_ledger(run.output), recipe.c4)
     assert counters["duplicate-url-filter"] == {"filtered": 1, "passed": 6}
     assert counters["english-filter"]["filtered:ignored_language-de"] == 1
 
