@@ -124,7 +124,6 @@ class _Scan:
         if self._too_deep:
             self._too_deep -= 1
         elif len(self._stack) > 1 and not self._stack[-1].is_ref:
-            self._stack[-1].links = 0
             self._end_parameter(end)
             self._pop()
 

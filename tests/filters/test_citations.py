@@ -154,6 +154,11 @@ def test_depth_is_bounded_and_what_follows_is_read(depth, found):
     assert cited_urls(nested + "{{cite web|url=http://b.example}}")[-1] == "http://b.example"
 
 
+def test_a_reference_too_deep_to_be_looked_around_leaves_the_depth_as_it_was():
+    nested = "{{x|" * (MAX_DEPTH + 5) + "<ref>{{cite|http://a.example}}</ref>" + "}}" * (MAX_DEPTH + 5)
+    assert cited_urls(f"{{{{cite web|a={nested}|url=b.example}}}}") == ("http://a.example", "http://b.example")
+
+
 @pytest.mark.parametrize(
     "piece",
     [

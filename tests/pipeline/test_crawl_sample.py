@@ -96,6 +96,15 @@ def test_samples_of_all_units_hold_the_lowest_ranks_of_the_dump(name, most):
     assert len(together) < sum(map(len, units)) / 4
 
 
+def test_a_lone_unit_gives_as_many_as_the_fits_want():
+    rows, _ = sampled(unit(0), recipe(**SETTINGS))
+    assert (sum(row["cited"] and row["text"] != "" for row in rows), len({row["doc_id"] for row in rows})) == (
+        20,
+        len(rows),
+    )
+    assert sum(not row["cited"] and row["text"] != "" for row in rows) == 20
+
+
 def test_a_unit_with_far_more_than_its_share_is_cut_short():
     settings = recipe(**SETTINGS)
     large, small = unit(0, 2400), [unit(number, 3) for number in range(1, 64)]
