@@ -6,7 +6,8 @@ import sentencepiece
 from benchmarks.claims import DisagreementError, Figures, race
 from benchmarks.inputs import Inputs, text_bytes
 from benchmarks.models import tokenizer
-from tokenizer.vocabulary import Encoded, Vocabulary
+from tokenizer.encode import Encoded
+from tokenizer.vocabulary import Vocabulary
 
 
 def tokenize(inputs: Inputs) -> Figures:

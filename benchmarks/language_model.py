@@ -63,12 +63,10 @@ def _write_text(inputs: Inputs) -> Path:
     pieces = load_pieces(str(language_model(inputs).pieces))
     chance = random.Random(0)
     path = inputs.work / "pieces.txt"
-    lines: list[list[str]] = []
     wanted = max(1, int(_TOKENS * inputs.fraction))
-    for page in inputs.pages(wanted / 1e6 * _MAX_BYTES_A_PIECE):
-        for paragraph in page.text.split("\n"):
-            lines.append(pieces.encode(normalize_for_language_model(paragraph), out_type=str))
-    lines = [line for line in lines if line]
+    pages = inputs.pages(wanted / 1e6 * _MAX_BYTES_A_PIECE)
+    paragraphs = (normalize_for_language_model(line) for page in pages for line in page.text.split("\n"))
+    lines: list[list[str]] = [found for text in paragraphs if (found := pieces.encode(text, out_type=str))]
     vocabulary = [piece for line in lines for piece in line]
     with path.open("w", encoding="utf-8") as file:
         for number in itertools.count():

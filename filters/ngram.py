@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from filters.arpa import ArpaWriter
-from filters.ngram_counts import Counts, count_ngrams, last_ngram
+from filters.last_ngram import last_ngram
+from filters.ngram_counts import Counts, count_ngrams
 from filters.ngram_sort import Rows, SortedRuns
 from filters.ngram_words import BEGIN, MAX_WORDS, Ids, Vocabulary, bits_of, read_tokens, write_tokens
 from tokenizer.kernels import compiled

@@ -83,7 +83,18 @@ def test_lines_of_json_become_a_page(run, claims, tmp_path):
     assert "| `wikipedia` | 2 MB/s | 1 MB/s | 2x |" in run("--table", str(tmp_path / "lines")).stdout
 
 
-def test_a_file_of_other_lines_is_refused(run, tmp_path):
+@pytest.mark.parametrize("option", ["--table", "--cost"])
+def test_a_file_of_other_lines_is_refused(run, tmp_path, option):
     (tmp_path / "lines").write_text("words\n")
-    result = run("--table", str(tmp_path / "lines"))
+    result = run(option, str(tmp_path / "lines"))
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+
+
+def test_a_cost_without_its_claims_is_refused_in_one_line(run, tmp_path):
+    (tmp_path / "lines").write_text("")
+    result = run("--cost", str(tmp_path / "lines"))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "error: the cost of a dump follows from commoncrawl-chain, shuffle-bytes, growth-memory, which the results do"
+        " not have\n"
+    )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.ngram_counts import LevelFile, count_last, count_ngrams, find_last, last_ngram
+from filters.ngram_counts import LevelFile, count_ngrams
 from filters.ngram_sort import SortedRuns, word_of
 from filters.ngram_words import BEGIN, END, bits_of
 
@@ -97,33 +97,3 @@ def test_a_level_is_read_in_whole_contexts(tmp_path):
     assert [(part.first, part.words.tolist()) for part in level.read(1)] == [(0, [0, 1]), (2, [2]), (3, [3, 4, 5])]
     level.remove()
     assert list(tmp_path.iterdir()) == []
-
-
-def specified_last(text, order):
-    """Of the window that is last by its newest word, the word before it, …: raw and adjusted counts of its ends."""
-    windows = []
-    for sentence in text:
-        ids = [BEGIN] * (order - 1) + sentence + [END]
-        windows += [tuple(ids[i - order + 1 : i + 1][::-1]) for i in range(order - 1, len(ids))]
-    last = max(windows)
-    longest = min(order - 1, (*last, BEGIN).index(BEGIN))
-    same = [[window for window in windows if window[:k] == last[:k]] for k in range(1, longest + 1)]
-    return [len(found) for found in same], [len({window[k] for window in found}) for k, found in enumerate(same, 1)]
-
-
-@pytest.mark.parametrize("order", [2, 4])
-@settings(deadline=None, max_examples=40)
-@given(text=texts)
-def test_the_last_ngram_is_counted_raw_and_adjusted(order, text):
-    ids = tokens(text)
-    found = last_ngram(lambda: [ids[:4], ids[4:]], order=order, words=WORDS)
-    assert (found.raw.tolist(), found.adjusted.tolist()) == specified_last(text, order)
-
-
-def test_the_words_before_are_kept_from_block_to_block():
-    before, best = np.full(2, BEGIN, np.uint32), np.zeros(3, np.uint32)
-    find_last(np.array([5, 6], np.uint32), before, best)
-    assert (before.tolist(), best.tolist()) == ([6, 5], [6, 5, BEGIN])
-    raw, preceding = np.zeros(2, np.int64), np.zeros((2, WORDS), np.bool_)
-    count_last(np.array([6], np.uint32), before, best, raw, preceding)
-    assert raw.tolist() == [1, 0] and np.argwhere(preceding).tolist() == [[0, 6]]

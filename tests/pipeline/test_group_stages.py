@@ -123,6 +123,23 @@ def test_an_index_is_not_written_again_but_where_it_went_away(copied_run):
     assert folder.digest(INDEX) == before
 
 
+def test_lines_of_an_earlier_dump_go_by_its_index_alone(copied_run, tmp_path):
+    with copied_run.start("dedup", "--set=dedup.write_keys=true") as process:
+        _, said = process.communicate()
+    assert process.returncode == 0, said
+    folder = index_folder(copied_run.run(), DEDUP, "commoncrawl")
+    assert folder.read_json(INDEX)["kinds"] == ["lines"]
+    later = copied_run.copied_to(tmp_path / "later")
+    with later.start("dedup", f'--set=dedup.earlier=["{folder.url}"]') as process:
+        _, said = process.communicate()
+    assert process.returncode == 0, said
+    entries = [
+        entry for entry in read_ledger(later.run().output) if (entry.stage, entry.source) == (DEDUP, "commoncrawl")
+    ]
+    assert sum(entry.documents_in for entry in entries) > 0
+    assert sum(entry.documents_kept for entry in entries) == 0
+
+
 def test_an_index_of_an_earlier_dump_is_looked_for_before_any_work(small_run, tmp_path):
     recipe = small_run.run("pages.unique_text=true", f'pages.earlier=["{tmp_path}"]').recipe
     check_indexes(recipe, ["clean"])
