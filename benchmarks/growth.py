@@ -19,7 +19,7 @@ _ROOT = Path(__file__).parent.parent
 
 
 def growth(inputs: Inputs) -> Figures:
-    """Speed of clean, dedup and language on one file of 16 times the text, against that on the text once."""
+    """Speed of the stages up to perplexity on one file of 16 times the text, against that on the text once."""
     speeds, _, sizes = growth_runs(inputs)
     return Figures(
         ours=speeds[16],
@@ -70,10 +70,10 @@ def _in_own_process(inputs: Inputs, size: int) -> tuple[float, float]:
 def timed_run(folder: Path, warm_up: Path, language: Path, pieces: Path, arpa: Path) -> dict[str, float]:
     """The stages over the folder's file, after a small one: seconds and the process's peak memory."""
     models = LanguageModel(pieces, arpa)
-    run_chain(chain_run(warm_up, language, models), with_perplexity=False)
+    run_chain(chain_run(warm_up, language, models))
     run = chain_run(folder, language, models)
     start = time.perf_counter()
-    run_chain(run, with_perplexity=False)
+    run_chain(run)
     return {"seconds": time.perf_counter() - start, "peak_bytes": peak_bytes()}
 
 

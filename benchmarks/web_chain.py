@@ -100,7 +100,7 @@ def chain_run(folder: Path, language: Path, model: LanguageModel) -> Run:
     return Run(recipe, Folder(str(folder / "out")), remembers=False)
 
 
-def run_chain(run: Run, *, with_perplexity: bool = True) -> None:
+def run_chain(run: Run) -> None:
     """The unit through its stages, as one worker does it; nothing is skipped because it is there."""
     (unit,) = run.units("commoncrawl")
     CLEAN.process(run, unit)
@@ -113,8 +113,7 @@ def run_chain(run: Run, *, with_perplexity: bool = True) -> None:
     verdicts = (verdict for partition, held in blocks.items() for _, verdict in judge(partition, held))
     filter_documents(run, "dedup", unit, rounds.filters(verdicts), "", {})
     LANGUAGE_STAGE.process(run, unit)
-    if with_perplexity:
-        PERPLEXITY_STAGE.process(run, unit)
+    PERPLEXITY_STAGE.process(run, unit)
 
 
 def scored(run: Run) -> Scored:

@@ -63,12 +63,13 @@ class Filter(Protocol):
         ...
 
 
-def document_id(source: str, origin: str, text: str) -> str:
-    """32 hexadecimal digits that follow from the document's content and origin alone."""
+def document_id(source: str, origin: str, text: str | bytes) -> str:
+    """32 hexadecimal digits that follow from the document's content, maybe in UTF-8 already, and origin alone."""
     digest = hashlib.blake2b(digest_size=16)
     for part in (source, origin, text):
-        encoded = part.encode("utf-8", "surrogatepass")
-        digest.update(len(encoded).to_bytes(8, "little") + encoded)
+        encoded = part if isinstance(part, bytes) else part.encode("utf-8", "surrogatepass")
+        digest.update(len(encoded).to_bytes(8, "little"))
+        digest.update(encoded)
     return digest.hexdigest()
 
 

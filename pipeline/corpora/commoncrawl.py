@@ -120,7 +120,9 @@ def ccnet_lines(content: str) -> tuple[list[str], list[str]]:
 
 
 def _stripped_lines(content: str) -> list[str]:
-    return [line.strip() for line in content.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
+    if "\r" in content:
+        content = content.replace("\r\n", "\n").replace("\r", "\n")
+    return list(map(str.strip, content.split("\n")))
 
 
 def _ccnet_url(field: str) -> str:

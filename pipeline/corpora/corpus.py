@@ -87,8 +87,12 @@ def document_batches(source: str, file: RawFile, records: Iterable[RawDocument])
     for record in records:
         origin = f"{file.name}#{record.key}"
         row = {name: getattr(record, name) for name in RawDocument.__dataclass_fields__ if name != "key"}
-        row["text"] = record.text.encode("utf-8", "replace").decode() if not record.text.isascii() else record.text
-        rows.append(row | {"doc_id": document_id(source, origin, record.text), "source": source, "origin": origin})
+        try:
+            encoded = record.text.encode()
+        except UnicodeEncodeError:  # Half of a surrogate pair: it has no UTF-8, but an id of its own.
+            encoded = record.text.encode("utf-8", "surrogatepass")
+            row["text"] = record.text.encode("utf-8", "replace").decode()
+        rows.append(row | {"doc_id": document_id(source, origin, encoded), "source": source, "origin": origin})
         size += len(record.text)
         if len(rows) >= BATCH_DOCUMENTS or size >= BATCH_BYTES:
             yield document_batch(rows)

@@ -33,10 +33,11 @@ def test_both_sides_score_the_same_documents(inputs, tmp_path):
     assert "Home" not in plain
 
 
-def test_without_perplexity_the_chain_ends_with_the_language(inputs, tmp_path):
+def test_the_chain_goes_from_records_to_perplexity(inputs, tmp_path):
     write_wet(tmp_path / WET, PAGES)
-    run_chain(chain_run(tmp_path, classifier(inputs), language_model(inputs)), with_perplexity=False)
-    assert sorted(path.name for path in (tmp_path / "out/documents").iterdir()) == ["clean", "dedup", "language"]
+    run_chain(chain_run(tmp_path, classifier(inputs), language_model(inputs)))
+    stages = sorted(path.name for path in (tmp_path / "out/documents").iterdir())
+    assert stages == ["clean", "dedup", "language", "perplexity"]
 
 
 def test_each_copy_of_a_page_has_other_lines(tmp_path):

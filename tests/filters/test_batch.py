@@ -37,6 +37,11 @@ def test_an_id_changes_with_each_of_its_parts(other):
     assert document_id("c4", "a#1", "text") != document_id(*other)
 
 
+def test_an_id_is_the_same_for_a_text_and_for_its_utf8():
+    assert document_id("c4", "a", "ümlaut") == document_id("c4", "a", "ümlaut".encode())
+    assert document_id("c4", "a", "\ud800") == document_id("c4", "a", "\ud800".encode("utf-8", "surrogatepass"))
+
+
 def test_a_lone_surrogate_has_an_id():
     assert document_id("c4", "a", "\ud800") != document_id("c4", "a", "\ud801")
 
