@@ -18,6 +18,7 @@ from filters.batch import Filter
 from filters.dedup import DropDuplicateDocuments, DropDuplicateLines, counted_lines, identities
 from filters.fingerprint import Array, document_keys, line_keys
 from filters.key_sets import KeySet, chosen_keys, held_twice, repeated, sorted_keys
+from pipeline.blocks import by_unit
 from pipeline.key_index import KeyIndex
 
 SKETCH_ITEMS = 1 << 20
@@ -203,11 +204,8 @@ class ExactRounds:
         winner = np.flatnonzero(first)[np.cumsum(first) - 1]
         verdicts = np.column_stack([items[:, :2], items[winner, 3]])
         verdicts, units = verdicts[~first], units[~first]
-        order = np.argsort(units, kind="stable")
-        told, starts = np.unique(units[order], return_index=True)
-        ends = [*starts[1:].tolist(), len(order)]
-        for unit, start, end in zip(told.tolist(), starts.tolist(), ends, strict=False):
-            yield unit, _pack(unit, np.unique(verdicts[order[start:end]], axis=0))
+        for unit, rows in by_unit(units, verdicts):
+            yield unit, _pack(unit, np.unique(rows, axis=0))
 
     def filters(self, blocks: Iterable[bytes]) -> tuple[Filter, ...]:
         """Drop the documents whose text another one keeps."""

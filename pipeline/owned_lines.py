@@ -23,7 +23,9 @@ from filters.c4_lines import MIN_SENTENCES, sentence_counter
 from filters.dedup import identities
 from filters.fingerprint import Array
 from filters.owned_lines import KeepOwnedLines, owned_line_keys, page_ranks
+from pipeline.blocks import by_unit, pack, unpack
 from pipeline.dedup import Judge
+from pipeline.key_index import partition_of
 from pipeline.owned_unit import ANSWER, CLAIM, LINE, PAGE, OwnedUnit
 
 _PAGES, _LINES, _CLAIMS, _ANSWERS = b"P", b"L", b"C", b"A"
@@ -91,18 +93,18 @@ class OwnedLineRounds:
         """What a unit has to know in the next round, and what it claims in it."""
         for kind, held in ((_PAGES, state.pages), (_LINES, state.lines)):
             if len(held):
-                yield self.partitions + state.unit, _pack(kind, state.unit, held)
+                yield self.partitions + state.unit, pack(kind, state.unit, held)
         claims = state.claims()
-        partition = (claims["key"] >> np.uint64(32)) * np.uint64(self.partitions) >> np.uint64(32)
+        partition = partition_of(claims["key"], self.partitions)
         ends = np.searchsorted(partition, np.arange(self.partitions + 1, dtype=np.uint64)).tolist()
         for index in np.unique(partition).tolist():
-            yield index, _pack(_CLAIMS, state.unit, claims[ends[index] : ends[index + 1]])
+            yield index, pack(_CLAIMS, state.unit, claims[ends[index] : ends[index + 1]])
 
     def _judge_lines(self, partition: int, blocks: Iterable[bytes]) -> Iterator[Keyed]:
         """Tell the units that claim one line whose claim is the first. What a unit keeps for itself passes by."""
         held: list[Array] = []
         for block in blocks:
-            kind, unit, body = _unpack(block)
+            kind, unit, body = unpack(block)
             if kind != _CLAIMS:
                 yield partition, block
                 continue
@@ -113,7 +115,7 @@ class OwnedLineRounds:
             held.append(answers)
         if held:
             for unit, answers in _first_claims(np.concatenate(held)):
-                yield self.partitions + unit, _pack(_ANSWERS, unit, answers)
+                yield self.partitions + unit, pack(_ANSWERS, unit, answers)
 
     def _judge_unit(self, turn: int, partition: int, blocks: Iterable[bytes]) -> Iterator[Keyed]:
         """Decide what can be decided of one unit's pages. What was told of pages before passes by."""
@@ -121,7 +123,7 @@ class OwnedLineRounds:
         last = turn == self.decisions
         held: dict[bytes, list[bytes]] = {_PAGES: [], _LINES: [], _ANSWERS: []}
         for block in blocks:
-            kind, _, body = _unpack(block)
+            kind, _, body = unpack(block)
             if kind in _TOLD:
                 yield (unit if last else partition), block
             else:
@@ -137,7 +139,7 @@ class OwnedLineRounds:
         told = {_LOST: lost, _LEAVING: state.leaving(), _SHORT: state.short() if last else lost[:0]}
         for kind, found in told.items():
             if len(found):
-                yield (unit if last else partition), _pack(kind, unit, found)
+                yield (unit if last else partition), pack(kind, unit, found)
         if not last:
             state.forget()
             yield from self._go_on(state)
@@ -146,7 +148,7 @@ class OwnedLineRounds:
         """The filter that drops a unit's lost lines and leaving pages."""
         told: dict[bytes, list[Array]] = {kind: [np.empty(0, "<u8")] for kind in _TOLD}
         for block in blocks:
-            kind, _, body = _unpack(block)
+            kind, _, body = unpack(block)
             told[kind].append(np.frombuffer(body, "<u8"))
         lost, leaving, short = (np.concatenate(told[kind]).astype(np.uint64) for kind in _TOLD)
         return (
@@ -168,16 +170,4 @@ def _first_claims(claims: Array) -> Iterator[tuple[int, Array]]:
     first = np.flatnonzero(new)[np.cumsum(new) - 1]
     shared = ~new
     shared[:-1] |= shared[1:]
-    units, answers = claims["unit"][shared], claims[first[shared]]
-    order = np.argsort(units, kind="stable")
-    found, starts = np.unique(units[order], return_index=True)
-    for unit, start, end in zip(found.tolist(), starts, [*starts[1:], len(order)], strict=False):
-        yield unit, answers[order[start:end]]
-
-
-def _pack(kind: bytes, unit: int, items: Array) -> bytes:
-    return kind + unit.to_bytes(8, "little") + items.tobytes()
-
-
-def _unpack(block: bytes) -> tuple[bytes, int, bytes]:
-    return block[:1], int.from_bytes(block[1:9], "little"), block[9:]
+    return by_unit(claims["unit"][shared], claims[first[shared]])

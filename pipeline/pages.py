@@ -16,6 +16,7 @@ from filters.dedup import DropDuplicateDocuments, identities, is_member
 from filters.fingerprint import Array, document_keys
 from filters.pages import DropRepeatedUrls, MarkCited, UrlKeys
 from filters.urls import url_keys
+from pipeline.blocks import by_unit, pack, unpack
 from pipeline.dedup import Judge
 from pipeline.key_index import KeyIndex, partition_of
 
@@ -102,7 +103,7 @@ class PageRounds:
             keys = items
         partition = partition_of(keys, self.partitions)
         for index in np.unique(partition).tolist():
-            yield index, _pack(kind, unit, items[partition == index])
+            yield index, pack(kind, unit, items[partition == index])
 
     @property
     def judges(self) -> tuple[Judge, ...]:
@@ -114,7 +115,7 @@ class PageRounds:
         addresses: list[tuple[int, Array]] = []
         pages: list[Array] = []
         for block in blocks:
-            kind, unit, body = _unpack(block)
+            kind, unit, body = unpack(block)
             if kind == _CITED:
                 cited.append(np.frombuffer(body, _KEY))
             elif kind == _ADDRESSES:
@@ -133,23 +134,23 @@ class PageRounds:
             for unit, own in sorted(addresses, key=lambda item: item[0]):
                 found = own[is_member(own, keys)]
                 if len(found):
-                    yield unit % self.partitions, _pack(_CITED_PAGES, unit, found)
+                    yield unit % self.partitions, pack(_CITED_PAGES, unit, found)
 
     def _one_page_an_address(self, partition: int, pages: Array) -> Iterator[Keyed]:
         pages = pages[_order(pages, by_text=False)]
         first = np.concatenate([[True], ~_same(pages[1:], pages[:-1], by_text=False)])
         known = self._known(self.addresses, partition, pages["url"]) & (pages["url"] != 0)
         for unit, verdict in _losers(pages, first, known, pages["url"][:, None]):
-            yield unit % self.partitions, _pack(_WINNING_PAGES, unit, verdict)
+            yield unit % self.partitions, pack(_WINNING_PAGES, unit, verdict)
         if self.unique_text:
             stays = first & ~known
-            for unit, own in _by_unit(pages["unit"][stays], pages[stays]):
+            for unit, own in by_unit(pages["unit"][stays], pages[stays]):
                 yield from self._send(_TEXTS, unit, _best_two(own, by_text=True))
 
     def _judge_texts(self, partition: int, blocks: Iterable[bytes]) -> Iterator[Keyed]:
         held: list[Array] = []
         for block in blocks:
-            kind, unit, body = _unpack(block)
+            kind, unit, body = unpack(block)
             if kind in _TOLD:
                 yield unit, block
             else:
@@ -160,7 +161,7 @@ class PageRounds:
             first = np.concatenate([[True], ~_same(pages[1:], pages[:-1], by_text=True)])
             known = self._known(self.texts, partition, pages["text"][:, 0])
             for unit, verdict in _losers(pages, first, known, pages["text"]):
-                yield unit, _pack(_WINNING_TEXTS, unit, verdict)
+                yield unit, pack(_WINNING_TEXTS, unit, verdict)
 
     def _known(self, index: KeyIndex, partition: int, keys: Array) -> Array:
         """Which of a partition's keys an earlier dump has; all of them are written down for later ones."""
@@ -172,7 +173,7 @@ class PageRounds:
         """Drop the pages that lost, then mark those that are cited."""
         told: dict[bytes, list[Array]] = {kind: [] for kind in _TOLD}
         for block in blocks:
-            kind, _, body = _unpack(block)
+            kind, _, body = unpack(block)
             told[kind].append(np.frombuffer(body, _KEY))
         by_url, by_text, cited = (np.concatenate([np.empty(0, _KEY), *told[kind]]) for kind in _TOLD)
         found: list[Filter] = []
@@ -213,20 +214,5 @@ def _losers(pages: Array, first: Array, known: Array, keys: Array) -> Iterator[t
     goes = ~first | known
     winner = pages["page"][np.flatnonzero(first)[np.cumsum(first) - 1]]
     verdicts = np.column_stack([keys, np.where(known, np.uint64(_NOBODY), winner)])[goes]
-    for unit, rows in _by_unit(pages["unit"][goes], verdicts):
+    for unit, rows in by_unit(pages["unit"][goes], verdicts):
         yield unit, np.unique(rows, axis=0)
-
-
-def _by_unit(units: Array, rows: Array) -> Iterator[tuple[int, Array]]:
-    order = np.argsort(units, kind="stable")
-    found, starts = np.unique(units[order], return_index=True)
-    for unit, start, end in zip(found.tolist(), starts, [*starts[1:], len(order)], strict=False):
-        yield unit, rows[order[start:end]]
-
-
-def _pack(kind: bytes, unit: int, items: Array) -> bytes:
-    return kind + unit.to_bytes(8, "little") + items.tobytes()
-
-
-def _unpack(block: bytes) -> tuple[bytes, int, bytes]:
-    return block[:1], int.from_bytes(block[1:9], "little"), block[9:]

@@ -2,12 +2,12 @@
 
 import collections
 import pickle
-import random
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shuffled import verdicts_of
 
 from filters.batch import DOCUMENT_SCHEMA, document_batch
 from filters.normalize import normalize_for_dedup
@@ -28,21 +28,8 @@ def batches_of(unit, texts, batch_documents=2):
 
 def decide(rounds, units, seed=0):
     """Each unit's batches through the filters of its verdict, blocks shuffled wherever they are grouped."""
-    shuffle = random.Random(seed).shuffle
-    keyed = [item for unit, batches in enumerate(units) for item in rounds.sketch(unit, batches)]
-    for judge in rounds.judges:
-        keyed = [item for partition, blocks in grouped(keyed, shuffle) for item in judge(partition, iter(blocks))]
-    verdicts = dict(grouped(keyed, shuffle))
-    return [run(rounds.filters(iter(verdicts.get(unit, []))), batches) for unit, batches in enumerate(units)]
-
-
-def grouped(keyed, shuffle):
-    groups = collections.defaultdict(list)
-    for key, block in keyed:
-        groups[key].append(block)
-    for blocks in groups.values():
-        shuffle(blocks)
-    return sorted(groups.items())
+    verdicts = verdicts_of(rounds, units, seed)
+    return [run(rounds.filters(told), batches) for told, batches in zip(verdicts, units, strict=True)]
 
 
 def run(filters, batches):

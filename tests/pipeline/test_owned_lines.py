@@ -3,11 +3,11 @@
 import collections
 import hashlib
 import pickle
-import random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shuffled import verdicts_of
 
 from filters.batch import document_batch
 from pipeline.owned_lines import OwnedLineRounds
@@ -30,29 +30,12 @@ def batches_of(unit, texts, size=2):
     return [document_batch(rows[at : at + size]) for at in range(0, len(rows), size)]
 
 
-def grouped(keyed, shuffle):
-    groups = collections.defaultdict(list)
-    for key, block in keyed:
-        groups[key].append(block)
-    for blocks in groups.values():
-        shuffle(blocks)
-    return sorted(groups.items())
-
-
 def decide(units, seed=0, sizes=None, counts=None, **ways):
     """The texts that stay, None where a page goes; blocks are shuffled wherever they are grouped."""
     rounds = OwnedLineRounds(**({"partitions": 3} | ways))
-    shuffle = random.Random(seed).shuffle
     documents = [batches_of(unit, texts) for unit, texts in enumerate(units)]
-    keyed = [item for unit, batches in enumerate(documents) for item in rounds.sketch(unit, batches)]
-    for judge in rounds.judges:
-        if sizes is not None:
-            sizes.append(sum(len(block) for _, block in keyed))
-        keyed = [item for partition, blocks in grouped(keyed, shuffle) for item in judge(partition, iter(blocks))]
-    verdicts = dict(grouped(keyed, shuffle))
-    return [
-        run(rounds.filters(iter(verdicts.get(unit, []))), batches, counts) for unit, batches in enumerate(documents)
-    ]
+    verdicts = verdicts_of(rounds, documents, seed, sizes)
+    return [run(rounds.filters(told), batches, counts) for told, batches in zip(verdicts, documents, strict=True)]
 
 
 def run(filters, batches, counts):

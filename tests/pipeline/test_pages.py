@@ -1,12 +1,11 @@
 """One page of each address, one of each text, and those that Wikipedia cites, in whatever order blocks arrive."""
 
-import collections
 import pickle
-import random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shuffled import verdicts_of
 
 from filters.batch import document_batch
 from filters.urls import url_keys
@@ -33,25 +32,12 @@ def article(*cited):
     return [document_batch([row])]
 
 
-def grouped(keyed, shuffle):
-    groups = collections.defaultdict(list)
-    for key, block in keyed:
-        groups[key].append(block)
-    for blocks in groups.values():
-        shuffle(blocks)
-    return sorted(groups.items())
-
-
 def decide(units, seed=0, witnesses=(), **wanted):
     """Each unit's rows as (kept, cited) after the filters of its verdict."""
     rounds = pickle.loads(pickle.dumps(PageRounds(**({"partitions": 3} | wanted))))
     shown = [batches_of(unit, rows) for unit, rows in enumerate(units)]
-    shuffle = random.Random(seed).shuffle
-    keyed = [item for unit, batches in enumerate([*shown, *witnesses]) for item in rounds.sketch(unit, batches)]
-    for judge in rounds.judges:
-        keyed = [item for partition, blocks in grouped(keyed, shuffle) for item in judge(partition, iter(blocks))]
-    verdicts = dict(grouped(keyed, shuffle))
-    return [through(rounds.filters(iter(verdicts.get(unit, []))), batches) for unit, batches in enumerate(shown)]
+    verdicts = verdicts_of(rounds, [*shown, *witnesses], seed)
+    return [through(rounds.filters(told), batches) for told, batches in zip(verdicts, shown, strict=False)]
 
 
 def through(filters, batches):
