@@ -1,12 +1,16 @@
 """Small models of every kind, and SentencePiece's own answer."""
 
 import io
+import itertools
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 import sentencepiece
+
+from tokenizer.sentencepiece_model import Algorithm, Kind
 
 SENTENCES = ["the cat sat on the mat 1 22 333", "on the cat the mat sat", "über der Straße: Äpfel ½ 日本語 日本"] * 40
 NAMES = {"bpe": 330, "unigram": 320}
@@ -36,6 +40,34 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         return made[key]
 
     return train
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """`written(Algorithm.BPE, {"ab": -1.0}, own=["c"])`: the file of a model of just these pieces, with their scores.
+
+    Ids: 0 is unknown, then the pieces, then the user's own. Text is not changed but that blanks become U+2581.
+    """
+    folder = tmp_path_factory.mktemp("written")
+    numbers = itertools.count()
+
+    def field(number: int, value: bytes) -> bytes:
+        assert len(value) < 128
+        return bytes([number << 3 | 2, len(value)]) + value
+
+    def piece(text: str, score: float, kind: Kind) -> bytes:
+        return field(1, field(1, text.encode()) + b"\x15" + struct.pack("<f", score) + bytes([3 << 3, kind]))
+
+    def write(algorithm: Algorithm, pieces: dict[str, float], own: list[str] | None = None) -> Path:
+        path = folder / f"{next(numbers)}.model"
+        parts = [piece("<unk>", 0.0, Kind.UNKNOWN)]
+        parts += [piece(text, score, Kind.NORMAL) for text, score in pieces.items()]
+        parts += [piece(text, 0.0, Kind.USER_DEFINED) for text in own or []]
+        trainer, normalizer = bytes([3 << 3, algorithm]), bytes([3 << 3, 0, 4 << 3, 0])
+        path.write_bytes(b"".join(parts) + field(2, trainer) + field(3, normalizer))
+        return path
+
+    return write
 
 
 @pytest.fixture(scope="session")
