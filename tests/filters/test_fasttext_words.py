@@ -22,8 +22,9 @@ def summed(found, text, *, verbatim=False, memory=None, rows=None):
     values = np.frombuffer(text.encode(), np.uint8)
     word, held = np.empty(len(values) + 2, np.uint8), np.empty(ROWS_HELD, np.int32)
     hashes = np.empty(len(values) // 2 + 2 if found.word_ngrams > 1 else 0, np.int32)
-    words, total = np.empty((WORDS_AT_ONCE, 3), np.int64), np.zeros(COLUMNS, np.float32)
-    arguments = (values, 0, len(values), verbatim, matrix() if rows is None else rows, words, word, held, hashes, total)
+    rows = matrix() if rows is None else rows
+    words, total = np.empty((WORDS_AT_ONCE, 3), np.int64), np.zeros(rows.shape[1], np.float32)
+    arguments = (values, 0, len(values), verbatim, rows, words, word, held, hashes, total)
     return total, sum_rows(found, memory or empty_memory(50), *arguments)
 
 
@@ -120,3 +121,85 @@ def test_rows_that_lie_askew_in_a_file_are_read():
     askew.setflags(write=False)
     assert not askew.flags.aligned
     assert np.array_equal(summed(lexicon(), "ab cd", rows=askew)[0], summed(lexicon(), "ab cd")[0])
+
+
+@pytest.mark.parametrize("code", range(35))
+def test_fasttexts_blanks_part_words_and_no_other_character_does(code):
+    memory = empty_memory(50)
+    summed(lexicon(), f"x{chr(code)}y", memory=memory)
+    assert memory.used[0] == (2 if chr(code) in BLANKS else 1)
+
+
+@pytest.mark.parametrize("word", ["</s>x", "x</s>", "</s", "</S>", "</t>", "<|s>", "</s)", "(/s>"])
+def test_a_word_that_is_nearly_the_end_is_a_word(word):
+    text = f"ab {word} ab"
+    for verbatim in (False, True):
+        total, added = summed(lexicon(), text, verbatim=verbatim)
+        assert added == len(plain_rows(text))
+        assert np.array_equal(total, plain_sum(plain_rows(text)))
+
+
+@pytest.mark.parametrize("alike", ["declinate macallums", "altarage zinke", "costarring liquid"])
+def test_words_with_one_hash_keep_their_own_rows(alike):
+    assert len({fnv(word.encode()) for word in alike.split()}) == 1
+    text = f"{alike} {alike}"
+    memory = empty_memory(50)
+    total, added = summed(lexicon(), text, memory=memory)
+    assert (added, memory.used[0]) == (len(plain_rows(text)), 2)
+    assert np.array_equal(total, plain_sum(plain_rows(text)))
+
+
+@pytest.mark.parametrize("size, learnt", [(1, 1), (3, 1), (4, 1), (5, 1), (63, 1), (64, 1), (65, 0)])
+def test_a_word_is_found_again_whatever_its_length(size, learnt):
+    memory = empty_memory(50)
+    summed(lexicon(), " ".join(["x" * size, "plain", "x" * size, "plain", "y" * size] * 2), memory=memory)
+    assert memory.used[0] == 2 * learnt + 1
+
+
+def test_a_memory_whose_cells_are_full_is_emptied_and_gives_the_same_rows():
+    memory = empty_memory(50)
+    text = " ".join(f"{number:060}" for number in range(40))
+    for _ in range(2):
+        total, added = summed(lexicon(), text, memory=memory)
+        assert added == len(plain_rows(text))
+        assert np.array_equal(total, plain_sum(plain_rows(text)))
+        assert 0 < memory.used[1] <= len(memory.cells)
+        assert memory.used[0] < 40
+
+
+@pytest.mark.parametrize("columns", [1, 7, 8, 9, 15, 16, 17])
+def test_every_column_is_summed(columns):
+    rows = np.random.default_rng(1).normal(size=(1100, columns)).astype(np.float32)
+    expected = np.zeros(columns, np.float32)
+    for row in plain_rows("ab cd naïve"):
+        expected += rows[row]
+    assert np.array_equal(summed(lexicon(), "ab cd naïve", rows=rows)[0], expected)
+
+
+@pytest.mark.parametrize("words, end", [(["ab"], []), (["</s>", "ab"], [0]), (["ab", "</s>"], [1])])
+def test_the_end_has_a_row_where_the_model_has_that_word(words, end):
+    found = lexicon(words=words)
+    rows = [words.index("ab"), *(len(words) + bucket for bucket in plain_ngrams("ab", 2, 4, 1000)), *end]
+    total, added = summed(found, "ab")
+    assert added == len(rows)
+    assert np.array_equal(total, plain_sum(rows))
+
+
+@pytest.mark.parametrize("kept", [[], [0], [1], [0, 1]])
+def test_runs_of_words_that_a_pruned_model_left_out_have_no_row(kept):
+    """The runs of two in `ab ab` are `ab ab` and `ab </s>`; the pruned model keeps some and no n-gram of characters."""
+    ab, end = ((fnv(word) ^ 1 << 31) - (1 << 31) for word in (b"ab", b"</s>"))
+    buckets = [(ab * 116049371 + after) % 2**64 % 1000 for after in (ab, end)]
+    pruned = [(buckets[run], 7 + run) for run in kept] or [(999, 0)]
+    rows = [2, 2, 4, *(5 + 7 + run for run in kept)]
+    assert 999 not in buckets
+    total, added = summed(lexicon(least=5, most=5, pruned=pruned)._replace(word_ngrams=2), "ab ab")
+    assert added == len(rows)
+    assert np.array_equal(total, plain_sum(rows))
+
+
+@pytest.mark.parametrize("word", ["cd", "é" * 40])
+def test_a_model_without_ngrams_has_no_row_for_an_unknown_word(word):
+    total, added = summed(lexicon(least=0, most=0), f"{word} ab")
+    assert added == 2
+    assert np.array_equal(total, plain_sum([2, 4]))
