@@ -21,7 +21,8 @@ def manifest(run):
 
 def test_each_stage_left_its_record(small_run):
     stages = {entry.stage for entry in read_ledger(small_run.run().output)}
-    assert stages == set(STAGES)
+    only_of_c4_from_wet_files = {"lines", "english"}
+    assert stages == set(STAGES) - only_of_c4_from_wet_files
 
 
 @pytest.mark.parametrize("source", SOURCES)

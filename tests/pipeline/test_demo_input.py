@@ -27,16 +27,16 @@ def test_every_source_has_files(made):
 
 
 def test_the_demos_recipe_finds_them(made):
-    inputs = load_recipe("demo").inputs
+    recipe = load_recipe("demo")
     for name in SOURCES:
-        assert any(Folder(str(made[0])).glob(pattern) for pattern in getattr(inputs, name)), name
+        assert any(Folder(str(made[0])).glob(pattern) for pattern in recipe.patterns(name)), name
 
 
 def cleaned(folder, source):
     """What the reader could not read, and what each rule of stage `clean` rejected, by reason."""
     recipe = load_recipe("demo", (f"inputs.root={folder}",))
     corpus, settings, failed, rejected = CORPORA[source], getattr(recipe, source), set(), set()
-    for name in {name for pattern in getattr(recipe.inputs, source) for name in Folder(str(folder)).glob(pattern)}:
+    for name in {name for pattern in recipe.patterns(source) for name in Folder(str(folder)).glob(pattern)}:
         file = RawFile.of_bytes(name, (folder / name).read_bytes())
         records = list(corpus.read(file, settings))
         failed |= {record.reason for record in records if isinstance(record, BadRecord)}
