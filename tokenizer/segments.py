@@ -124,9 +124,10 @@ def find(words: NDArray[np.uint64], arena: NDArray[np.uint8], text: NDArray[np.u
     while words[slot, 2] != np.uint64(0):
         if words[slot, 0] == first and words[slot, 1] == second:
             kept = words[slot, 2]
-            if kept == third:
-                return np.int64(slot)
-            if third == _UNPACKED and kept & _UNPACKED == _UNPACKED:
+            if third != _UNPACKED:
+                if kept == third:
+                    return np.int64(slot)
+            elif kept & _UNPACKED == _UNPACKED:  # Two long ones may have one hash: their bytes decide.
                 place: Any = np.int64(kept & ~_UNPACKED)
                 if _same(arena, place, text, start, size):
                     return np.int64(slot)

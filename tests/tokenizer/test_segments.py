@@ -9,6 +9,7 @@ from tokenizer.segments import (
     COUNT,
     LIMIT,
     MAX_SEGMENT_BYTES,
+    MOST_IDS,
     append,
     empty_segments,
     find,
@@ -16,6 +17,7 @@ from tokenizer.segments import (
     insert,
     load_word,
     make_room,
+    segment_key,
 )
 
 SEGMENTS = st.sets(st.binary(min_size=1, max_size=MAX_SEGMENT_BYTES) | st.binary(min_size=1, max_size=3), max_size=40)
@@ -109,3 +111,78 @@ def test_each_entry_lies_in_one_cache_line():
 
 def test_a_word_is_eight_bytes_the_first_one_lowest():
     assert load_word(np.arange(20, dtype=np.uint8), 3) == int.from_bytes(bytes(range(3, 11)), "little")
+
+
+def mixed_with(state, word):
+    """The hash of a long segment after eight more bytes of it."""
+    return (state ^ word ^ state >> 32) * 0x9E3779B97F4A7C15 % 2**64
+
+
+def alike(segment, other):
+    """A segment that begins with these eight other bytes and has the hash of the long one."""
+    words = [int.from_bytes(part, "little") for part in (segment[:8], segment[8:16], other)]
+    states = [mixed_with(len(segment), words[0]), mixed_with(len(segment), words[2])]
+    second = words[1] ^ states[0] ^ states[0] >> 32 ^ states[1] ^ states[1] >> 32
+    return other + second.to_bytes(8, "little") + segment[16:]
+
+
+@pytest.mark.parametrize("size", [24, 25, 32, 63, 64])
+def test_long_segments_of_one_hash_are_told_apart_by_their_bytes(size):
+    segment = bytes(range(size))
+    twin = alike(segment, b"another ")
+    keys = [segment_key(padded(part)[0], 0, size) for part in (segment, twin)]
+    assert keys[0] == keys[1]
+    assert segment != twin
+    table = empty_segments(slots=16, arena_bytes=1 << 12)
+    put(table, segment)
+    assert got(table, twin) is None
+    put(table, twin)
+    assert [got(table, part) for part in (segment, twin)] == [ids_of(segment).tolist(), ids_of(twin).tolist()]
+
+
+@pytest.mark.parametrize("size", [1, 8, 9, 16, 17, 23])
+def test_a_segment_that_differs_in_one_byte_is_another_wherever_the_table_keeps_it(size):
+    """Of two slots one is taken, so that half of all segments are looked for where it is."""
+    segment = b"s" * size
+    table = empty_segments(slots=2, arena_bytes=1 << 12)
+    put(table, segment)
+    for place in range(size):
+        for byte in b"abcdefgh":
+            other = segment[:place] + bytes([byte]) + segment[place + 1 :]
+            assert got(table, other) is None
+    assert got(table, segment) == ids_of(segment).tolist()
+
+
+@pytest.mark.parametrize("arena_bytes, stays", [(4 * 833, True), (4 * 833 - 4, False)])
+def test_there_is_room_for_as_many_of_the_largest_entries_as_fit(arena_bytes, stays):
+    """One takes 64 bytes and 192 ids of four bytes, and a byte is left."""
+    table = empty_segments(slots=64, arena_bytes=arena_bytes)
+    put(table, b"kept")
+    make_room(table, 4)
+    assert (got(table, b"kept") is not None) == stays
+
+
+def test_as_many_of_the_largest_entries_as_there_is_room_for_go_in():
+    table = empty_segments(slots=64, arena_bytes=5 * 836)
+    make_room(table, 5)
+    ids, out = np.arange(MOST_IDS * MAX_SEGMENT_BYTES, dtype=np.int32), np.zeros(200, np.int32)
+    segments = [bytes([number]) * MAX_SEGMENT_BYTES for number in range(1, 6)]
+    slots = [insert(table, padded(part)[0], 0, len(part), ids + part[0], len(ids), 0.0) for part in segments]
+    assert table.used[1] <= len(table.arena)
+    for part, slot in zip(segments, slots, strict=True):
+        assert append(table, slot, out, 0) == len(ids)
+        assert np.array_equal(out[: len(ids)], ids + part[0])
+
+
+@pytest.mark.parametrize("arena_bytes", [1 << 12, 1 << 14])
+def test_an_emptied_table_is_filled_again_from_its_beginning(arena_bytes):
+    table = empty_segments(slots=16, arena_bytes=arena_bytes)
+    for turn in range(20):
+        make_room(table, 4)
+        parts = [f"{turn}-{number}-".encode() * 5 for number in range(4)]
+        for part in parts:
+            put(table, part)
+        assert [got(table, part) for part in parts] == [ids_of(part).tolist() for part in parts]
+        assert table.used[1] <= arena_bytes
+    make_room(table, 12)
+    assert table.used.tolist() == [0, 0]
