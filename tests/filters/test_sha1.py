@@ -69,3 +69,39 @@ def test_keys_go_where_they_are_told_to():
     keys = np.zeros(4, np.uint64)
     hash_messages(blocks, np.arange(3), 2, np.array([3, 1]), keys)
     assert keys.tolist() == [0, key_in_python(b"a"), 0, key_in_python(b"")]
+
+
+def test_what_follows_a_message_is_written_byte_for_byte_and_nothing_else():
+    for length in range(130):
+        size = -(-(length + 9) // 64) * 64
+        blocks = np.full(size + 72, 0xAA, np.uint8)
+        pad(blocks, 8, length)
+        zeros = bytes(size - length - 9)
+        assert blocks[:8].tobytes() == b"\xaa" * 8
+        assert blocks[8 : 8 + length].tobytes() == b"\xaa" * length
+        assert blocks[8 + length : 8 + size].tobytes() == b"\x80" + zeros + (8 * length).to_bytes(8, "big")
+        assert blocks[8 + size :].tobytes() == b"\xaa" * 64
+
+
+@pytest.mark.parametrize("length", [2**29 - 1, 2**29, 2**29 + 1])
+def test_the_length_of_a_long_message_takes_more_than_four_bytes(length):
+    blocks = np.empty(padded_blocks(length) * BLOCK_BYTES, np.uint8)  # Only its end is ever touched.
+    pad(blocks, 0, length)
+    assert blocks[-8:].tobytes() == (8 * length).to_bytes(8, "big")
+    assert blocks[length] == 0x80
+
+
+@pytest.mark.parametrize("messages", [0, 1, 8, 9])
+def test_only_so_many_messages_are_hashed(messages):
+    blocks = np.zeros(10 * BLOCK_BYTES, np.uint8)
+    for block in range(10):
+        pad(blocks, block * BLOCK_BYTES, block)
+    keys = np.zeros(10, np.uint64)
+    hash_messages(blocks, np.arange(11), messages, np.arange(10), keys)
+    assert keys.tolist() == [key_in_python(bytes(size)) if size < messages else 0 for size in range(10)]
+
+
+@pytest.mark.parametrize("lengths", [[5000] + [1] * 100, [1] * 100 + [5000], [700] * 8 + [0] * 9, [64, 0] * 20])
+def test_a_long_message_among_short_ones_keeps_its_own_words(lengths):
+    messages = [bytes([index]) * length for index, length in enumerate(lengths)]
+    assert keys_of(messages) == [key_in_python(message) for message in messages]
