@@ -158,14 +158,14 @@ def put(automaton, ngram, probability, backoff=0.0, state=0):
 
 def by_hand():
     """Words <unk> 0, <s> 1, </s> 2, a 3, b 4, c 5; the probabilities and back-offs are sums of powers of two."""
-    automaton = empty_automaton((6, 4, 3))
+    automaton = empty_automaton((6, 4, 4))
     automaton.unigram[:] = [-16, -99, -8, -1, -2, -4]
     automaton.backoff[1:7] = [0, -0.5, 0, -0.25, -0.125, 0]
     contexts = {(1, 3): -0.0625, (3, 4): -0.03125, (4, 3): 0}
     for state, (ngram, backoff) in enumerate(contexts.items(), 7):
         assert put(automaton, ngram, -0.5, backoff, state) == 0
     assert put(automaton, (4, 5), -0.75, 0, 10) == 0
-    for ngram in [(1, 3, 4), (3, 4, 3), (3, 4, 2)]:
+    for ngram in [(1, 3, 4), (3, 4, 3), (3, 4, 2), (4, 5, 3)]:
         assert put(automaton, ngram, -0.25) == 0
     return automaton
 
@@ -179,6 +179,7 @@ def by_hand():
         ([3, 4], -0.5 - 0.25 - 0.25),  # <s> a; <s> a b; a b </s>
         ([3, 4, 3], -0.5 - 0.25 - 0.25 + -8 - 0.25),  # <s> a; <s> a b; a b a; </s> behind a, behind b a for 0
         ([4, 5], -2 - 0.5 - 0.75 - 8),  # b behind <s>; b c; </s> behind c for 0, behind b c for 0
+        ([4, 5, 3], -2 - 0.5 - 0.75 - 0.25 - 8 - 0.25),  # b behind <s>; b c; b c a; </s> behind a
         ([3, 4, 5], -0.5 - 0.25 - 0.75 - 0.03125 - 8),  # <s> a; <s> a b; b c behind a b; </s>
         ([0, 3], -16 - 0.5 - 1 - 8 - 0.25),  # nothing is charged for leaving the unknown word
         ([5, 5], -4 - 0.5 - 4 - 8),
@@ -206,7 +207,7 @@ def test_contexts_that_nothing_is_known_of_are_led_past():
     states = automaton.word_numbers[1::2].tolist()
     assert states == [0, 2, 0, 4, 5, 0]  # <s>, a and b are left for something or have n-grams behind them.
     after = {pair: int(automaton.cell_numbers[2 * cell_of(automaton, *pair) + 1]) for pair in [(4, 4), (5, 3), (5, 5)]}
-    assert after == {(4, 4): 8, (5, 3): 4, (5, 5): 0}  # `b a` is left as `a`, `b c` as nothing.
+    assert after == {(4, 4): 8, (5, 3): 4, (5, 5): 10}  # `b a` is left as `a`; behind `b c` there is an n-gram.
 
 
 def cell_of(automaton, context, word):
