@@ -319,7 +319,8 @@ def test_a_run_killed_twice_ends_in_the_same_bytes_as_an_unbroken_one(tmp_path, 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_is_exit_130_and_one_line(tmp_path, stream_folder, tiny, how):
-    process = start(arguments(tmp_path, stream_folder, write_settings(tmp_path, tiny(**SLOWER, steps=2000))))
+    settings = write_settings(tmp_path, tiny(**SLOWER | {"dimension": 512}, steps=20))  # It must not end before.
+    process = start(arguments(tmp_path, stream_folder, settings))
     err = stop_at(process, tmp_path / "out" / "metrics.jsonl", 2, how)
     assert process.returncode == 130
     assert err.splitlines()[-1].startswith("interrupted: ") and "Traceback" not in err
