@@ -168,8 +168,6 @@ def _copy_found(
         if count > FEW_IDS:
             break
         if numbers[slot, FIRST_ID] == unk and used > begin and ids[used - 1] == unk:
-            if count > 1:
-                break
             used -= 1
         for index in range(FEW_IDS):
             ids[np.uint64(used + index)] = numbers[slot, np.uint64(FIRST_ID + index)]
