@@ -80,8 +80,8 @@ _ALL = (
     Claim(
         name="commoncrawl-chain",
         compares="a WET file to documents with language and perplexity, through the stages as a worker runs them with"
-        " rejected documents and ledger written, against a plain loop over FastWARC, SHA-1, fastText, SentencePiece"
-        " and kenlm; documents, languages and perplexities are the same",
+        " rejected documents and ledger written, against plain loops over FastWARC, SHA-1, fastText, SentencePiece and"
+        " kenlm, stage by stage with JSON lines between; documents, languages and perplexities are the same",
         goal=5,
         measure=commoncrawl_chain,
     ),

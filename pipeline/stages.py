@@ -83,11 +83,12 @@ class Clean:
 
     def key(self, run: Run, unit: Unit) -> str:
         """Follows from the raw file and the corpus's settings."""
-        return run.key(self.name, unit.source, unit.name, self._settings(run, unit), self._inputs(run, unit))
+        return self._key(run, unit, self._inputs(run, unit))
 
     def process(self, run: Run, unit: Unit) -> LedgerEntry:
         """Read and clean one raw file."""
-        key, inputs = self.key(run, unit), self._inputs(run, unit)
+        inputs = self._inputs(run, unit)
+        key = self._key(run, unit, inputs)
         corpus, settings = CORPORA[unit.source], getattr(run.recipe, unit.source)
         file = run.inputs.file(unit.input)
         tally = Tally()
@@ -97,6 +98,9 @@ class Clean:
             records = readable(_records(corpus, file, settings), outputs, tally, unit.input)
             process_batches(document_batches(unit.source, file, records), corpus.filters(settings), outputs, tally)
         return run.record(tally.entry(self.name, unit.source, unit.name, key, inputs, outputs.written))
+
+    def _key(self, run: Run, unit: Unit, inputs: dict[str, str]) -> str:
+        return run.key(self.name, unit.source, unit.name, self._settings(run, unit), inputs)
 
     def _inputs(self, run: Run, unit: Unit) -> dict[str, str]:
         return {unit.input: run.input_digest(unit)}

@@ -1,13 +1,16 @@
 """What a corpus is to the pipeline: a reader of raw files, and the filters that its documents go through."""
 
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from filters.batch import BATCH_BYTES, BATCH_DOCUMENTS, Filter, document_batch, document_id
+from filters.batch import BATCH_BYTES, BATCH_DOCUMENTS, DOCUMENT_SCHEMA, Filter, document_id
+
+_SURROGATE = re.compile(rb"\xed[\xa0-\xbf]")  # U+D800 to U+DFFF, which no UTF-8 holds.
 
 QUARANTINED_BYTES = 4096
 """How much of a broken record's raw bytes is kept to look at."""
@@ -82,20 +85,46 @@ class Corpus:
 
 def document_batches(source: str, file: RawFile, records: Iterable[RawDocument]) -> Iterator[pa.RecordBatch]:
     """Documents in batches of at most a thousand rows and about 4 MiB of text."""
-    rows: list[dict[str, Any]] = []
+    held: list[RawDocument] = []
     size = 0
     for record in records:
-        origin = f"{file.name}#{record.key}"
-        row = {name: getattr(record, name) for name in RawDocument.__dataclass_fields__ if name != "key"}
-        try:
-            encoded = record.text.encode()
-        except UnicodeEncodeError:  # Half of a surrogate pair: it has no UTF-8, but an id of its own.
-            encoded = record.text.encode("utf-8", "surrogatepass")
-            row["text"] = record.text.encode("utf-8", "replace").decode()
-        rows.append(row | {"doc_id": document_id(source, origin, encoded), "source": source, "origin": origin})
+        held.append(record)
         size += len(record.text)
-        if len(rows) >= BATCH_DOCUMENTS or size >= BATCH_BYTES:
-            yield document_batch(rows)
-            rows, size = [], 0
-    if rows:
-        yield document_batch(rows)
+        if len(held) >= BATCH_DOCUMENTS or size >= BATCH_BYTES:
+            yield _batch(source, file.name, held)
+            held, size = [], 0
+    if held:
+        yield _batch(source, file.name, held)
+
+
+def _batch(source: str, name: str, records: list[RawDocument]) -> pa.RecordBatch:
+    """One batch, column by column: a row as a dictionary would be made for each document, and taken apart again."""
+    origins = [f"{name}#{record.key}" for record in records]
+    encoded = [_utf8(record.text) for record in records]
+    known = {
+        "doc_id": [document_id(source, origin, text) for origin, text in zip(origins, encoded, strict=True)],
+        "source": [source] * len(records),
+        "origin": origins,
+        "text": [_valid(record.text, text) for record, text in zip(records, encoded, strict=True)],
+    }
+    columns = [
+        pa.array(known[field.name], field.type)
+        if field.name in known
+        else pa.array([getattr(record, field.name) for record in records], field.type)
+        if field.name in RawDocument.__dataclass_fields__
+        else pa.nulls(len(records), field.type)
+        for field in DOCUMENT_SCHEMA
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=DOCUMENT_SCHEMA)
+
+
+def _utf8(text: str) -> bytes:
+    """The text's bytes; half of a surrogate pair has no UTF-8, but gives its document an id of its own."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _valid(text: str, encoded: bytes) -> str:
+    """The text, with a question mark for half of a surrogate pair."""
+    if text.isascii() or _SURROGATE.search(encoded) is None:
+        return text
+    return text.encode("utf-8", "replace").decode()

@@ -98,8 +98,10 @@ class _Reader:
             cut = len(self._window) < MAX_HEADER_BYTES
             raise _RecordError("truncated_record" if cut else "bad_header", "the header has no end")
         fields: dict[str, str] = {}
-        lines = _FOLD.sub(" ", self._window[: end.start()].decode("utf-8", "replace")).split("\n")
-        for line in lines[1:]:
+        header = self._window[: end.start()].decode("utf-8", "replace")
+        if "\n " in header or "\n\t" in header:
+            header = _FOLD.sub(" ", header)
+        for line in header.split("\n")[1:]:
             name, colon, value = line.partition(":")
             if not colon:
                 raise _RecordError("bad_header", f"no colon in {line[:40]!r}")

@@ -25,12 +25,13 @@ def test_both_sides_score_the_same_documents(inputs, tmp_path):
     write_wet(tmp_path / WET, PAGES)
     run = chain_run(tmp_path, *models)
     run_chain(run)
-    expected = plain_chain((tmp_path / WET).read_bytes(), tmp_path / "plain.jsonl", *models)
+    expected = plain_chain((tmp_path / WET).read_bytes(), tmp_path / "plain", *models)
     assert len(expected) == 4
     agree(scored(run), expected)
-    plain = (tmp_path / "plain.jsonl").read_text()
+    plain = (tmp_path / "plain/perplexity.jsonl").read_text()
     assert "Own a" in plain
     assert "Home" not in plain
+    assert "Home" in (tmp_path / "plain/clean.jsonl").read_text()
 
 
 def test_the_chain_goes_from_records_to_perplexity(inputs, tmp_path):
