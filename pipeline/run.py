@@ -124,6 +124,7 @@ class Conductor:
             self.worked += names
 
     def _documents(self, names: list[str]) -> None:
+        names = [name for name in names if any(has_stage(self.run.recipe, source, name) for source in self.units)]
         self._need(names)
         with self._scratch() as scratch:
             if group_stages := [name for name in names if name in GROUP_STAGES]:
