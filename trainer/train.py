@@ -225,7 +225,8 @@ class _Progress:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit code."""
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for stop in (signal.SIGINT, signal.SIGTERM):  # Also where a script started us in the background, deaf to SIGINT.
+        signal.signal(stop, _interrupt)
     try:
         train(_prepared(options), _say)
     except SettingsError as error:
