@@ -132,13 +132,15 @@ class FilterStage:
 
     def key(self, run: Run, unit: Unit) -> str:
         """Follows from the documents, the models and the settings."""
-        settings = [run.recipe.rejected.keep, self.settings(run)]
-        return run.key(self.name, unit.source, unit.name, settings, stage_inputs(run, self, unit))
+        return self._key(run, unit, stage_inputs(run, self, unit))
 
     def process(self, run: Run, unit: Unit) -> LedgerEntry:
         """Put the unit's documents through the filters."""
-        key, inputs = self.key(run, unit), stage_inputs(run, self, unit)
-        return filter_documents(run, self.name, unit, self.filters(run), key, inputs)
+        inputs = stage_inputs(run, self, unit)
+        return filter_documents(run, self.name, unit, self.filters(run), self._key(run, unit, inputs), inputs)
+
+    def _key(self, run: Run, unit: Unit, inputs: dict[str, str]) -> str:
+        return run.key(self.name, unit.source, unit.name, [run.recipe.rejected.keep, self.settings(run)], inputs)
 
 
 def filter_documents(
@@ -166,13 +168,17 @@ class SideStage:
 
     def key(self, run: Run, unit: Unit) -> str:
         """Follows from the documents, the models and the settings."""
-        return run.key(self.name, unit.source, unit.name, self.settings(run, unit), stage_inputs(run, self, unit))
+        return self._key(run, unit, stage_inputs(run, self, unit))
 
     def process(self, run: Run, unit: Unit) -> LedgerEntry:
         """Look at one unit's documents."""
-        key, inputs, tally = self.key(run, unit), stage_inputs(run, self, unit), Tally()
+        inputs, tally = stage_inputs(run, self, unit), Tally()
+        key = self._key(run, unit, inputs)
         tally.counts, outputs = self.look(run, unit, kept_before(run, self.name, unit)[0])
         return run.record(tally.entry(self.name, unit.source, unit.name, key, inputs, outputs))
+
+    def _key(self, run: Run, unit: Unit, inputs: dict[str, str]) -> str:
+        return run.key(self.name, unit.source, unit.name, self.settings(run, unit), inputs)
 
 
 def stage_inputs(run: Run, stage: Stage, unit: Unit) -> dict[str, str]:
@@ -193,13 +199,12 @@ class Tokenize:
 
     def key(self, run: Run, unit: Unit) -> str:
         """Follows from the documents, the tokenizer and the shard size."""
-        return run.key(
-            self.name, unit.source, unit.name, run.recipe.tokens.model_dump(mode="json"), self._inputs(run, unit)
-        )
+        return self._key(run, unit, stage_inputs(run, self, unit))
 
     def process(self, run: Run, unit: Unit) -> LedgerEntry:
         """Tokenize one unit's documents."""
-        key, inputs = self.key(run, unit), self._inputs(run, unit)
+        inputs = stage_inputs(run, self, unit)
+        key = self._key(run, unit, inputs)
         vocabulary = load_once(load_vocabulary, TOKENIZER.path(run, "tokenizer.model"))
         tally, outputs = Tally(), {}
         with TemporaryDirectory(prefix="tokenmill-") as name:
@@ -211,8 +216,8 @@ class Tokenize:
                 outputs[target] = run.output.put(path, target)
         return run.record(tally.entry(self.name, unit.source, unit.name, key, inputs, outputs))
 
-    def _inputs(self, run: Run, unit: Unit) -> dict[str, str]:
-        return kept_before(run, self.name, unit)[1] | {"models/tokenizer": TOKENIZER.digest(run)}
+    def _key(self, run: Run, unit: Unit, inputs: dict[str, str]) -> str:
+        return run.key(self.name, unit.source, unit.name, run.recipe.tokens.model_dump(mode="json"), inputs)
 
 
 def load_vocabulary(path: str) -> Vocabulary:
