@@ -13,6 +13,7 @@ import numpy as np
 
 from filters.dedup import is_member
 from filters.fingerprint import Array
+from filters.models import load_once
 from pipeline.errors import SettingError
 from pipeline.storage import Folder, Output
 
@@ -98,14 +99,22 @@ def index_digest(address: str) -> str:
 
 def _files_of(folder: Folder, kind: str, partition: int, partitions: int) -> Iterator[str]:
     """The files that may hold keys of a partition, of whatever number of partitions the index was written in."""
-    held = _read(folder)
-    if held is None:
+    if not folder.exists(INDEX):
         raise FileNotFoundError(f"no key index at {folder.url}")
+    # Read once a process, not once a partition: it names every file of the index.
+    held = load_once(_index_of, folder.url, folder.fingerprint(INDEX))
     low, high = (-(-bound * _RANGES // partitions) for bound in (partition, partition + 1))
     first, last = (place * held["partitions"] // _RANGES for place in (low, high - 1))
     for name, item in held["files"].items():
         if item["kind"] == kind and first <= item["partition"] <= last:
             yield name
+
+
+def _index_of(address: str, _fingerprint: str) -> dict[str, Any]:
+    held = _read(Folder(address))
+    if held is None:
+        raise FileNotFoundError(f"no key index at {address}")
+    return held
 
 
 def _read(folder: Folder) -> dict[str, Any] | None:
