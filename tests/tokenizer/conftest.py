@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import random
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -83,3 +84,11 @@ def same_ids() -> Callable[..., None]:
             assert ids == reference.encode(text), (str(path), text[:200])
 
     return check
+
+
+@pytest.fixture(scope="module")
+def texts() -> list[str]:
+    """Forty texts of words that no table of theirs holds all of."""
+    chance = random.Random(3)
+    words = ["".join(chance.choice("thecasonm日ж") for _ in range(chance.randint(1, 30))) for _ in range(3000)]
+    return [" ".join(chance.choice(words) for _ in range(chance.randint(0, 400))) for _ in range(40)]

@@ -1,6 +1,5 @@
 """The loop over texts of a BPE model gives the same ids whatever its table holds."""
 
-import random
 from itertools import pairwise
 
 import pyarrow as pa
@@ -21,13 +20,6 @@ def encoded(path, texts, table):
     found = Normalizer(model).normalize(*text_buffers(pa.array(texts, pa.large_string())))
     ids, offsets = encode_bpe(build_bpe(model), table, *found)
     return [ids[a:b].tolist() for a, b in pairwise(offsets.tolist())]
-
-
-@pytest.fixture(scope="module")
-def texts():
-    chance = random.Random(3)
-    words = ["".join(chance.choice("thecasonm日ж") for _ in range(chance.randint(1, 30))) for _ in range(3000)]
-    return [" ".join(chance.choice(words) for _ in range(chance.randint(0, 400))) for _ in range(40)]
 
 
 @pytest.mark.parametrize(

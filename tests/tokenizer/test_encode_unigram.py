@@ -23,13 +23,6 @@ def encoded(path, texts, table):
     return [ids[a:b].tolist() for a, b in pairwise(offsets.tolist())]
 
 
-@pytest.fixture(scope="module")
-def texts():
-    chance = random.Random(3)
-    words = ["".join(chance.choice("thecasonm日ж") for _ in range(chance.randint(1, 30))) for _ in range(3000)]
-    return [" ".join(chance.choice(words) for _ in range(chance.randint(0, 400))) for _ in range(40)]
-
-
 @pytest.mark.parametrize(
     "changed", [{}, {"byte_fallback": False, "vocab_size": 70}, {"user_defined_symbols": ["he", "日"]}]
 )
