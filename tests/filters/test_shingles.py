@@ -1,15 +1,29 @@
 """The loop gives what plain Python gives."""
 
 import unicodedata
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from filters.shingles import MASK, MIX_1, MIX_2, SHINGLE_STEP, WORD_START, WORD_STEP, shingle_hashes
+from filters.shingles import (
+    MASK,
+    MIX_1,
+    MIX_2,
+    SHINGLE_STEP,
+    WORD_START,
+    WORD_STEP,
+    letters,
+    next_shingles,
+    shingle_hashes,
+    shingle_sets,
+)
 from tokenizer.kernels import text_buffers
+
+UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "BOPOMOFO", "YI", "THAI", "LAO", "KHMER", "MYANMAR", "IDEOGRAPHIC", "TAI")
 
 
 def mixed(word):
@@ -18,28 +32,40 @@ def mixed(word):
     return word ^ word >> 31
 
 
+def is_unspaced(character):
+    return unicodedata.name(character, "").startswith(UNSPACED)
+
+
 def words_of(text):
-    """The specification, read slowly."""
-    plain = "".join(
-        unicodedata.normalize("NFKD", c.lower())[:1] for c in text if unicodedata.category(c) not in ("Mn", "Cf")
-    )
-    return "".join(c if c.isalnum() or ord(c) > 0xFFFF else " " for c in plain).split()
+    """The specification, read slowly; a letter of a script without blanks has them put around it."""
+    spaced = ""
+    for character in text:
+        category = unicodedata.category(character)
+        hangul = unicodedata.name(character, "").startswith("HANGUL SYLLABLE")
+        bare = character if hangul else unicodedata.normalize("NFKD", character.lower())[:1]
+        if category in ("Mn", "Me", "Cf") or (category == "Mc" and is_unspaced(bare)):
+            continue
+        if not (category == "Mc" or bare.isalnum()):
+            bare = " "
+        spaced += f" {bare} " if is_unspaced(bare) and bare.isalpha() else bare
+    return spaced.split()
 
 
-def hashes_in_python(text, size, limit):
-    hashed = []
-    for word in words_of(text):
+def hash_of(words):
+    rolling = 0
+    for word in words:
         value = WORD_START
         for character in word:
-            value = (value ^ ord(character)) * WORD_STEP & MASK
-        hashed.append(mixed(value))
-    found = set()
-    for at in range(len(hashed) - size + 1):
-        rolling = 0
-        for value in hashed[at : at + size]:
-            rolling = (rolling * SHINGLE_STEP + value) & MASK
-        found.add(mixed(rolling))
-    return sorted(value for value in found if value <= limit)
+            alone = character.isalpha() and is_unspaced(character)
+            value = (value ^ (ord(character) | (1 << 24 if alone else 0))) * WORD_STEP & MASK
+        rolling = (rolling * SHINGLE_STEP + mixed(value)) & MASK
+    return mixed(rolling)
+
+
+def hashes_in_python(text, size, limit=MASK):
+    words = words_of(text)
+    starts = range(max(len(words) - size + 1, min(1, len(words))))
+    return sorted({value for at in starts if (value := hash_of(words[at : at + size])) <= limit})
 
 
 def sample(text, size=3, limit=MASK):
@@ -48,13 +74,39 @@ def sample(text, size=3, limit=MASK):
     return hashes.tolist(), words
 
 
-TEXTS = st.text(st.sampled_from("aB zé’'_-1\n\u0301\u00ad中文ßİǅ 😀"), max_size=60)
+def sets_of(texts, size):
+    hashes, offsets = shingle_sets(pa.array(texts, pa.large_string()), size)
+    return [hashes[start:end].tolist() for start, end in pairwise(offsets)]
 
 
-@settings(max_examples=300, deadline=None)
+LETTERS = "aB zé’'_-1\n\u0301\u00ad中文ßİǅ 😀한국ไทก็กำ၁က္ာのデｶﾞ々คिकीक्ष\U00020000𝐚\U000e0041"
+TEXTS = st.text(st.sampled_from(LETTERS), max_size=60)
+
+
+@settings(max_examples=300)
 @given(TEXTS, st.integers(1, 4), st.sampled_from([MASK, MASK // 2, MASK // 64, 0]))
 def test_hashes_are_those_of_the_specification(text, size, limit):
-    assert sample(text, size, limit)[0] == hashes_in_python(text, size, limit)
+    assert sample(text, size, limit) == (hashes_in_python(text, size, limit), len(words_of(text)))
+
+
+@settings(max_examples=200)
+@given(st.lists(TEXTS, max_size=5), st.integers(1, 4))
+@example(["a", "中a", "a中", "", "a b"], 1)
+def test_sets_are_those_of_the_specification_text_by_text(texts, size):
+    assert sets_of(texts, size) == [hashes_in_python(text, size) for text in texts]
+
+
+@given(TEXTS, st.integers(1, 4), st.integers(1, 5))
+def test_a_text_read_in_chunks_has_the_same_shingles(text, size, room):
+    values, offsets = text_buffers(pa.array([text], pa.large_string()))
+    ring, chunk = np.zeros(size, np.uint64), np.zeros(room, np.uint64)
+    at, rolling, counted, all_found = int(offsets[0]), 0, 0, []
+    while at < offsets[1]:
+        found, at, rolling, counted = next_shingles(
+            values, at, int(offsets[1]), ring, np.uint64(rolling), counted, letters(), chunk
+        )
+        all_found += chunk[:found].tolist()
+    assert (sorted(set(all_found)), counted) == (hashes_in_python(text, size), len(words_of(text)))
 
 
 @pytest.mark.parametrize(
@@ -64,6 +116,9 @@ def test_hashes_are_those_of_the_specification(text, size, limit):
         ("e\u0301te\u0301 il y a", "été il y a"),
         ("_one_  two\r\nthree", "one two three"),
         ("soft\u00adware is good", "software is good"),
+        ("x += f(a, b);", "x f a b"),
+        ("ｶﾀｶﾅ", "カタカナ"),
+        ("great 😀 day 𝐧𝐨𝐰", "great day now"),
     ],
 )
 def test_editions_in_other_type_have_the_same_shingles(one, other):
@@ -71,11 +126,60 @@ def test_editions_in_other_type_have_the_same_shingles(one, other):
 
 
 @pytest.mark.parametrize(
-    "text, words, shingles", [("", 0, 0), ("a b", 2, 0), ("a b c", 3, 1), ("a b c d", 4, 2), (" -- ", 0, 0)]
+    "text, words, shingles",
+    [("", 0, 0), ("a b", 2, 1), ("a b c", 3, 1), ("a b c d", 4, 2), (" -- ", 0, 0), ("a", 1, 1), ("a b a b a b", 6, 2)],
 )
 def test_words_and_shingles_are_counted(text, words, shingles):
     hashes, counted = sample(text)
     assert (counted, len(hashes)) == (words, shingles)
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("中文字很多", 5),
+        ("これはペンです", 7),
+        ("ภาษาไทย", 7),
+        ("ພາສາລາວ", 7),
+        ("ភាសាខ្មែរ", 5),
+        ("မြန်မာ", 3),
+        ("Python 3で書く", 5),
+        ("๒๕๖๐", 1),
+        ("한국어 단어", 2),
+        ("हिन्दी भाषा", 2),
+        ("русский язык", 2),
+        ("\U00020000\U0002a6df", 2),
+    ],
+)
+def test_scripts_without_blanks_have_a_word_a_letter(text, words):
+    assert sample(text)[1] == words
+
+
+@pytest.mark.parametrize("one, other", [("한국", "호국"), ("一二", "二一"), ("中 a", "中a b"), ("का", "के")])
+def test_different_words_have_different_shingles(one, other):
+    assert sample(one)[0] != sample(other)[0]
+
+
+def test_a_text_shorter_than_a_shingle_is_no_part_of_a_longer_one():
+    short, longer = sets_of(["one two", "one two three"], 3)
+    assert not set(short) & set(longer)
+
+
+@pytest.mark.parametrize("words", [0, -1])
+def test_a_shingle_has_a_word_at_least(words):
+    with pytest.raises(ValueError, match=f"words must be at least 1, got {words}"):
+        shingle_sets(pa.array(["a"]), words)
+
+
+def test_no_texts_have_no_sets():
+    hashes, offsets = shingle_sets(pa.array([], pa.large_string()), 3)
+    assert (hashes.tolist(), offsets.tolist(), hashes.dtype, offsets.dtype) == ([], [0], np.uint64, np.int64)
+
+
+def test_a_slice_of_texts_has_its_own_sets():
+    texts = pa.array(["zzz zzz zzz", "one two three", "yyy"], pa.string())
+    hashes, offsets = shingle_sets(texts[1:2], 3)
+    assert (hashes.tolist(), offsets.tolist()) == (sample("one two three")[0], [0, 1])
 
 
 def test_order_of_words_matters():
