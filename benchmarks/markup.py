@@ -9,7 +9,7 @@ from lxml import html as lxml_html
 
 from benchmarks.claims import DisagreementError, Figures, megabytes_a_second, race
 from benchmarks.inputs import Inputs, text_bytes
-from filters.books import unwrap
+from filters.gutenberg import unwrap
 from filters.html_text import NestedTooDeeplyError, html_to_text
 from filters.wikitext import wikitext_to_text
 

@@ -134,10 +134,17 @@ def test_a_wiki_of_another_language_leaves_nothing():
     assert pages.rejected == dict.fromkeys("1234", "wikipedia_language:language_not_kept")
 
 
+BOOK_COUNTS = {
+    "books_wrapper.header_not_found": 0,
+    "books_wrapper.footer_not_found": 0,
+    "books_wrapper.transcriber_notes": 0,
+}
+
+
 def test_a_book_loses_its_wrapper_and_keeps_what_only_looks_like_one():
     book = cleaned("books", "books/99999.txt", raw("books/keeper.txt"), min_chars=500)
     assert book.kept == {"book": expected("books/keeper.kept")}
-    assert book.counts == {"books_wrapper.header_not_found": 0, "books_wrapper.footer_not_found": 0}
+    assert book.counts == BOOK_COUNTS
 
 
 def test_a_book_is_measured_without_its_wrapper():
@@ -152,7 +159,7 @@ def test_a_book_under_copyright_goes_with_its_wrapper_unread():
     marked = b"** This is a COPYRIGHTED Project Gutenberg eBook **\n\n" + raw("books/keeper.txt")
     book = cleaned("books", "books/99999.txt", marked)
     assert (book.kept, book.rejected) == ({}, {"book": "books_public_domain:copyrighted"})
-    assert book.counts == {"books_wrapper.header_not_found": 0, "books_wrapper.footer_not_found": 0}
+    assert book.counts == BOOK_COUNTS
 
 
 def test_a_paper_in_two_files_leaves_its_sections_without_comments_and_macros():

@@ -6,7 +6,8 @@ import zipfile
 
 import pytest
 
-from filters.books import PUBLIC_DOMAIN, unwrap
+from filters.books import PUBLIC_DOMAIN
+from filters.gutenberg import unwrap
 from pipeline.corpora import books
 from pipeline.corpora.books import BAD_REASONS, COPYRIGHTED, CORPUS, MAX_EXPANSION, book, decode
 from pipeline.corpora.corpus import BadRecord, RawDocument, RawFile
@@ -223,12 +224,12 @@ EDGES = {
     "11-0.txt": ("ALICE’S ADVENTURES IN WONDERLAND", "THE END"),
     "11.txt": ("ALICE'S ADVENTURES IN WONDERLAND", "THE END"),
     "alice30.txt": ("ALICE'S ADVENTURES IN WONDERLAND", "THE END"),
-    "19942-8.txt": ("*       *       *       *       *", "*       *       *       *       *"),
-    "19942.txt": ("*       *       *       *       *", "*       *       *       *       *"),
+    "19942-8.txt": ("THE MODERN LIBRARY", "[35] P. 149. François Leopold Ragotsky (1676-1735)."),
+    "19942.txt": ("THE MODERN LIBRARY", "[35] P. 149. Francois Leopold Ragotsky (1676-1735)."),
     "6527.txt": ("Debian GNU/Linux: Guide to Installation and Usage", "John Goerzen / Ossama Othman"),
     "2000-8.txt": ("El ingenioso hidalgo don Quijote de la Mancha", "Fin"),
-    "44157-0.txt": ("Au lecteur.", "vensterbank.)"),
-    "44157-8.txt": ("Au lecteur.", "vensterbank.)"),
+    "44157-0.txt": ("ENTRE NOUS.", "[Vignette: IK BLIJF WERKEN]"),
+    "44157-8.txt": ("ENTRE NOUS.", "[Vignette: IK BLIJF WERKEN]"),
     "84-0.txt": ("Frankenstein;", "lost in darkness and distance."),
     "84.txt": ("Frankenstein,", "lost in darkness and distance."),
     "20080617-84.txt": ("Frankenstein,", "lost in darkness and distance."),
@@ -244,15 +245,12 @@ EDGES = {
     "frank15.txt": ("Frankenstein, or the Modern Prometheus", "lost in darkness and distance."),
     "5200.txt": ("Copyright (C) 2002 David Wyllie.", "first to get up and stretch out her young body."),
     "metam10.txt": ("Copyright (C) 2002 by David Wyllie.", "stretch out her young body."),
-    "24675-8.txt": ("ELK DEEL IS AFZONDERLIJK VERKRIJGBAAR", "book."),
+    "24675-8.txt": ("ELK DEEL IS AFZONDERLIJK VERKRIJGBAAR", "» 73.--=Célestine.= Rob's moeder."),
     "2500-8.txt": ("SIDDHARTHA", "him in his life."),
     "2500.txt": ("SIDDHARTHA", "him in his life."),
     "siddh10.txt": ("SIDDHARTHA", "him in his life."),
     "972.txt": ("THE DEVIL'S DICTIONARY", "Nature_) that the domestic cow sheds its horn every two years."),
-    "dvldc10.txt": (
-        "The Internet Wiretap 1st Online Edition of",
-        "Nature_) that the domestic cow sheds its horn every two years.",
-    ),
+    "dvldc10.txt": ("THE DEVIL'S DICTIONARY", "Nature_) that the domestic cow sheds its horn every two years."),
     "35-0.txt": ("The Time Machine", "still lived on in the heart of man."),
     "35.txt": ("The Time Machine, by H. G. Wells [1898]", "of man."),
     "timem11.txt": (
