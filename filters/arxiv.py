@@ -7,7 +7,8 @@ from typing import ClassVar
 import pyarrow as pa
 
 from filters.batch import FilterResult, reasons, texts, with_column
-from filters.tex_scan import Span, group_end, outside, read_regions
+from filters.tex_groups import group_end
+from filters.tex_scan import Span, outside, read_regions
 
 _LANDMARK = re.compile(
     r"""(?P<document>\\begin\s*\{document\})

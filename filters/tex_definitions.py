@@ -3,7 +3,7 @@ r"""Reads the macro definitions of TeX source: `\newcommand` and its kin, `\def`
 import re
 from dataclasses import dataclass
 
-from filters.tex_scan import group_end, option_end
+from filters.tex_groups import group_end, option_end
 
 DEFINITION = re.compile(
     r"""\\(?:(?P<command>(?:re)?newcommand|providecommand|DeclareRobustCommand)\*?

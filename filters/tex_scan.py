@@ -1,14 +1,18 @@
-"""Reads TeX as far as the rules need it: what is comment, what is literal, where a brace group ends."""
+"""Reads TeX as far as the rules need it: what is comment, what is literal."""
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+
+from filters.tex_flags import Flags, condition_end, constant_condition, has_flags
+from filters.tex_groups import Groups
 
 Span = tuple[int, int]
 
-_LITERAL = ("verbatim", "Verbatim", "BVerbatim", "LVerbatim", "SaveVerbatim", "lstlisting", "minted", "filecontents")
-LITERAL_ENVIRONMENTS = frozenset(name + star for name in (*_LITERAL, "alltt") for star in ("", "*"))
+_LITERAL = ("verbatim", "Verbatim", "BVerbatim", "LVerbatim", "SaveVerbatim", "VerbatimOut", "lstlisting", "minted")
+_MORE_LITERAL = ("filecontents", "alltt", "tcblisting", "verbatimtab", "boxedverbatim", "Sinput", "Soutput")
+LITERAL_ENVIRONMENTS = frozenset(name + star for name in (*_LITERAL, *_MORE_LITERAL) for star in ("", "*"))
 """Environments whose content TeX does not read as commands: a `%` in them is a percent sign."""
 
 _TAKES_ARGUMENTS = re.compile(
@@ -19,19 +23,21 @@ _TAKES_ARGUMENTS = re.compile(
 
 _TOKEN = re.compile(
     r"""(?P<percent>%)
-    |\\begin\s*\{(?P<environment>[A-Za-z]+\*?)\}
-    |\\verb(?![A-Za-z@])\*?(?P<verb>[^\s*])
-    |\\lstinline(?![A-Za-z@])(?:\[[^\]\n]*\])?(?P<listing>[^\s\[])
-    |(?P<address>\\(?:url|href|path|nolinkurl|burl)\s*(?:\[[^\]\n]*\])?\{[^{}\n]*\})
+    |\\[\\%]
+    |\\begin\s*\{(?P<environment>[A-Za-z@]+\*?)\}
+    |\\(?:verb|Verb|spverb)(?![A-Za-z@])\*?(?P<verb>[^\s*A-Za-z])
+    |\\(?:lstinline(?:\[[^\]\n]*\])?|mint(?:inline)?(?:\[[^\]\n]*\])?\{[a-z0-9+-]*\})(?P<listing>[^\s\[A-Za-z@])
+    |(?P<address>\\(?:url|href|path|nolinkurl|burl)\s*(?:\[[^\]\n]*\])?\{(?:[^{}\n]|\{[^{}\n]*\})*\})
     |\\newif\s*\\[A-Za-z@]+
     |\\let\s*\\if[A-Za-z@]+(?:\s*=?\s*\\if[A-Za-z@]+)?
     |\\(?P<condition>if[A-Za-z@]*|else(?![A-Za-z@])|fi(?![A-Za-z@]))
-    |\\excludecomment\s*\{(?P<excluded>[A-Za-z]+)\}
-    |\\(?:[A-Za-z@]+|.)""",
-    re.VERBOSE | re.DOTALL,
+    |\\(?P<rule>ex|in)cludecomment\s*\{(?P<rules>[A-Za-z]+)\}
+    |\\(?:lstnewenvironment|DefineVerbatimEnvironment|newverbatim)\s*\{(?P<literal>[A-Za-z]+)\}
+    |\\catcode\s*(?:`\\%|37)\s*=?\s*(?P<category>\d{1,2})
+    |(?P<plain>\\comment(?![A-Za-z@]))""",
+    re.VERBOSE,
 )
-_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
-_BRACKET = re.compile(r"\\.|[{}\]]", re.DOTALL)
+_COMMENT_CATEGORY = "14"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,49 +53,95 @@ class Regions:
 
 
 def read_regions(text: str) -> Regions:
-    """The comments and literal passages of a text, in one pass."""
-    return _RegionReader(text).read()
+    r"""The comments and literal passages of a text, in one pass; in two where it has flags of `\newif`."""
+    reader = _RegionReader(text, None)
+    regions = reader.read()
+    if has_flags(text):
+        flags = Flags(text, regions.comments, reader.undecided, reader.groups)
+        return _RegionReader(text, flags).read() if flags else regions
+    return regions
+
+
+@dataclass(slots=True)
+class _Conditional:
+    r"""A conditional that is open: what it is (None: undecided), where its `\if` and `\else` stand, what bounds it."""
+
+    value: bool | None
+    opening: Span
+    group_end: int
+    otherwise: Span | None = None
+
+    @property
+    def hides(self) -> bool:
+        return self.value is not None and self.value == (self.otherwise is not None)
 
 
 class _RegionReader:
     """The state of one pass: what is hidden, which conditionals are open, which ends are known to be missing."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, flags: Flags | None) -> None:
         self.text = text
+        self.flags = flags
         self.hidden = {"comment"}
+        self.literal = set(LITERAL_ENVIRONMENTS)
         self.comments: list[Span] = []
         self.literals: list[Span] = []
         self.lines = 0
-        self.open: list[tuple[str, Span, Span | None]] = []
-        self.conditional: list[Span] = []
+        self.open: list[_Conditional] = []
+        self.hiding = 0
+        self.undecided: list[Span] = []
+        self.percent_ends = 0
         self.missing: set[str] = set()
+
+    @cached_property
+    def groups(self) -> Groups:
+        return Groups(self.text, scopes=False)
 
     def read(self) -> Regions:
         position = 0
         while match := _TOKEN.search(self.text, position):
             position = self._token(match)
-        balanced = _balanced(self.text, self.conditional)
-        comments = _outermost([*self.comments, *balanced])
+        self.undecided += [(conditional.opening[0], len(self.text)) for conditional in self.open]
+        comments = _outermost(self.comments)
         return Regions(comments, tuple(outside(self.literals, comments)), self.lines)
 
     def _token(self, match: re.Match[str]) -> int:
         """Take note of one token; where to read on."""
         kind, end = match.lastgroup, match.end()
+        while self.open and match.start() > self.open[-1].group_end:
+            self._leave(self.open.pop(), None)  # `\def\hide{\iffalse}`: a macro holds one half of it.
         if kind == "percent":
-            line_end = self._find("\n", end)
-            end = len(self.text) if line_end < 0 else line_end
-            self.comments.append((match.start(), end))
-            self.lines += 1
-        elif kind == "environment":
-            return self._environment(match)
-        elif kind in ("verb", "listing"):
+            return self._percent(match.start(), end)
+        if kind == "condition":
+            return self._condition(match["condition"], match.span())
+        if kind is None or self.hiding:
+            return end  # TeX looks for nothing but conditionals in what it skips.
+        if kind == "environment":
+            return self._environment(match.start(), end, match["environment"])
+        if kind in ("verb", "listing"):
             return self._verb(match, match[kind])
-        elif kind == "address":
+        if kind == "plain":
+            return self._hide(match.start(), end, r"\endcomment")
+        if kind == "address":
             self.literals.append(match.span())
-        elif kind == "condition":
-            self._condition(match["condition"], match.span())
-        elif kind == "excluded":
-            self.hidden.add(match["excluded"])
+        elif kind == "category":
+            self.percent_ends = 0 if match[kind] == _COMMENT_CATEGORY else self.groups.end_of(match.start())
+        elif kind == "literal":
+            self.literal.add(match[kind])
+        elif match["rule"] == "ex":
+            self.hidden.add(match["rules"])
+        else:
+            self.hidden.discard(match["rules"])
+        return end
+
+    def _percent(self, start: int, end: int) -> int:
+        if start < self.percent_ends:
+            self.literals.append((start, end))
+            return end
+        line_end = self._find("\n", end)
+        end = len(self.text) if line_end < 0 else line_end
+        self.comments.append((start, end))
+        self.lines += 1
         return end
 
     def _find(self, needle: str, start: int) -> int:
@@ -101,19 +153,25 @@ class _RegionReader:
             self.missing.add(needle)
         return found
 
-    def _environment(self, match: re.Match[str]) -> int:
-        name = match["environment"]
-        if name not in self.hidden and name not in LITERAL_ENVIRONMENTS:
-            return match.end()
+    def _environment(self, start: int, end: int, name: str) -> int:
         closing = f"\\end{{{name}}}"
-        end = self._find(closing, match.end())
-        if end < 0:
-            return match.end()
         if name in self.hidden:
-            self.comments.append((match.start(), end + len(closing)))
-        else:
-            self.literals.append((match.start(), end + len(closing)))
-        return end + len(closing)
+            return self._hide(start, end, closing)
+        if name not in self.literal:
+            return end
+        found = self._find(closing, end)
+        if found < 0:
+            return end
+        self.literals.append((start, found + len(closing)))
+        return found + len(closing)
+
+    def _hide(self, start: int, end: int, closing: str) -> int:
+        """Everything up to `closing` is a comment, unless this is half of a macro that wraps it."""
+        found = -1 if self.text.startswith("}", end) else self._find(closing, end)
+        if found < 0:
+            return end
+        self.comments.append((start, found + len(closing)))
+        return found + len(closing)
 
     def _verb(self, match: re.Match[str], delimiter: str) -> int:
         closing = "}" if delimiter == "{" else delimiter
@@ -124,41 +182,40 @@ class _RegionReader:
         self.literals.append((match.start(), end + 1))
         return end + 1
 
-    def _condition(self, name: str, span: Span) -> None:
+    def _condition(self, name: str, span: Span) -> int:
         if name == "fi":
             if self.open:
-                self._close(*self.open.pop(), span)
+                self._leave(self.open.pop(), span)
         elif name == "else":
-            if self.open:
-                kind, start, _ = self.open[-1]
-                self.open[-1] = (kind, start, span)
+            if self.open and self.open[-1].otherwise is None:
+                self.hiding -= self.open[-1].hides
+                self.open[-1].otherwise = span
+                self.hiding += self.open[-1].hides
         elif not _TAKES_ARGUMENTS.fullmatch(name):
-            self.open.append((name, span, None))
+            return self._enter(name, span)
+        return span[1]
 
-    def _close(self, kind: str, start: Span, otherwise: Span | None, end: Span) -> None:
-        if kind == "iffalse":
-            self.conditional += [(start[0], end[1])] if otherwise is None else [(start[0], otherwise[1]), end]
-        elif kind == "iftrue":
-            self.conditional += [start, end] if otherwise is None else [start, (otherwise[0], end[1])]
+    def _enter(self, name: str, span: Span) -> int:
+        value = constant_condition(name, self.text, span[1])
+        if value is None and self.flags and not self.hiding:
+            value = self.flags.value(name[2:], span[0])
+        end = span[1] if value is None else condition_end(name, self.text, span[1])
+        group_end = len(self.text) if value is None else self.groups.end_of(span[0])
+        self.open.append(_Conditional(value, (span[0], end), group_end))
+        self.hiding += self.open[-1].hides
+        return end
 
-
-def _balanced(text: str, spans: list[Span]) -> list[Span]:
-    r"""The spans that begin and end in one group: `\def\hide{\iffalse} \def\stop{\fi}` hides nothing by itself."""
-    if not spans:
-        return []
-    positions, groups, stack = [-1], [-1], [-1]
-    for match in _BRACE.finditer(text):
-        if match[0] == "{":
-            stack.append(match.start())
-        elif match[0] == "}" and len(stack) > 1:
-            stack.pop()
-        positions.append(match.start())
-        groups.append(stack[-1])
-
-    def group_at(position: int) -> int:
-        return groups[bisect_right(positions, position - 1) - 1]
-
-    return [span for span in spans if group_at(span[0]) == group_at(span[1])]
+    def _leave(self, conditional: _Conditional, closing: Span | None) -> None:
+        r"""Note what a conditional hides, now that it ends with `\fi`, or without one and hides nothing."""
+        self.hiding -= conditional.hides
+        opening, otherwise = conditional.opening, conditional.otherwise
+        if conditional.value is None or closing is None:
+            self.undecided.append((opening[0], closing[1] if closing else opening[1]))
+        elif not conditional.value:
+            end = otherwise or closing
+            self.comments += [(opening[0], end[1]), *([closing] if otherwise else [])]
+        else:
+            self.comments += [opening, (otherwise[0], closing[1]) if otherwise else closing]
 
 
 def _outermost(spans: Iterable[Span]) -> tuple[Span, ...]:
@@ -180,31 +237,3 @@ def outside(spans: Iterable[Span], fences: tuple[Span, ...]) -> Iterator[Span]:
             index += 1
         if index == len(fences) or span[0] < fences[index][0]:
             yield span
-
-
-def group_end(text: str, start: int, limit: int) -> int:
-    """Where the group whose `{` is at `start` ends, just after its `}`; -1 where that is not before `limit`."""
-    depth = 0
-    for match in _BRACE.finditer(text, start, limit):
-        if match[0] == "{":
-            depth += 1
-        elif match[0] == "}":
-            depth -= 1
-            if not depth:
-                return match.end()
-    return -1
-
-
-def option_end(text: str, start: int, limit: int) -> int:
-    """Where the option whose `[` is at `start` ends, just after its `]`; a bracket inside braces does not count."""
-    depth = 0
-    for match in _BRACKET.finditer(text, start, limit):
-        if match[0] == "{":
-            depth += 1
-        elif match[0] == "}":
-            depth -= 1
-            if depth < 0:
-                return -1
-        elif match[0] == "]" and not depth:
-            return match.end()
-    return -1

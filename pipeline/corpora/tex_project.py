@@ -8,7 +8,8 @@ from typing import Literal
 
 from filters.tex_comments import remove_comments
 from filters.tex_macros import expand_macros
-from filters.tex_scan import group_end, outside, read_regions
+from filters.tex_groups import group_end
+from filters.tex_scan import outside, read_regions
 from pipeline.corpora.tex_decoding import declared_codec, decode_tex
 
 DOCUMENT_SUFFIXES = (".tex", ".ltx", ".latex", "")

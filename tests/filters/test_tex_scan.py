@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.tex_scan import group_end, option_end, outside, read_regions
+from filters.tex_scan import outside, read_regions
 
 
 def parts(text, spans):
@@ -82,23 +82,6 @@ def test_only_percent_comments_count_as_lines():
     assert read_regions("% a\n\\iffalse b\\fi\n% c").lines == 2
 
 
-@pytest.mark.parametrize(
-    "text, end",
-    [("{}", 2), ("{a{b}c}d", 7), (r"{\}}", 4), ("{", -1), ("{{}", -1), (r"{\\}", 4), ("{" * 9 + "}" * 9, 18)],
-)
-def test_group_ends_at_its_own_brace(text, end):
-    assert group_end(text, 0, len(text)) == end
-
-
-def test_group_must_end_before_the_limit():
-    assert (group_end("{abc}", 0, 5), group_end("{abc}", 0, 4)) == (5, -1)
-
-
-@pytest.mark.parametrize("text, end", [("[a]", 3), ("[{]}]", 5), (r"[\]]", 4), ("[", -1), ("[}]", -1)])
-def test_option_ends_at_its_bracket(text, end):
-    assert option_end(text, 0, len(text)) == end
-
-
 def test_spans_that_begin_inside_a_fence_are_left_out():
     spans = [(0, 2), (3, 5), (4, 9), (6, 7), (10, 12)]
     assert list(outside(spans, ((3, 5), (6, 8)))) == [(0, 2), (10, 12)]
@@ -124,18 +107,6 @@ def test_regions_are_sorted_disjoint_and_inside_the_text(text, opening):
         edges = [edge for span in spans for edge in span]
         assert edges == sorted(edges)
         assert all(0 <= edge <= len(text) for edge in edges)
-
-
-@given(
-    st.recursive(st.just(""), lambda inner: st.lists(inner, max_size=4).map(lambda parts: "{" + "a".join(parts) + "}"))
-)
-def test_every_balanced_group_ends_at_its_last_brace(group):
-    if group:
-        assert group_end(group + "}{", 0, len(group) + 2) == len(group)
-
-
-def test_ten_thousand_nested_groups_end():
-    assert group_end("{" * 10_000 + "}" * 10_000, 0, 20_000) == 20_000
 
 
 @pytest.mark.parametrize(
@@ -204,3 +175,97 @@ def test_what_verb_holds_is_bounded(chars, literal):
 @pytest.mark.parametrize("spans, left", [([(5, 6)], [(5, 6)]), ([(3, 4)], []), ([(2, 4)], [(2, 4)]), ([(4, 9)], [])])
 def test_a_fence_holds_its_start_and_not_its_end(spans, left):
     assert list(outside(spans, ((3, 5),))) == left
+
+
+@pytest.mark.parametrize(
+    "text, comments",
+    [
+        (r"\newif\ifd \ifd a\else b\fi c", [r"\ifd a\else", r"\fi"]),
+        (r"\newif\ifd \dtrue \ifd a\else b\fi c", [r"\ifd", r"\else b\fi"]),
+        ("\\newif\\ifd\n%\\dtrue\n\\ifd a\\fi", ["%\\dtrue", "\\ifd a\\fi"]),
+        (r"\newif\ifd \ifpdf\dtrue\fi \ifd a\fi", []),
+        (r"\newif\ifd \iffalse\dtrue\fi \ifd a\fi", [r"\iffalse\dtrue\fi", r"\ifd a\fi"]),
+        (r"\newif\ifd \def\x#1{\ifd #1\fi}", [r"\ifd #1\fi"]),
+        (r"\newif\ifd \def\x#1{\ifd #1\fi}\dtrue", []),
+        (r"\let\ifd\iffalse \ifd a\ifd b\fi\fi c", [r"\ifd a\ifd b\fi\fi"]),
+        (r"\newif\ifd \ifd a\iftrue b\else c\fi d\fi e", [r"\ifd a\iftrue b\else c\fi d\fi"]),
+    ],
+)
+def test_flags_that_are_false_hide_what_they_guard(text, comments):
+    assert parts(text, read_regions(text).comments) == comments
+
+
+@pytest.mark.parametrize(
+    "text, comments",
+    [
+        ("\\if0\nhidden\n\\fi seen", ["\\if0\nhidden\n\\fi"]),
+        (r"\if00 seen\else hidden\fi", [r"\if00", r"\else hidden\fi"]),
+        (r"\ifnum0=1 hidden\fi", [r"\ifnum0=1 hidden\fi"]),
+        (r"\if\a\b kept\fi", []),
+        (r"\ifx\a\undefined kept\fi", []),
+    ],
+)
+def test_constant_comparisons_hide_what_tex_skips(text, comments):
+    assert parts(text, read_regions(text).comments) == comments
+
+
+@pytest.mark.parametrize(
+    "text, comments",
+    [
+        ("\\iffalse \\begin{verbatim}\n% \\fi\n\\end{verbatim}\\fi b", None),
+        ("\\iffalse a % \\fi\n\\else b\\fi", ["\\iffalse a % \\fi\n\\else", "\\fi"]),
+        ("\\iffalse\\verb|\\fi|", ["\\iffalse\\verb|\\fi"]),
+    ],
+)
+def test_what_tex_skips_has_conditionals_and_comments_and_nothing_else(text, comments):
+    expected = [text[: -len(" b")]] if comments is None else comments
+    assert parts(text, read_regions(text).comments) == expected
+
+
+@pytest.mark.parametrize(
+    "text, comments",
+    [
+        ("\\catcode`\\%=12 a % b\nc", []),
+        ("{\\catcode`\\%=12 a % b\n} % c", ["% c"]),
+        ("\\catcode`\\%12 % b\n\\catcode`\\%=14 % c", ["% c"]),
+        ("\\catcode37=11 % a", []),
+        ("\\def\\x{\\catcode`\\%=12 } % c", ["% c"]),
+        ("\\catcode`\\@=11 % c", ["% c"]),
+    ],
+)
+def test_percent_is_what_its_category_says(text, comments):
+    assert parts(text, read_regions(text).comments) == comments
+
+
+@pytest.mark.parametrize(
+    "text, comments",
+    [
+        (r"\comment a \endcomment b", [r"\comment a \endcomment"]),
+        (r"\comment{a} b", []),
+        (r"\comments a \endcomment", []),
+        (r"\includecomment{comment}\begin{comment}a\end{comment}", []),
+        (r"\newcommand{\bc}{\begin{comment}}\newcommand{\ec}{\end{comment}}", []),
+        ("\\def\\hide{\\iffalse} \\begin{verbatim}%\\end{verbatim} % c", ["% c"]),
+    ],
+)
+def test_comments_are_hidden_by_whole_commands_only(text, comments):
+    assert parts(text, read_regions(text).comments) == comments
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\\lstnewenvironment{code}{}{}\\begin{code}%\\end{code}",
+        "\\DefineVerbatimEnvironment{code}{Verbatim}{}\\begin{code}%\\end{code}",
+        "\\newverbatim{code}{}{}{}{}\\begin{code}%\\end{code}",
+        "\\mintinline{c}{%d}",
+        "\\mintinline[x]{c++}|%d|",
+        "\\mint{python}|%d|",
+        "\\Verb+%+",
+        "\\begin{tcblisting}{x}%\\end{tcblisting}",
+        "\\url{a{%}b}",
+    ],
+)
+def test_passages_of_packages_and_of_the_authors_keep_their_percent_signs(text):
+    assert read_regions(text).comments == ()
+    assert read_regions(text + "% c").lines == 1

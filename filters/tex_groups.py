@@ -1,0 +1,88 @@
+r"""Where the groups of TeX source begin and end: braces, options in brackets, `\begingroup`, environments."""
+
+import re
+from bisect import bisect_left
+
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_BRACKET = re.compile(r"\\.|[{}\]]", re.DOTALL)
+_COMMENT = r"%[^\n]*"
+_BRACES = re.compile(rf"{_COMMENT}|\\[\\%{{}}]|(?P<open>{{)|(?P<close>}})")
+_SCOPES = re.compile(
+    rf"""{_COMMENT}|\\[\\%{{}}]
+    |(?P<open>{{|\\begin\s*\{{(?P<begun>[A-Za-z]+\*?)\}}|\\(?:begingroup|bgroup)(?![A-Za-z@]))
+    |(?P<close>}}|\\end\s*\{{(?P<ended>[A-Za-z]+\*?)\}}|\\(?:endgroup|egroup)(?![A-Za-z@]))""",
+    re.VERBOSE,
+)
+
+
+class Groups:
+    """The groups of a whole text, found in one pass; a brace in a comment is none.
+
+    With `scopes` environments and `\\begingroup` are groups as well; `document` is none, nothing follows it.
+    """
+
+    def __init__(self, text: str, *, scopes: bool) -> None:
+        self._positions: list[int] = []
+        self._innermost: list[int] = []
+        self._ends: list[int] = []
+        self._length = len(text)
+        stack: list[tuple[int, str]] = []
+        for match in (_SCOPES if scopes else _BRACES).finditer(text):
+            if match["open"]:
+                if (name := match["begun"] if scopes else None) == "document":
+                    continue
+                stack.append((len(self._ends), name or match["open"]))
+                self._ends.append(self._length)
+            elif match["close"]:
+                if not stack or not _closes(stack[-1][1], match["ended"] if scopes else None):
+                    continue
+                self._ends[stack.pop()[0]] = match.start()
+            else:
+                continue
+            self._positions.append(match.start())
+            self._innermost.append(stack[-1][0] if stack else -1)
+
+    def end_of(self, position: int) -> int:
+        """Where the innermost group around a position ends; the text's end where there is none."""
+        index = bisect_left(self._positions, position) - 1
+        group = self._innermost[index] if index >= 0 else -1
+        return self._ends[group] if group >= 0 else self._length
+
+    def is_inside(self, position: int) -> bool:
+        """Whether a position is inside any group."""
+        index = bisect_left(self._positions, position) - 1
+        return index >= 0 and self._innermost[index] >= 0
+
+
+def _closes(opening: str, ended: str | None) -> bool:
+    r"""Whether what closes a group closes this one: an `\end{a}` closes no `\begin{b}`, a brace no environment."""
+    begun = opening if opening[0] not in "{\\" else None
+    return begun == ended
+
+
+def group_end(text: str, start: int, limit: int) -> int:
+    """Where the group whose `{` is at `start` ends, just after its `}`; -1 where that is not before `limit`."""
+    depth = 0
+    for match in _BRACE.finditer(text, start, limit):
+        if match[0] == "{":
+            depth += 1
+        elif match[0] == "}":
+            depth -= 1
+            if not depth:
+                return match.end()
+    return -1
+
+
+def option_end(text: str, start: int, limit: int) -> int:
+    """Where the option whose `[` is at `start` ends, just after its `]`; a bracket inside braces does not count."""
+    depth = 0
+    for match in _BRACKET.finditer(text, start, limit):
+        if match[0] == "{":
+            depth += 1
+        elif match[0] == "}":
+            depth -= 1
+            if depth < 0:
+                return -1
+        elif match[0] == "]" and not depth:
+            return match.end()
+    return -1
