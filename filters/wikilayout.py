@@ -1,46 +1,18 @@
-"""The lines of a wikitext page whose brackets are resolved: holes mended, lists, headings and paragraphs laid out."""
+"""The lines of a wikitext page whose brackets are resolved, laid out: lists, headings and paragraphs."""
 
 import re
 
-HOLE = "\x00"
-"""Stands where something was dropped, so that what it leaves behind can be mended there and nowhere else."""
+from filters.wikimend import HOLE, mend_holes
+
 BREAK = "\x03"
 """A line end within a paragraph."""
 
-_DROPPED = r"[ \t,;:·•/–—\-\x00]{0,40}"
-_LABEL = r"(?:[^\W\d_][^():;,\n\x00\d]{0,30}:)?"
-_EMPTY_BRACKETS = re.compile(rf"[ \t]?[(（\[][ \t,;:·•/–—\-]{{0,20}}{_LABEL}[ \t]?\x00{_DROPPED}[)）\]]")
-_LABEL_ONLY = re.compile(r"([(（])[^\W\d_][^():;,\n\x00\d]{0,30}:[ \t]?\x00[ \t]?[,;][ \t]{0,20}")
-_AFTER_OPENING = re.compile(r"([(（])[ \t,;:·]{0,20}\x00[ \t,;:·\x00]{0,40}")
-_BEFORE_CLOSING = re.compile(r"(?:[,;][ \t]?|[ \t])?\x00[ \t,;\x00]{0,40}([)）])")
-_BETWEEN_COMMAS = re.compile(r"[,;][ \t]?\x00[ \t\x00]{0,40}(?=[,;.])")
-_HOLE = re.compile(r"(?<![ \t])[ \t]*+\x00[ \t\x00]*+")
-_HEADING = re.compile(r"(={1,6})([^\n]*[^=\n])\1[ \t\x00]*$")
+_HEADING = re.compile(r"(={1,6})([^\n]*[^=\n])\1[ \t]*$")
 _ITEM = re.compile(r"[*#:;]+")
 _VERBATIM = re.compile(r"\x01(\d+)\x02")
 _BLANKS = re.compile(r"[ \t]{2,}+|\t")
-_NO_CONTENT = frozenset(" \t\n.,;:!?()[]{}'\"–—-*#|=/·•⁰¹²³⁴⁵⁶⁷⁸⁹" + BREAK)
-
-
-def mend_holes(text: str) -> str:
-    """Take away what a dropped template or reference leaves: `( , )`, a blank before a comma, a doubled blank."""
-    if HOLE not in text:
-        return text
-    text = _EMPTY_BRACKETS.sub(HOLE, text)
-    text = _LABEL_ONLY.sub(r"\1", text)
-    text = _AFTER_OPENING.sub(r"\1", text)
-    text = _BEFORE_CLOSING.sub(r"\1", text)
-    text = _BETWEEN_COMMAS.sub("", text)
-    return _HOLE.sub(_blank_or_nothing, text)
-
-
-def _blank_or_nothing(match: re.Match[str]) -> str:
-    text, start, end = match.string, match.start(), match.end()
-    before = text[start - 1] if start else "\n"
-    after = text[end] if end < len(text) else "\n"
-    if before in "\n(" or after in "\n,.;:!?)»":
-        return ""
-    return " " if " " in match[0] or "\t" in match[0] else ""
+_CONTENT = re.compile(rf"[^ \t\n.,;:!?()\[\]{{}}'\"–—\-*#|=/·•⁰¹²³⁴⁵⁶⁷⁸⁹{BREAK}]")
+_MAX_LIST_DEPTH = 10
 
 
 def restore(text: str, verbatim: list[str]) -> str:
@@ -54,7 +26,7 @@ def lay_out(text: str) -> str:
     """Blocks separated by blank lines: paragraphs on one line, lists on several, headings only where text follows."""
     layout = _Layout()
     for line in text.split("\n"):
-        layout.add(line)
+        layout.add(mend_holes(line) if HOLE in line else line)
     return "\n\n".join(layout.blocks()).replace(BREAK, "\n")
 
 
@@ -67,15 +39,21 @@ class _Layout:
 
     def add(self, line: str) -> None:
         """Take the next line."""
-        stripped = _BLANKS.sub(" ", line.strip())
-        if not stripped or stripped.startswith(("----", "{|", "|")):  # What broken tables leave is no text.
+        stripped = line.strip()
+        if not stripped:
             self._flush()
-        elif stripped[0] == "=" and (heading := _HEADING.match(stripped)):
-            self._flush()
-            self._blocks.append((len(heading[1]), heading[2].strip(" \t=")))
-        elif stripped[0] in "*#:;":
+            return
+        if "  " in stripped or "\t" in stripped:
+            stripped = _BLANKS.sub(" ", stripped)
+        first = stripped[0]
+        if first in "*#:;":
             self._switch("list")
             self._item(stripped)
+        elif first == "=" and (heading := _HEADING.match(stripped)):
+            self._flush()
+            self._blocks.append((len(heading[1]), heading[2].strip(" \t=")))
+        elif first == "|" or stripped.startswith(("----", "{|")):  # What broken tables leave is no text.
+            self._flush()
         else:
             self._switch("lines" if line[0] == " " else "paragraph")
             self._lines.append(stripped)
@@ -104,9 +82,9 @@ class _Layout:
         marks = _ITEM.match(line)
         prefix = marks[0] if marks else ""
         content = line[len(prefix) :].strip()
-        if not set(content) - _NO_CONTENT or content[0] in ",;":  # What went stood first: a fragment is left.
+        if not _CONTENT.search(content) or content[0] in ",;":  # What went stood first: a fragment is left.
             return
-        depth = min(len(prefix), 10)
+        depth = min(len(prefix), _MAX_LIST_DEPTH)
         del self._numbers[depth:]
         self._numbers += [0] * (depth - len(self._numbers))
         indent = "  " * (sum(mark in "*#" for mark in prefix[:depth]) - 1)
@@ -119,7 +97,9 @@ class _Layout:
             self._lines.append(content)
 
     def _flush(self) -> None:
-        joined = (" " if self._kind == "paragraph" else "\n").join(self._lines).strip(BREAK).rstrip()
-        if set(joined) - _NO_CONTENT:
-            self._blocks.append((0, joined))
-        self._lines, self._kind, self._numbers = [], "", []
+        if self._lines:
+            joined = (" " if self._kind == "paragraph" else "\n").join(self._lines).strip(BREAK).rstrip()
+            if _CONTENT.search(joined):
+                self._blocks.append((0, joined))
+            self._lines = []
+        self._kind, self._numbers = "", []

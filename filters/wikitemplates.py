@@ -1,153 +1,233 @@
-"""The few templates whose arguments are the sentence itself: words in another language, quotations, measures."""
+"""The few templates whose arguments are the sentence itself: words in another language, quotations, measures.
+
+Names that mean something else in other languages' wikis are in `_OWN`; the rest is looked up in every wiki.
+"""
 
 import re
-from collections.abc import Callable
 
-from filters.wikilayout import HOLE
+from filters.wikimend import HOLE
+from filters.wikitemplate_measures import (
+    about,
+    coordinates,
+    fraction,
+    hour,
+    measure,
+    old_style,
+    power_of_ten,
+    unit,
+    value,
+)
+from filters.wikitemplate_words import (
+    Call,
+    Rule,
+    accidental,
+    always,
+    around,
+    author_year,
+    block,
+    claim,
+    class_of_ships,
+    columns,
+    first,
+    first_or_blank,
+    formula,
+    last,
+    link_abroad,
+    listed,
+    lowered,
+    ordinal_century,
+    raised,
+    raised_or_ordinal,
+    ruler,
+    second,
+    second_or_first,
+    stressed,
+    words,
+)
 
-Arguments = list[str]
-
-_CENTURY_NAME = re.compile(r"[ivxl]{1,6}er?s? siècle")
+_MAX_NAME_CHARS = 60
+_FRENCH_ORDINAL = re.compile(r"(?:\d{1,4}|[ivxl]{1,7})(?:er|re|ère|e|ème|nd|nde)s?")
+_FRENCH_CENTURY = re.compile(r"[ivxl]{1,6}er?s? siècle")
+_LANGUAGE_PREFIXES = ("lang-", "ipa-", "script/", "јез-", "jez-")
+_CASE_FUNCTIONS = ("formatnum", "lc", "uc", "lcfirst", "ucfirst")
+_WORDS_NAMES = ("1", "2", "3", "text", "quote", "texte", "zitat", "u", "ul")
 
 
 def template_text(content: str, language: str | None) -> str:
     """What `{{content}}` leaves in the text: its words where the template only dresses them, else a hole."""
-    name = content[:60].split("|", 1)[0].split("\n", 1)[0].strip().lower().replace("_", " ")
-    if name.startswith("formatnum:"):
-        return content.partition(":")[2].strip()
-    if _CENTURY_NAME.fullmatch(name):  # French writes `{{XXe siècle}}`.
-        return content.strip()
-    rule = _EVERYWHERE.get(name) or _OWN.get(language or "", {}).get(name)
-    if rule is None and name.startswith(("lang-", "ipa-")):
-        rule = _first
-    if rule is None:
-        return HOLE
-    return rule(_positional(content)) or HOLE
+    head = content[:_MAX_NAME_CHARS].split("|", 1)[0].split("\n", 1)[0].strip()
+    name = head.lower().replace("_", " ")
+    rule = _OWN.get(language or "", {}).get(name) or _EVERYWHERE.get(name)
+    if rule is not None:
+        return rule(_arguments(content)) or HOLE
+    if name.startswith(_LANGUAGE_PREFIXES):
+        return first(_arguments(content)) or HOLE
+    if ":" in name and name.partition(":")[0] in _CASE_FUNCTIONS:
+        return content.partition(":")[2].split("|")[0].strip()
+    if language == "fr" and _FRENCH_CENTURY.fullmatch(name):  # French writes `{{XXe siècle}}` and `{{84e|congrès}}`.
+        return head
+    if language == "fr" and _FRENCH_ORDINAL.fullmatch(name):
+        return words(Call([head, *_arguments(content).values], {}))
+    return HOLE
 
 
-def _positional(content: str) -> Arguments:
-    """Arguments without a name, or numbered `1=`, in order; `text=`, `quote=` and the unit `u=` count too."""
-    values: Arguments = []
+def _arguments(content: str) -> Call:
+    """Arguments without a name, or numbered `1=`; `text=`, `quote=` and the unit `u=` count among the words too."""
+    values: list[str] = []
+    named: dict[str, str] = {}
     for argument in content.split("|")[1:]:
         name, equals, value = argument.partition("=")
         key = name.strip().lower()
         if not equals or not (key.isidentifier() or key.isdecimal() or key.replace("-", "").isalnum()):
             values.append(argument.strip())
-        elif key in ("1", "2", "3", "text", "quote", "texte", "zitat", "u", "ul"):
-            values.append(value.strip())
-    return values
+        else:
+            named[key] = value.strip()
+            if key in _WORDS_NAMES:
+                values.append(value.strip())
+    return Call(values, named)
 
 
-def _first(arguments: Arguments) -> str:
-    return arguments[0] if arguments else ""
-
-
-def _second(arguments: Arguments) -> str:
-    return arguments[1] if len(arguments) > 1 else ""
-
-
-def _last(arguments: Arguments) -> str:
-    return arguments[-1] if arguments else ""
-
-
-def _block(arguments: Arguments) -> str:
-    return f"\n\n{arguments[0]}\n\n" if arguments and arguments[0] else ""
-
-
-def _measure(arguments: Arguments) -> str:
-    """`convert|10|to|20|km|mi` says 10 to 20 km: everything up to the first unit."""
-    said: Arguments = []
-    for argument in arguments:
-        said.append(argument)
-        if not (argument[:1].isdigit() or argument[:1] in "-−+." or argument in ("to", "and", "by", "x", "or", "–")):
-            break
-    return " ".join(said)
-
-
-def _fraction(arguments: Arguments) -> str:
-    whole = f"{arguments[0]} " if len(arguments) == 3 else ""
-    return whole + "/".join(arguments[-2:]) if arguments else ""
-
-
-def _as_of(arguments: Arguments) -> str:
-    return f"As of {arguments[0]}" if arguments else ""
-
-
-def _century(arguments: Arguments) -> str:
-    return f"{arguments[0]}{arguments[1] if len(arguments) > 1 else 'e'} siècle" if arguments else ""
-
-
-def _words(arguments: Arguments) -> str:
-    return " ".join(argument for argument in arguments if argument)
-
-
-def _formula(arguments: Arguments) -> str:
-    return "".join(arguments)
-
-
-def _around(before: str, after: str = "") -> Callable[[Arguments], str]:
-    return lambda arguments: f"{before}{arguments[0]}{after}" if arguments and arguments[0] else ""
-
-
-def _always(text: str) -> Callable[[Arguments], str]:
-    return lambda _: text
-
-
-def _rules(table: dict[Callable[[Arguments], str], str]) -> dict[str, Callable[[Arguments], str]]:
+def _rules(table: dict[Rule, str]) -> dict[str, Rule]:
     return {name: rule for rule, names in table.items() for name in names.split(";")}
 
 
 _EVERYWHERE = _rules(
     {
-        _first: "nowrap;nobr;nobreak;small;smaller;big;larger;abbr;math;mvar;var;val;code;kbd;em;strong;sup;sub;ill;"
-        "interlanguage link;link-interwiki;nihongo;not a typo;sic;keypress;key;ship;linktext;smallcaps;sc;mono;tt;num;"
-        "proper name;title;noitalic;nocaps;comment;ipa;api;afi;ipa link;ipalink;underline;strikethrough",
-        _second: "lang;langx;язык;мова;lang2;wikt-lang",
-        _last: "transl;transliteration;translit",
-        _block: "quote;blockquote;cquote;quotation;citat;zitat;cita;citace;cytat;citaat;citazione;citação;"
-        "цитата;idézet;poem quote;verse translation",
-        _measure: "convert;cvt;unité;unite;unit",
-        _fraction: "frac;fraction;sfrac",
-        _as_of: "as of",
-        _formula: "chem;chem2;ce",
-        _around("⟨", "⟩"): "angbr;angle bracket;grapheme",
-        _around("/", "/"): "ipaslink;ipa slink",
-        _around("[", "]"): "ipablink;ipa blink",
-        _around("US$"): "us$",
-        _around("ISBN "): "isbn",
-        _around("ISSN "): "issn",
-        _around("OCLC "): "oclc",
-        _always("–"): "ndash;en dash",
-        _always("—"): "mdash;em dash",
-        _always(" – "): "spaced ndash;snd;spnd",
-        _always(" — "): "spaced mdash;—;тире",
-        _always("|"): "!;pipe",
-        _always("="): "=",
-        _always("'"): "'",
-        _always(" · "): "·;dot;middot;•",
-        _always("π"): "pi",
-        _always(" "): "spaces;nbsp;space;pad;int:nbsp",
-        _always("c. "): "circa;c.",
+        first: "nowrap;nobr;nobreak;small;smaller;midsize;big;larger;large;abbr;math;bigmath;mvar;var;code;kbd;em;"
+        "strong;ill;interlanguage link;interlanguage link multi;link-interwiki;nihongo;nihongo2;nihongo4;not a typo;"
+        "sic;keypress;key;smallcaps;sc;mono;tt;num;nts;flag;flagcountry;vr;vanchor;visible anchor;proper name;title;"
+        "noitalic;nocaps;"
+        "comment;ipa;api;afi;ipa link;ipalink;underline;strikethrough;railgauge;track gauge;subatomicparticle;nq;"
+        "citation needed span;clarify span",
+        second: "lang;langx;langr;rtl-lang;язык;мова;lang2;wikt-lang",
+        last: "transl;transliteration;translit",
+        block: "quote;blockquote;cquote;quotation;citat;zitat;cita;citace;citát;cytat;cytatd;citaat;citazione;citação;"
+        "цитата;цитат;idézet;navedek;poem quote;poemquote;verse translation;citation bloc",
+        columns: "columns-list;flatlist;plainlist",
+        measure: "convert;cvt",
+        unit: "unité;unite;unit;unidad;unidade;unitats;nb;nombre",
+        value: "val",
+        fraction: "frac;fraction;sfrac;bruch",
+        coordinates: "coord",
+        old_style: "oldstyledate",
+        author_year: "harvtxt",
+        words: "linktext;ship;sortname;currency;bibel;bibleref;bible;nums",
+        listed: "hlist;unbulleted list;ubl",
+        formula: "chem;chem2;ce",
+        about: "circa;c.",
+        class_of_ships: "sclass;sclass2;sclass-",
+        raised: "sup;exp;hoch;smallsup",
+        lowered: "sub;ind;tief",
+        accidental: "music",
+        power_of_ten: "e;esp",
+        around("As of "): "as of",
+        around("née "): "née;nee",
+        around("lit. '", "'"): "lit;literal translation",
+        around("'", "'"): "gloss",
+        around("√"): "sqrt;radic",
+        around("⟨", "⟩"): "angbr;angle bracket;grapheme",
+        around("/", "/"): "ipaslink;ipa slink",
+        around("[", "]"): "ipablink;ipa blink;мфа;мфа-всі",
+        around("US$"): "us$;usd",
+        around("£"): "gbp;£;pound",
+        around("€"): "eur;€",
+        around("₹"): "inr;₹",
+        around("¥"): "jpy;¥",
+        around("A$"): "aud;a$",
+        around("HMS "): "hms",
+        around("USS "): "uss",
+        around("fl. "): "floruit;fl.",
+        around("r. "): "reign",
+        around("U.S. Patent "): "us patent",
+        around("ISBN "): "isbn",
+        around("ISSN "): "issn",
+        around("OCLC "): "oclc",
+        always("–"): "ndash;en dash;endash;nsndns",
+        always("—"): "mdash;em dash;emdash;mdashb",
+        always(" – "): "spaced ndash;snd;spnd;dash",
+        always(" — "): "spaced mdash;—;тире",
+        always("|"): "!;pipe",
+        always("="): "=",
+        always("&#39;"): "'",
+        always("&#39;s"): "'s",
+        always(" · "): "·;dot;middot;•;bull",
+        always("π"): "pi",
+        always("⇌"): "eqm",
+        always(" "): "spaces;nbsp;space;pad;thinsp;thin space;hair space;nnbsp;int:nbsp",
     }
 )
 _OWN = {
-    "ca": _rules({_first: "unitat;romanes", _around("segle "): "segle"}),
-    "de": _rules({_around("„", "“"): '"'}),
-    "es": _rules({_first: "esd;unidad", _around("siglo "): "siglo"}),
-    "fr": _rules(
+    "ca": _rules({first: "unitat;romanes", around("segle "): "segle", claim: "cn;citació necessària"}),
+    "cs": _rules({second: "cizojazyčně;vjazyce2", first: "malé", always("km²"): "km2", always("m²"): "m2"}),
+    "da": _rules({claim: "kilde mangler"}),
+    "de": _rules(
         {
-            _century: "s;s-;siècle;sap",
-            _words: "date;date-;date de naissance;date de décès;date de naissance-;date de décès-",
-            _first: "nombre;nb;citation;langue2;lien",
-            _around("– ", " –"): "incise",
-            _always("1er"): "1er",
-            _always("1re"): "1re",
+            around("„", "“"): '"',
+            around("", " m"): "höhe",
+            around("§ "): "§",
+            first: "formnum;polytonisch;hebr;ens;frs;las;els;rus;its;ess;pls;css;tus;ars;zhs;nls;pts;hus;svs;das",
         }
     ),
-    "hu": _rules({_first: "szám"}),
-    "it": _rules({_first: "ta", _measure: "m"}),
-    "pt": _rules({_first: "fmtn", _around("século "): "séc", _measure: "converter"}),
-    "ro": _rules({_measure: "conversie"}),
-    "ru": _rules({_first: "нп5;нп3"}),
+    "es": _rules(
+        {
+            first_or_blank: "esd",
+            first: "versalita;abreviatura;ecuación",
+            around("siglo "): "siglo",
+            claim: "cita requerida;cr",
+        }
+    ),
+    "fr": _rules(
+        {
+            ordinal_century: "s;s-;siècle;sap",
+            words: "date;date-;date de naissance;date de décès;date de naissance-;date de décès-;tmp;surface",
+            first: "citation;latin;japonais;abréviation;abr;petit;formule;terme défini;souligner;grec ancien",
+            second: "langue;langue2;en langue;citation étrangère",
+            link_abroad: "lien",
+            ruler: "souverain;souverain-;souverain2;souverain3",
+            hour: "heure;h",
+            claim: "référence nécessaire;refnec;citation nécessaire;référence souhaitée;refsou;passage évasif",
+            around("", " €"): "euro",
+            around("« ", " »"): "guil",
+            around("– ", " –"): "incise",
+            always("n° "): "n°;numéro;no",
+            always("etc."): "etc.",
+            always("er"): "er",
+            always("re"): "re",
+            raised_or_ordinal: "e",
+            always("Mme"): "mme",
+        }
+    ),
+    "hr": _rules({second: "jez"}),
+    "hu": _rules({first: "szám"}),
+    "it": _rules(
+        {
+            first: "ta;tutto attaccato;maiuscoletto",
+            measure: "m",
+            claim: "senza fonte;citazione necessaria;cn",
+            first_or_blank: "chiarire;sp",
+        }
+    ),
+    "nl": _rules({first: "aut;afkorting", claim: "bron?;bron gevraagd"}),
+    "pl": _rules({first: "małe;k", claim: "fakt"}),
+    "pt": _rules({first: "fmtn;ilc;versalete", around("século "): "séc", measure: "converter", around("R$ "): "r$"}),
+    "ro": _rules({measure: "conversie"}),
+    "ru": _rules(
+        {
+            second_or_first: "нп;нп1;нп2;нп3;нп4;нп5;не переведено;не переведено 2;не переведено 3;не переведено 5;iw",
+            first: "s;число;год",
+            stressed: "подударение;ударение",
+            claim: "нет аи 2",
+        }
+    ),
+    "sr": _rules({first: "скр"}),
+    "sv": _rules({second: "språk", first: "illm;runor", claim: "källa behövs"}),
+    "uk": _rules(
+        {
+            second_or_first: "нп;нп1;нп2;нп3;нп4;нп5;не перекладено",
+            first: "s;число",
+            stressed: "наголос",
+            claim: "нема аи",
+        }
+    ),
 }
 """Names that mean something else in other languages' wikis."""

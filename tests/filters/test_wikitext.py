@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.namespaces import dropped_prefixes
-from filters.wikitext import MAX_DEPTH, link_text, wikitext_to_text
+from filters.wikitext import wikitext_to_text
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "wikipedia"
 
@@ -20,33 +19,6 @@ def plain(wikitext, language="en"):
 
 def test_golden_article():
     assert plain((GOLDEN / "lighthouse.wikitext").read_text()) + "\n" == (GOLDEN / "lighthouse.txt").read_text()
-
-
-@pytest.mark.parametrize(
-    "content, text",
-    [
-        ("Paris", "Paris"),
-        ("Paris|the city", "the city"),
-        ("Paris#History|a|b", "a|b"),
-        ("#History", "History"),
-        ("snake_case", "snake case"),
-        (":Category:Towns", "Category:Towns"),
-        (":Category:Towns|towns", "towns"),
-        ("wikt:word", "word"),
-        ("wikt:word|the word", "the word"),
-        (":fr:Paris", "fr:Paris"),
-        ("Paris (mythology)|", "Paris"),
-        ("Boston, Massachusetts|", "Boston"),
-        ("2001: A Space Odyssey", "2001: A Space Odyssey"),
-        ("File:a.jpg|thumb|caption", "\x00"),
-        (" file : a.jpg", "\x00"),
-        ("Category:Towns", "\x00"),
-        ("de:Paris", "\x00"),
-        ("two\nlines", "[[two\nlines]]"),
-    ],
-)
-def test_link_shows_what_a_reader_sees(content, text):
-    assert link_text(content, dropped_prefixes("en")) == text
 
 
 @pytest.mark.parametrize(
@@ -152,12 +124,6 @@ def test_unbalanced_page_keeps_its_text_and_says_so(wikitext, text):
 
 def test_balanced_page_is_not_called_unbalanced():
     assert not wikitext_to_text("[[a]] {{b}} <ref>c</ref>\n{|\n|d\n|}", "en").unbalanced
-
-
-@pytest.mark.parametrize("depth, unbalanced", [(MAX_DEPTH - 1, False), (MAX_DEPTH + 1, True)])
-def test_depth_is_bounded(depth, unbalanced):
-    page = wikitext_to_text("a " + "{{t|" * depth + "}}" * depth + " b", "en")
-    assert (page.text, page.unbalanced) == ("a b", unbalanced)
 
 
 @pytest.mark.parametrize(
