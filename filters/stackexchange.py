@@ -2,15 +2,15 @@
 
 import html
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import ClassVar, Literal
 
 import pyarrow as pa
 
 from filters.batch import FilterResult, reasons, texts, with_column
-from filters.html_text import NestedTooDeeplyError, html_to_text
+from filters.html_text import htmls_to_texts
 
 Kind = Literal["question", "answer", "other"]
 
@@ -91,29 +91,32 @@ class ThreadToText:
 
     def apply(self, batch: pa.RecordBatch) -> FilterResult:
         """Same rows in the same order; `reason` is null where the document is kept."""
+        raws = texts(batch)
+        threads = [list(thread_posts(raw)) for raw in raws]
+        bodies = pa.array([post.body for posts in threads for post in posts], pa.large_string())
+        plain, too_deep = htmls_to_texts(bodies)
+        told = zip(plain.to_pylist(), too_deep.tolist(), strict=True)  # all posts of all threads, in their order
         rewritten: list[str] = []
         found: list[str | None] = []
         counts = {"answers": 0, "empty_posts": 0}
-        for raw in texts(batch):
-            posts = list(thread_posts(raw))
-            reason = _kind_fault(posts)
+        for raw, posts in zip(raws, threads, strict=True):
+            parts, deep = zip(*islice(told, len(posts)), strict=True) if posts else ((), ())
+            reason = _kind_fault(posts) or ("nested_too_deeply" if any(deep) else None)
             text = raw
             if reason is None:
-                text, reason = self._text(posts, counts)
+                text, reason = self._text(posts[0].title, parts, counts)
             rewritten.append(raw if reason else text)
             found.append(reason)
         return FilterResult(with_column(batch, "text", rewritten), reasons(found), counts)
 
-    def _text(self, posts: list[Post], counts: dict[str, int]) -> tuple[str, str | None]:
-        try:
-            question, *answers = [_post_text(post) for post in posts]
-        except NestedTooDeeplyError:
-            return "", "nested_too_deeply"
-        told = [self.answer_prefix + answer for answer in answers if answer]
+    def _text(self, title: str, parts: Sequence[str], counts: dict[str, int]) -> tuple[str, str | None]:
+        """The thread's text from those of its posts, and why it is none."""
+        question = "\n\n".join(part for part in (title, parts[0]) if part)
+        told = [self.answer_prefix + answer for answer in parts[1:] if answer]
         reason = "empty_text" if not question else "unanswered" if not told and not self.keep_unanswered else None
         if reason is None:
             counts["answers"] += len(told)
-            counts["empty_posts"] += len(answers) - len(told)
+            counts["empty_posts"] += len(parts) - 1 - len(told)
         return "\n".join([self.question_prefix + question, *told]), reason
 
 
@@ -121,8 +124,3 @@ def _kind_fault(posts: list[Post]) -> str | None:
     if not posts or posts[0].kind == "other":
         return "not_a_question"
     return "answer_without_question" if posts[0].kind == "answer" else None
-
-
-def _post_text(post: Post) -> str:
-    body = html_to_text(post.body)
-    return "\n\n".join(part for part in (post.title, body) if part)
