@@ -12,6 +12,7 @@ _ITEM = re.compile(r"[*#:;]+")
 _VERBATIM = re.compile(r"\x01(\d+)\x02")
 _BLANKS = re.compile(r"[ \t]{2,}+|\t")
 _CONTENT = re.compile(rf"[^ \t\n.,;:!?()\[\]{{}}'\"–—\-*#|=/·•⁰¹²³⁴⁵⁶⁷⁸⁹{BREAK}]")
+_LINE_ENDS = re.compile(rf"[ \t]?(?:{BREAK}[ \t]?)++")
 _MAX_LIST_DEPTH = 10
 
 
@@ -27,7 +28,8 @@ def lay_out(text: str) -> str:
     layout = _Layout()
     for line in text.split("\n"):
         layout.add(mend_holes(line) if HOLE in line else line)
-    return "\n\n".join(layout.blocks()).replace(BREAK, "\n")
+    text = "\n\n".join(layout.blocks())
+    return _LINE_ENDS.sub(lambda match: "\n" * min(match[0].count(BREAK), 2), text) if BREAK in text else text
 
 
 class _Layout:

@@ -44,8 +44,12 @@ def _join(before: str, after: str, *, another: bool) -> str:
         return trimmed + bare
     if bare.startswith(_CLOSING):
         return before.rstrip(",; \t") + bare
-    if after.lstrip(_BLANKS)[:1] in (",", ";", ".") and before.rstrip(_BLANKS)[-1:] in (",", ";"):
-        before = before.rstrip(_BLANKS)[:-1]
+    if after.lstrip(_BLANKS).startswith((",", ";", ".")):
+        stop = before.rstrip(_BLANKS)
+        if stop.endswith((",", ";")):
+            before = stop[:-1]
+        elif stop.endswith(":"):
+            after = " " + bare
     return _closed(before, after)
 
 

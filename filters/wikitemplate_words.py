@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from filters.superscript import subscript, superscript
+from filters.wikimend import HOLE
 
 
 class Call(NamedTuple):
@@ -65,7 +66,13 @@ def words(call: Call) -> str:
 
 def listed(call: Call) -> str:
     """`hlist|a|b`: all arguments, with commas between them."""
-    return ", ".join(value for value in call.values if value)
+    return ", ".join(value for value in call.values if value.strip(f"{HOLE} "))
+
+
+def pronunciation(call: Call) -> str:
+    """`IPA|bɛʁˈliːn` says [bɛʁˈliːn], where the wiki's template puts the brackets."""
+    said = first(call)
+    return said if said.startswith(("[", "/")) or not said else f"[{said}]"
 
 
 def formula(call: Call) -> str:

@@ -36,6 +36,7 @@ from filters.wikitemplate_words import (
     listed,
     lowered,
     ordinal_century,
+    pronunciation,
     raised,
     raised_or_ordinal,
     ruler,
@@ -50,6 +51,7 @@ _FRENCH_ORDINAL = re.compile(r"(?:\d{1,4}|[ivxl]{1,7})(?:er|re|ère|e|ème|nd|nd
 _FRENCH_CENTURY = re.compile(r"[ivxl]{1,6}er?s? siècle")
 _LANGUAGE_PREFIXES = ("lang-", "ipa-", "script/", "јез-", "jez-")
 _CASE_FUNCTIONS = ("formatnum", "lc", "uc", "lcfirst", "ucfirst")
+_PARAMETER_NAME = re.compile(r"\w[\w -]{0,60}")
 _WORDS_NAMES = ("1", "2", "3", "text", "quote", "texte", "zitat", "u", "ul")
 
 
@@ -78,7 +80,7 @@ def _arguments(content: str) -> Call:
     for argument in content.split("|")[1:]:
         name, equals, value = argument.partition("=")
         key = name.strip().lower()
-        if not equals or not (key.isidentifier() or key.isdecimal() or key.replace("-", "").isalnum()):
+        if not equals or not _PARAMETER_NAME.fullmatch(key):
             values.append(argument.strip())
         else:
             named[key] = value.strip()
@@ -164,6 +166,7 @@ _OWN = {
         {
             around("„", "“"): '"',
             around("", " m"): "höhe",
+            pronunciation: "ipa;lautschrift",
             around("§ "): "§",
             first: "formnum;polytonisch;hebr;ens;frs;las;els;rus;its;ess;pls;css;tus;ars;zhs;nls;pts;hus;svs;das",
         }
@@ -173,13 +176,14 @@ _OWN = {
             first_or_blank: "esd",
             first: "versalita;abreviatura;ecuación",
             around("siglo "): "siglo",
+            pronunciation: "afi;ipa",
             claim: "cita requerida;cr",
         }
     ),
     "fr": _rules(
         {
             ordinal_century: "s;s-;siècle;sap",
-            words: "date;date-;date de naissance;date de décès;date de naissance-;date de décès-;tmp;surface",
+            words: "nobr;date;date-;date de naissance;date de décès;date de naissance-;date de décès-;tmp;surface",
             first: "citation;latin;japonais;abréviation;abr;petit;formule;terme défini;souligner;grec ancien",
             second: "langue;langue2;en langue;citation étrangère",
             link_abroad: "lien",
@@ -213,7 +217,7 @@ _OWN = {
     "ro": _rules({measure: "conversie"}),
     "ru": _rules(
         {
-            second_or_first: "нп;нп1;нп2;нп3;нп4;нп5;не переведено;не переведено 2;не переведено 3;не переведено 5;iw",
+            second_or_first: "нп1;нп2;нп3;нп4;нп5;не переведено;не переведено 2;не переведено 3;не переведено 5;iw",
             first: "s;число;год",
             stressed: "подударение;ударение",
             claim: "нет аи 2",

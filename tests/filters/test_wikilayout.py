@@ -10,6 +10,8 @@ from filters.wikilayout import BREAK, lay_out, restore
     [
         ("one\ntwo\n\nthree", "one two\n\nthree"),
         ("a" + BREAK + "b", "a\nb"),
+        ("a " + BREAK + " b", "a\nb"),
+        ("a" + BREAK + " " + BREAK + BREAK + "b", "a\n\nb"),
         (" pre\n formatted", "pre\nformatted"),
         ("a    b", "a b"),
         ("----\ntext", "text"),

@@ -36,9 +36,10 @@ from filters.wikimend import HOLE, mend_holes
         ("A (1 May; French: \x00; b) c", "A (1 May; b) c"),
         ("A (b, \x00, \x00) c", "A (b) c"),
         ("these are included: \x00", "these are included:"),
-        ("A b, included: \x00, c", "A b, included:, c"),
+        ("A b, included: \x00, c", "A b, included: c"),
         ("\x00\x00\x00", ""),
         ("a, \x00.", "a."),
+        ("texts: \x00, \x00", "texts:"),
     ],
 )
 def test_hole_is_mended(text, mended):

@@ -23,6 +23,9 @@ from filters.wikitemplate_words import Call, always, around, link_abroad
         ("columns", ["30em", "* a"], "\n* a\n"),
         ("words", ["a", "", "b"], "a b"),
         ("listed", ["a", "", "b"], "a, b"),
+        ("pronunciation", ["bɛʁˈliːn"], "[bɛʁˈliːn]"),
+        ("pronunciation", ["[a]"], "[a]"),
+        ("pronunciation", ["/a/"], "/a/"),
         ("formula", ["H", "2", "O"], "H2O"),
         ("author_year", ["Artin", "Mazur", "1970"], "Artin & Mazur (1970)"),
         ("author_year", ["Artin"], ""),
@@ -47,7 +50,7 @@ def test_a_rule_shows_what_a_reader_sees(rule, values, shown):
 
 @pytest.mark.parametrize(
     "rule",
-    "first second last second_or_first claim block columns words listed formula author_year class_of_ships "
+    "first second last second_or_first claim block columns words listed pronunciation formula author_year class_of_ships "
     "ordinal_century ruler raised lowered accidental link_abroad".split(),
 )
 def test_a_rule_shows_nothing_for_no_arguments(rule):
