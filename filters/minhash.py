@@ -16,7 +16,8 @@ import numba
 import numpy as np
 import pyarrow as pa
 
-from filters.shingles import MASK, SHINGLE_STEP, TABLE, letters, mix, next_shingles
+from filters.minima import LANES, lower_minima
+from filters.shingle_loop import MASK, SHINGLE_STEP, TABLE, letters, mix, next_shingles
 from tokenizer.kernels import BYTES, OFFSETS, compiled, text_buffers
 
 Array = np.ndarray[Any, Any]
@@ -27,7 +28,6 @@ NO_SHINGLE = 0xFFFFFFFF
 _WORDS32 = numba.types.Array(numba.uint32, 1, "C", readonly=True)
 _ROWS32 = numba.types.Array(numba.uint32, 2, "C", readonly=True)
 _CHUNK_SHINGLES = 1024
-_LANES = 32  # So many hashes are looked at in one turn of the inner loop: rows are filled up to a multiple of it.
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,9 @@ def signatures(texts: pa.Array, *, words: int, permutations: int = 128) -> Array
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
     values, offsets = text_buffers(texts)
-    factors, terms = constants(permutations)
+    factors, terms = constants(-(-permutations // LANES) * LANES)
     rows: Array = _signatures(values, offsets, words, letters(), factors, terms)
-    return rows
+    return np.ascontiguousarray(rows[:, :permutations])
 
 
 @cache
@@ -101,16 +101,6 @@ def band_keys(rows: Array, bands: Bands) -> Array:
     return keys
 
 
-@compiled(numba.void(numba.uint32[::1], _WORDS32, _WORDS32, numba.uint32[::1]))
-def _take_minima(hashes: Array, factors: Array, terms: Array, row: Array) -> None:
-    """Lower each place of a signature to the least of the permuted hashes."""
-    for place in range(len(row)):
-        least, factor, term = row[place], factors[place], terms[place]
-        for value in hashes:
-            least = min(least, np.uint32(value * factor + term))
-        row[place] = least
-
-
 @compiled(numba.uint32[:, ::1](BYTES, OFFSETS, numba.int64, TABLE, _WORDS32, _WORDS32))
 def _signatures(values: Array, ends: Array, words: int, table: Array, factors: Array, terms: Array) -> Array:
     texts = len(ends) - 1
@@ -123,9 +113,8 @@ def _signatures(values: Array, ends: Array, words: int, table: Array, factors: A
             found, at, rolling, counted = next_shingles(values, at, end, ring, rolling, counted, table, chunk)
             for index in range(found):
                 hashes[index] = chunk[index] >> np.uint64(32)
-            filled = (found + _LANES - 1) // _LANES * _LANES
-            hashes[found:filled] = hashes[found - 1]
-            _take_minima(hashes[:filled], factors, terms, rows[text])
+            for block in range(0, len(factors), LANES):
+                lower_minima(rows[text], block, factors, terms, hashes, found)
     return rows
 
 

@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from filters.batch import Filter
 from filters.books import DropContainedBooks, book_key
-from filters.shingles import MASK, shingle_hashes
+from filters.shingle_loop import MASK
+from filters.shingles import shingle_hashes
 from pipeline.dedup import Judge
 from tokenizer.kernels import text_buffers
 

@@ -41,7 +41,7 @@ def test_a_signature_has_128_places_of_32_bits():
 
 def test_signatures_are_the_same_on_every_machine_and_for_ever():
     rows = signatures(texts_of("The quick brown fox jumps over the lazy dog."), words=5, permutations=4)
-    assert rows.tolist() == [[92090769, 667622838, 1785062641, 466067362]]
+    assert rows.tolist() == [[565909785, 525740201, 104727430, 815905171]]
 
 
 def test_each_permutation_is_one():
