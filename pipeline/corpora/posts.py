@@ -5,20 +5,14 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from lxml import etree
-
 from pipeline.corpora.corpus import QUARANTINED_BYTES, BadRecord
+from pipeline.corpora.xml_attributes import xml_attributes
 
 QUESTION, ANSWER = 1, 2
 
 _ROW = re.compile(rb"<row(?=[\s/>])")
 _ROW_MARK_BYTES = 5
-_END = re.compile(rb"\s*(</row>)?\s*(</posts>)?\s*\Z")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
-_FORBIDDEN_REFERENCE = re.compile(
-    rb"&#(?:x0*(?:[0-8bcef]|1[0-9a-f]|fff[ef]|d[89a-f]..)|0*(?:[0-8]|1[124-9]|2[0-9]|3[01]));", re.I
-)
-"""References to characters that XML forbids; old dumps hold some, and a strict parser refuses the row for them."""
 
 
 @dataclass(slots=True)
@@ -95,12 +89,8 @@ class Row:
 
 def parse_row(raw: bytes) -> Row | None:
     """The post of one `<row …>` element, or None where it is not well-formed or lacks its numbers."""
-    element = _END.sub(b"", raw).rstrip()
-    if not element.endswith(b"/>"):
-        element = element[:-1] + b"/>" if element.endswith(b">") else b""
-    attributes = _attributes(element)
-    if attributes is None:
-        attributes = _attributes(_FORBIDDEN_REFERENCE.sub(b" ", element))
+    element = raw.rstrip().removesuffix(b"</posts>").rstrip().removesuffix(b"</row>")
+    attributes = xml_attributes(element, "row")
     if attributes is None:
         return None
     numbers = [attributes.get(name, fallback) for name, fallback in _NUMBERS]
@@ -114,14 +104,6 @@ def parse_row(raw: bytes) -> Row | None:
 
 
 _NUMBERS = (("Id", ""), ("PostTypeId", ""), ("ParentId", "0"), ("Score", "0"))
-
-
-def _attributes(element: bytes) -> dict[str, str] | None:
-    parser = etree.XMLParser(resolve_entities=False, load_dtd=False, no_network=True, encoding="utf-8")
-    try:
-        return dict(etree.fromstring(element, parser).attrib)
-    except etree.XMLSyntaxError:
-        return None
 
 
 class PostStore:
