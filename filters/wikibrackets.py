@@ -20,7 +20,7 @@ _TOKEN = re.compile(
     r"\[\[(?:([^\[\]{}|<>\n]++)(?:\|([^\[\]{}|<>\n]*+))?\]\](?!\]))?+"  # A link with nothing in it, or its brackets.
     r"|\{\{+|\}\}+|\{\||\|\}|\]\]|<(?:!--|/?([A-Za-z][A-Za-z0-9-]*+)[^<>]*+>)"
 )
-_RAISED = re.compile(r"<(sup|sub)>[ ]?([-+−]?[0-9]{1,6}[-+]?|[-+−n])[ ]?</\1>", re.IGNORECASE)
+_RAISED = re.compile(r"<(sup|sub)>[ ]?([-+−]?[0-9]{1,6}[-+−]?|[-+−n])[ ]?</\1>", re.IGNORECASE)
 _POEM_TAG = re.compile(r"</?poem[^<>]*+>", re.IGNORECASE)
 
 _SILENT = frozenset(

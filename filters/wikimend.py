@@ -9,6 +9,8 @@ _BLANKS = " \t"
 _STOPS = " \t,;:·"
 _SEPARATORS = _STOPS + "•/–—-"
 _PAIRS = {"(": ")", "（": "）", "[": "]", "«": "»", "„": "“", "“": "”", "‘": "’"}
+_LIST_MARKS = "*#:;"
+_AFTER_LABEL = " \t:·•–—"
 _BRACKETS = frozenset("(（[")
 _CLOSING = tuple(")）]")
 _REACH_CHARS = 100
@@ -56,7 +58,9 @@ def _join(before: str, after: str, *, another: bool) -> str:
 def _closed(before: str, after: str) -> str:
     """Both sides with one blank between them, or none before a stop, where there were blanks."""
     left, right = before.rstrip(_BLANKS), after.lstrip(_BLANKS)
-    if not left or not right or right[0] in ",.)":
+    if not left.strip(_LIST_MARKS):  # What a line or a list's item began with is gone.
+        return f"{left} {right.lstrip(_AFTER_LABEL)}" if left else right.lstrip(_AFTER_LABEL)
+    if not right or right[0] in ",.)":
         return left + right
     if right[0] in ";:!?»":  # French has a blank here; it stands behind the hole, then.
         return left + (after if len(right) < len(after) and len(left) == len(before) else right)

@@ -52,6 +52,8 @@ _UNITS = {
     "kg/m3": "kg/m³",
     "g/cm3": "g/cm³",
     "inch": "inches",
+    "lbft": "lb⋅ft",
+    "Nm": "N⋅m",
 }
 
 

@@ -36,6 +36,7 @@ def test_lines_become_paragraphs(lines, text):
         ("; term\n: definition", "term\ndefinition"),
         ("* a\n*\n* \n* b", "- a\n- b"),
         ("* , also published as vol 3", ""),
+        ("* \x00 : a\n** b", "- a\n  - b"),
         ("intro:\n* a", "intro:\n\n- a"),
         ("#" * 40 + " deep", "  " * 9 + "1. deep"),
     ],

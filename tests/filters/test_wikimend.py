@@ -39,6 +39,11 @@ from filters.wikimend import HOLE, mend_holes
         ("A b, included: \x00, c", "A b, included: c"),
         ("\x00\x00\x00", ""),
         ("a, \x00.", "a."),
+        ("* \x00 : a", "* a"),
+        ("* \x00 – a", "* a"),
+        ("* \x00 -5 °C", "* -5 °C"),
+        ("*\x00Rome", "* Rome"),
+        ("\x00: a", "a"),
         ("texts: \x00, \x00", "texts:"),
     ],
 )

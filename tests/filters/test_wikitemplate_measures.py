@@ -86,6 +86,8 @@ def test_a_measure_goes_on_until_its_first_unit(arguments, shown):
         ("kg/m3", "kg/m³"),
         ("g/cm3", "g/cm³"),
         ("inch", "inches"),
+        ("lbft", "lb⋅ft"),
+        ("Nm", "N⋅m"),
         ("kg", "kg"),
     ],
 )

@@ -273,6 +273,7 @@ def test_quotes_that_dress_words_go(quotes, left):
         ("x<sup>2</sup>", "x²"),
         ("x<SUP> -1 </SUP>", "x⁻¹"),
         ("Ca<sup>2+</sup>", "Ca²⁺"),
+        ("A<sup>2−</sup>", "A²⁻"),
         ("x<sub>10</sub>", "x₁₀"),
         ("x<sup>n</sup>", "xⁿ"),
         ("x<sup>2</sub>", "x2"),
