@@ -7,6 +7,7 @@ from benchmarks.language import language_id
 from benchmarks.language_model import train_lm
 from benchmarks.lines import duplicate_verdicts, normalise_hash
 from benchmarks.markup import gutenberg, stackexchange, wikipedia
+from benchmarks.minhash import minhash_datasketch, minhash_rensa
 from benchmarks.perplexity import score_perplexity
 from benchmarks.shuffle import shuffle_bytes
 from benchmarks.web_chain import commoncrawl_chain
@@ -76,6 +77,20 @@ _ALL = (
         goal=50,
         goal_of="ours",
         measure=gutenberg,
+    ),
+    Claim(
+        name="minhash-datasketch",
+        compares="MinHash signatures of 128 places from the text of web pages, shingles of five words and all, against"
+        " datasketch's `MinHash.bulk` over shingles made in Python; what the two say of a page and an edition of it"
+        " differs by no more than chance",
+        goal=10,
+        measure=minhash_datasketch,
+    ),
+    Claim(
+        name="minhash-rensa",
+        compares="the same against rensa's `RMinHash.update`, its fastest way that looks at every shingle",
+        goal=1,
+        measure=minhash_rensa,
     ),
     Claim(
         name="commoncrawl-chain",

@@ -3,9 +3,9 @@
 Two texts agree at a place of their signatures as often as a shingle that one of them has is a shingle of both: their
 Jaccard similarity, estimated with a standard error of at most 1 / (2 sqrt(permutations)).
 
-Source: Broder 1997; Leskovec et al., Mining of Massive Datasets, chapter 3; ekzhu/datasketch `MinHash`, `MinHashLSH`.
-Differs: a permutation is a * h + b modulo 2^32 with an odd `a`, over the high half of the shingle's 64-bit hash, which
-    is as good as random already; datasketch takes the remainder by 2^61 - 1 of 32 bits of SHA-1.
+Source: Broder 1997; Leskovec et al., Mining of Massive Datasets, chapter 3; ekzhu/datasketch 2.0 `MinHash`, whose
+    permutations these are (`affine32`: a * h + b modulo 2^32, `a` odd, over a hash that is mixed), and `MinHashLSH`.
+Differs: h is the high half of a shingle's 64-bit hash, not 32 bits of SHA-1, and constants are drawn by SplitMix64.
 """
 
 from dataclasses import dataclass
