@@ -101,7 +101,7 @@ class ThreadToText:
         counts = {"answers": 0, "empty_posts": 0}
         for raw, posts in zip(raws, threads, strict=True):
             parts, deep = zip(*islice(told, len(posts)), strict=True) if posts else ((), ())
-            reason = _kind_fault(posts) or ("nested_too_deeply" if any(deep) else None)
+            reason = kind_fault(posts) or ("nested_too_deeply" if any(deep) else None)
             text = raw
             if reason is None:
                 text, reason = self._text(posts[0].title, parts, counts)
@@ -120,7 +120,8 @@ class ThreadToText:
         return "\n".join([self.question_prefix + question, *told]), reason
 
 
-def _kind_fault(posts: list[Post]) -> str | None:
+def kind_fault(posts: list[Post]) -> str | None:
+    """Why these posts are no thread of a question."""
     if not posts or posts[0].kind == "other":
         return "not_a_question"
     return "answer_without_question" if posts[0].kind == "answer" else None

@@ -82,6 +82,7 @@ class ArXiv(Section):
 class StackExchange(Section):
     """Question and answer sites: the largest by number of posts."""
 
+    mode: Mode = "intended"
     sites: Positive = 28
     question_prefix: str = "Q: "
     answer_prefix: str = "A: "

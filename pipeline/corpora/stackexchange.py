@@ -7,10 +7,12 @@ from datetime import date
 from pathlib import PurePosixPath
 
 from filters.batch import Filter
+from filters.redpajama_thread import RedPajamaThread
 from filters.stackexchange import Kind, Post, ThreadToText, thread_html
 from pipeline.corpora.corpus import BadRecord, Corpus, RawDocument, RawFile, Record
 from pipeline.corpora.posts import ANSWER, QUESTION, PostStore, Row, RowSplitter
 from pipeline.corpora.seven_zip import BAD_ARCHIVE_REASONS, ArchiveFaultError, feed_member
+from pipeline.section import Mode
 from pipeline.source_sections import StackExchange
 
 POSTS = "Posts.xml"
@@ -33,13 +35,15 @@ def read(file: RawFile, settings: StackExchange) -> Iterator[Record]:
         fault = _load(file, store, settings.max_archive_bytes)
         yield from store.bad_rows()
         for thread in store.threads():
-            yield thread if isinstance(thread, BadRecord) else _document(site, thread)
+            yield thread if isinstance(thread, BadRecord) else _document(site, thread, settings.mode)
         if fault is not None:
             yield fault
 
 
 def filters(settings: StackExchange) -> tuple[Filter, ...]:
     """The rules of stage `clean`."""
+    if settings.mode == "faithful":
+        return (RedPajamaThread(),)
     return (
         ThreadToText(
             question_prefix=settings.question_prefix,
@@ -124,13 +128,9 @@ def _stream(file: RawFile, feed: Callable[[bytes], None], max_bytes: int) -> Non
         raise ArchiveFaultError("unreadable_file", str(error)) from error
 
 
-def _document(site: str, thread: list[Row]) -> RawDocument:
+def _document(site: str, thread: list[Row], mode: Mode) -> RawDocument:
     head = thread[0]
-    kinds: dict[int, Kind] = {QUESTION: "question", ANSWER: "answer"}
-    posts = [
-        Post(kind=kinds.get(row.type, "other"), id=row.id, score=row.score, title=row.title, body=row.body)
-        for row in thread
-    ]
+    posts = [Post(kind=_kind(row, mode), id=row.id, score=row.score, title=row.title, body=row.body) for row in thread]
     return RawDocument(
         key=f"{posts[0].kind}-{head.id}",
         text=thread_html(posts),
@@ -140,6 +140,13 @@ def _document(site: str, thread: list[Row]) -> RawDocument:
         date=head.date or None,
         dump=site,
     )
+
+
+def _kind(row: Row, mode: Mode) -> Kind:
+    """What a post is; to RedPajama v1 whatever has a parent is an answer, and what else has a title a question."""
+    if mode == "faithful":
+        return "answer" if row.parent else "question" if row.title else "other"
+    return "question" if row.type == QUESTION else "answer" if row.type == ANSWER else "other"
 
 
 def _license(row: Row) -> str:

@@ -5,6 +5,7 @@ import random
 import py7zr
 import pytest
 
+from filters.redpajama_thread import in_order_of_text
 from filters.stackexchange import thread_posts
 from pipeline.corpora.corpus import BadRecord, RawDocument, RawFile, document_batches
 from pipeline.corpora.stackexchange import CORPUS, choose_sites, count_posts, filters, read, site_of
@@ -227,3 +228,26 @@ def test_real_sites_give_their_questions(real_data, name, questions, others):
     (rule,) = filters(StackExchange())
     reasons = [r for b in document_batches("stackexchange", file, found) for r in rule.apply(b).reason.to_pylist()]
     assert (reasons.count(None), reasons.count("not_a_question")) == (questions, others)
+
+
+def test_faithful_whatever_has_a_title_and_no_parent_is_a_question():
+    content = dump(post(1, 4, Title="wiki", Body="w"), post(2, 2, Title="t", ParentId=9, Body="lost"), post(3, 5))
+    found = records(content, mode="faithful")
+    assert [document.key for document in found] == ["question-1", "answer-2", "other-3"]
+    (rule,) = filters(StackExchange(mode="faithful"))
+    (batch,) = document_batches("stackexchange", posts_file(content), found)
+    assert rule.apply(batch).reason.to_pylist() == [None, "answer_without_question", "not_a_question"]
+
+
+@pytest.mark.real
+def test_real_threads_whose_answers_earlier_code_put_in_another_order(real_data):
+    changed = total = 0
+    for path in sorted(real_data.glob("stackexchange/*/Posts.xml")):
+        file = RawFile(
+            name=path.parent.name + "/Posts.xml", size=path.stat().st_size, opener=lambda p=path: p.open("rb")
+        )
+        for record in read(file, StackExchange(mode="faithful")):
+            question, *answers = thread_posts(record.text)
+            total += question.kind == "question"
+            changed += [a.id for a in answers] != [a.id for a in in_order_of_text(answers)]
+    assert (changed, total) == (211, 1637)
