@@ -101,3 +101,11 @@ def with_column(batch: pa.RecordBatch, name: str, values: Iterable[Any]) -> pa.R
 def reasons(values: Iterable[str | None]) -> pa.StringArray:
     """An array of reasons, null where the document is kept."""
     return pa.array(list(values), type=pa.string())
+
+
+def first_reason(**holds: Any) -> pa.StringArray:
+    """For each row the first of the named reasons whose array of booleans holds there; null where none does."""
+    found = pa.nulls(len(next(iter(holds.values()))), pa.string())
+    for reason, rows in holds.items():
+        found = pc.coalesce(found, pc.if_else(pa.array(rows), reason, None))
+    return found

@@ -1,19 +1,21 @@
 """GitHub: permitted licences, files that are code, and no data in code's clothing."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
 import pyarrow as pa
 
-from filters.batch import FilterResult, reasons, texts, with_column
+from filters.batch import FilterResult, first_reason, reasons, texts, with_column
+from filters.code_counts import CHARS, LINE_CHARS, LINES, LONGEST_LINE, alphanumeric_counts, line_counts
 from filters.license_headers import strip_license_header
 from filters.licenses import is_permitted, license_of_notice, spdx_expression
 
-_NEWLINE = re.compile(r"\r\n|\r|\n")
 _REPLACEMENT = "\ufffd"
 MAX_REPLACED_FRACTION = 0.01
+LEFT_OUT = "\0"
+"""What the reader gives for content that BigQuery leaves out; `ReadableText` rejects it as binary."""
+
 LINK_MARK = "\0-> "
 """What the reader sets before the target of a link, which is a name and no text of its own."""
 
@@ -175,19 +177,10 @@ class LineLengths:
 
     def apply(self, batch: pa.RecordBatch) -> FilterResult:
         """Same rows in the same order; `reason` is null where the document is kept."""
-        return FilterResult(batch, reasons(map(self._fault, texts(batch))), {})
-
-    def _fault(self, text: str) -> str | None:
-        lengths = line_lengths(text)
-        if max(lengths, default=0) > self.max_line_chars:
-            return "line_too_long"
-        return "mean_line_too_long" if sum(lengths) > self.max_mean_line_chars * len(lengths) else None
-
-
-def line_lengths(text: str) -> list[int]:
-    """Characters of each line, terminators left out."""
-    lines = _NEWLINE.split(text)
-    return [len(line) for line in (lines if lines[-1] else lines[:-1])]
+        counts = line_counts(batch.column("text"))
+        too_long = counts[:, LONGEST_LINE] > self.max_line_chars
+        mean_too_long = counts[:, LINE_CHARS] > self.max_mean_line_chars * counts[:, LINES]
+        return FilterResult(batch, first_reason(line_too_long=too_long, mean_line_too_long=mean_too_long), {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,11 +202,7 @@ class AlphanumericFraction:
 
     def apply(self, batch: pa.RecordBatch) -> FilterResult:
         """Same rows in the same order; `reason` is null where the document is kept."""
-        return FilterResult(batch, reasons(map(self._fault, texts(batch))), {})
-
-    def _fault(self, text: str) -> str | None:
-        return "too_few_alphanumeric" if _alphanumeric(text) < self.min_alphanumeric_fraction * len(text) else None
-
-
-def _alphanumeric(text: Iterable[str]) -> int:
-    return sum(map(str.isalnum, text))
+        column = batch.column("text")
+        chars = line_counts(column)[:, CHARS]
+        too_few = alphanumeric_counts(column) < self.min_alphanumeric_fraction * chars
+        return FilterResult(batch, first_reason(too_few_alphanumeric=too_few), {})

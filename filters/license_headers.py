@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 MAX_HEADER_LINES = 400
 MAX_LINE_CHARS = 2000
@@ -68,7 +67,7 @@ def strip_license_header(text: str, path: str) -> str:
     A comment is judged paragraph by paragraph, so a description beside the copyright stays.
     """
     comments = _comments_of(path)
-    if comments is None or not _LEGAL.search(text[: MAX_HEADER_LINES * 100]):
+    if comments is None:
         return text
     lines = text.split("\n", MAX_HEADER_LINES)
     rest = lines[MAX_HEADER_LINES:]
@@ -86,12 +85,12 @@ def strip_license_header(text: str, path: str) -> str:
         at = end
     if not removed:
         return text
-    return "\n".join([*_without(lines, removed), *rest])
+    touched = max(removed) + 4
+    return "\n".join([*_without(lines[:touched], removed), *lines[touched:], *rest])
 
 
 def _comments_of(path: str) -> Comments | None:
-    name = PurePosixPath(path).name
-    _, _, suffix = name.rpartition(".")
+    _, _, suffix = path.rpartition("/")[2].rpartition(".")
     return _BY_SUFFIX.get(suffix)
 
 
@@ -158,10 +157,10 @@ def _is_legal(paragraph: list[str]) -> bool:
 
 def _without(lines: list[str], removed: set[int]) -> Iterator[str]:
     """The lines left; a blank one that the header leaves at the top, or doubles, goes with it."""
-    above_blank, first, last = True, min(removed), max(removed)
+    above_blank, first = True, min(removed)
     for number, line in enumerate(lines):
         if number in removed:
             continue
-        if line.strip() or not above_blank or number > last + 3 or number < first:
+        if line.strip() or not above_blank or number < first:
             yield line
         above_blank = not line.strip()

@@ -114,7 +114,8 @@ def license_of_text(text: str) -> str | None:
 def license_of_notice(text: str) -> str | None:
     """What the head of a source file says of its own licence: an SPDX line, or a notice of the GNU licences."""
     head = text[:MAX_HEADER_CHARS]
-    lines = [_COMMENT_END.sub("", match[1]) for match in _SPDX_LINE.finditer(head)]
+    has_line = "spdx-license-identifier" in head.lower()
+    lines = [_COMMENT_END.sub("", match[1]) for match in _SPDX_LINE.finditer(head)] if has_line else []
     if lines:
         return all_of(spdx_expression(line) or "LicenseRef-Unknown" for line in lines)
     notice = _COPYLEFT_NOTICE.search(_as_words(head)) if "eneral" in head or "ENERAL" in head else None

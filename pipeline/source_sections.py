@@ -42,10 +42,16 @@ class C4(Section):
 class GitHub(Section):
     """Public code under permissive licences (LLaMA section 2.1; thresholds: RedPajama, after The Stack)."""
 
+    mode: Mode = "intended"
     licenses: Texts = ("MIT", "BSD-2-Clause", "BSD-3-Clause", "Apache-2.0")
+    keep_vendored: bool = False
+    keep_generated: bool = False
+    redact_secrets: bool = True
     max_line_chars: Positive = 1000
     max_mean_line_chars: Positive = 100
     min_alphanumeric_fraction: Fraction = 0.25
+    max_number_fraction: Fraction = 0.5
+    max_encoded_fraction: Fraction = 0.5
     max_file_bytes: Positive = 1 << 20
     extensions: Texts = tuple(
         "asm bat cmd c h cs cpp hpp c++ h++ cc hh C H cmake css dockerfile f90 f f03 f08 f77 f95 for fpp go hs"
@@ -63,8 +69,10 @@ class Wikipedia(Section):
 
 
 class Books(Section):
-    """Project Gutenberg texts."""
+    """Project Gutenberg texts, and books in EPUB, TEI and HTML."""
 
+    licenses: Texts = ("Public domain in the USA", "Public domain", "CC0-1.0")
+    keep_unknown_license: bool = True
     min_chars: Count = 1000
     max_book_bytes: Positive = 64 << 20
 
@@ -72,10 +80,10 @@ class Books(Section):
 class ArXiv(Section):
     """LaTeX sources of arXiv's bulk archive."""
 
+    mode: Mode = "intended"
     abstract: bool = False
     max_paper_bytes: Positive = 64 << 20
     max_expansion: Positive = 10
-    file_order: Literal["input", "archive"] = "input"
     max_chars: Count = 0
 
 

@@ -6,7 +6,9 @@ from pathlib import PurePosixPath
 from charset_normalizer import from_bytes
 
 from filters.batch import Filter
+from filters.foreign_code import NotData, NotGenerated, NotVendored
 from filters.github import (
+    LEFT_OUT,
     LINK_MARK,
     AlphanumericFraction,
     LicenseIs,
@@ -15,15 +17,14 @@ from filters.github import (
     ReadableText,
     StripLicenseHeader,
 )
+from filters.github_redpajama import RedPajamaFile, RedPajamaHeader, RedPajamaStatistics
 from filters.licenses import MAX_LICENSE_CHARS, all_of, spdx_expression
+from filters.secrets import RedactSecrets
 from pipeline.corpora.code_tables import BAD_ROW_REASONS, JSON_SUFFIXES, PARQUET_SUFFIX, CodeRow, rows
 from pipeline.corpora.corpus import BadRecord, Corpus, RawDocument, RawFile, Record
 from pipeline.corpora.repository_licenses import UNKNOWN, FolderLicenses, is_license_file
 from pipeline.corpora.source_archives import BAD_MEMBER_REASONS, SUFFIXES, Member, members
 from pipeline.source_sections import GitHub
-
-LEFT_OUT = "\0"
-"""Stands for content that BigQuery leaves out; the rule on readable text rejects it as binary."""
 
 _GUESSED_BYTES = 1 << 16
 _JSON_EXPANSION = 6  # `\\u0000` for one byte
@@ -43,16 +44,42 @@ def read(file: RawFile, settings: GitHub) -> Iterator[Record]:
 
 def filters(settings: GitHub) -> tuple[Filter, ...]:
     """The rules of stage `clean`; statistics are taken when the header is off, as in the reference."""
+    if settings.mode == "faithful":
+        return _faithful(settings)
     return (
         LicenseIs(licenses=settings.licenses),
         PathIsCode(extensions=settings.extensions, file_names=settings.file_names),
+        *(() if settings.keep_vendored else (NotVendored(),)),
         ReadableText(max_file_bytes=settings.max_file_bytes),
+        *(() if settings.keep_generated else (NotGenerated(),)),
         StripLicenseHeader(),
         LineLengths(
             max_line_chars=settings.max_line_chars,
             max_mean_line_chars=settings.max_mean_line_chars,
         ),
         AlphanumericFraction(min_alphanumeric_fraction=settings.min_alphanumeric_fraction),
+        NotData(
+            max_number_fraction=settings.max_number_fraction,
+            max_encoded_fraction=settings.max_encoded_fraction,
+        ),
+        *((RedactSecrets(),) if settings.redact_secrets else ()),
+    )
+
+
+def _faithful(settings: GitHub) -> tuple[Filter, ...]:
+    """RedPajama v1's rules, with the recipe's numbers; its licences are prefixes and no setting."""
+    return (
+        RedPajamaFile(
+            extensions=settings.extensions,
+            file_names=settings.file_names,
+            max_file_bytes=settings.max_file_bytes,
+        ),
+        RedPajamaHeader(),
+        RedPajamaStatistics(
+            max_line_chars=settings.max_line_chars,
+            max_mean_line_chars=settings.max_mean_line_chars,
+            min_alphanumeric_fraction=settings.min_alphanumeric_fraction,
+        ),
     )
 
 

@@ -8,7 +8,6 @@ from filters.github import (
     PathIsCode,
     ReadableText,
     StripLicenseHeader,
-    line_lengths,
 )
 
 PERMITTED = ("MIT", "Apache-2.0")
@@ -160,22 +159,6 @@ def test_a_file_that_is_only_a_header_is_rejected_with_its_text(documents):
 
 def test_without_a_path_nothing_is_taken_off(documents):
     assert StripLicenseHeader().apply(documents("# Copyright 2020\nx")).counts == {"headers_removed": 0}
-
-
-@pytest.mark.parametrize(
-    ("text", "lengths"),
-    [
-        ("", []),
-        ("a", [1]),
-        ("a\n", [1]),
-        ("a\n\nbc", [1, 0, 2]),
-        ("a\r\nbc\r\n", [1, 2]),
-        ("a\rbc", [1, 2]),
-        ("\n", [0]),
-    ],
-)
-def test_lines_end_at_any_kind_of_newline(text, lengths):
-    assert line_lengths(text) == lengths
 
 
 @pytest.mark.parametrize(
