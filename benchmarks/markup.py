@@ -5,12 +5,13 @@ from collections import Counter
 from collections.abc import Callable
 
 import mwparserfromhell
+import pyarrow as pa
 from lxml import html as lxml_html
 
 from benchmarks.claims import DisagreementError, Figures, megabytes_a_second, race
 from benchmarks.inputs import Inputs, text_bytes
 from filters.gutenberg import unwrap
-from filters.html_text import NestedTooDeeplyError, html_to_text
+from filters.html_text import htmls_to_texts
 from filters.wikitext import wikitext_to_text
 
 _GUTENBERG_BODY = re.compile(
@@ -39,11 +40,18 @@ def wikipedia(inputs: Inputs) -> Figures:
 
 def stackexchange(inputs: Inputs) -> Figures:
     """Posts' HTML to text."""
-    posts = [post for post in inputs.posts(4) if _is_readable(post)]
+    posts = inputs.posts(4)
+    too_deep = htmls_to_texts(pa.array(posts, pa.large_string()))[1]  # attacks, which break BeautifulSoup as well
+    posts = [post for post, is_attack in zip(posts, too_deep, strict=True) if not is_attack]
     to_text, reference_is = html_reference()
+
+    def batch_to_text() -> list[str]:
+        texts: list[str] = htmls_to_texts(pa.array(posts, pa.large_string()))[0].to_pylist()
+        return texts
+
     return _figures(
         posts,
-        lambda: [html_to_text(post) for post in posts],
+        batch_to_text,
         lambda: [to_text(post) for post in posts],
         reference_is,
         inputs,
@@ -60,17 +68,9 @@ def html_reference() -> tuple[Callable[[str], str], str]:
 
     def soup_text(post: str) -> str:
         marked = _LIST_TAG.sub("\n*", post).replace("</li>", "").replace("</ol>", "")
-        return str(BeautifulSoup(marked, "html.parser").get_text())
+        return str(BeautifulSoup(marked, "lxml").get_text())
 
     return soup_text, "BeautifulSoup's get_text, as RedPajama v1 calls it"
-
-
-def _is_readable(post: str) -> bool:
-    """Whether it is a post, not an attack: thousands of open elements break BeautifulSoup as well."""
-    try:
-        return bool(html_to_text(post))
-    except NestedTooDeeplyError:
-        return False
 
 
 def _lxml_text(post: str) -> str:

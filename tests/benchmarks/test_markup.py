@@ -50,4 +50,4 @@ def test_beautifulsoup_is_called_as_redpajama_does():
     pytest.importorskip("bs4")
     to_text, reference_is = html_reference()
     assert "BeautifulSoup" in reference_is
-    assert to_text("<ol><li>a</li></ol>") == "\n*\n*a"
+    assert to_text("<p>x</p><ol><li>a</li></ol>") == "x\n*\n*a"

@@ -86,7 +86,8 @@ def test_depth_is_bounded_on_both_sides():
 
 
 PIECES = """<p>|</p>|<b>|</b>|<ul>|<li>|</li>|<pre>|</pre>|<textarea>|</textarea>|<br>|<img/>|<rt>|</rt>|<script>
-|</script>|<template>|</template>|<style>|</style>|<!--c-->|<!|<?x y>|<!doctype html>|<![CDATA[x]]>|<table><tr><td>|</table>|text
+|</script>|<template>|</template>
+|<style>|</style>|<!--c-->|<!|<?x y>|<!doctype html>|<![CDATA[x]]>|<table><tr><td>|</table>|text
 |é| |  |\n|\n \n|\t|\u00a0|&lt;|&amp|&bogus;|&#0;|&#x80;|\ufeff|\0|<|>|&|</|"|<a href='x|'>|<body>|</html>|<x-y>"""
 
 
