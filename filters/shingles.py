@@ -15,6 +15,7 @@ import numba
 import numpy as np
 import pyarrow as pa
 
+from filters.key_sets import sorted_keys
 from filters.shingle_loop import TABLE, letters, next_shingles
 from tokenizer.kernels import BYTES, OFFSETS, compiled, text_buffers
 
@@ -32,7 +33,7 @@ def shingle_hashes(values: Array, start: int, end: int, words: int, limit: int) 
     if found > len(room):
         room = np.empty(found, np.uint64)
         _sample(values, start, end, words, np.uint64(limit), letters(), room)
-    return np.unique(room[:found]), int(counted)
+    return sorted_keys(room[:found]), int(counted)
 
 
 def shingle_sets(texts: pa.Array, words: int) -> tuple[Array, Array]:
@@ -43,7 +44,7 @@ def shingle_sets(texts: pa.Array, words: int) -> tuple[Array, Array]:
     hashes, offsets = _all_shingles(values, ends, words, letters())
     for start, end in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
         hashes[start:end].sort()  # NumPy's sort is several times faster than Numba's.
-    return _distinct(hashes, offsets)
+    return hashes[: _at_most_once(hashes, offsets)], offsets
 
 
 @compiled(
@@ -67,26 +68,26 @@ def _sample(values: Array, start: int, end: int, words: int, limit: Any, table: 
 def _all_shingles(values: Array, ends: Array, words: int, table: Array) -> tuple[Array, Array]:
     """Every shingle of every text in order, and where each text's begin."""
     texts = len(ends) - 1
-    room = np.empty((ends[texts] - ends[0] + texts + 1) // 2, np.uint64)  # A word and what ends it take two bytes.
+    room = np.empty((ends[texts] - ends[0] + texts) // 2, np.uint64)  # A word and what ends it take two bytes.
     ring = np.zeros(words, np.uint64)
     offsets = np.zeros(texts + 1, np.int64)
     for text in range(texts):
         first = offsets[text]
         found, _, _, _ = next_shingles(values, ends[text], ends[text + 1], ring, np.uint64(0), 0, table, room[first:])
         offsets[text + 1] = first + found
-    return room[: offsets[texts]].copy(), offsets
+    return room[: offsets[texts]], offsets
 
 
-@compiled(numba.types.Tuple((numba.uint64[::1], numba.int64[::1]))(HASHES, OFFSETS))
-def _distinct(hashes: Array, offsets: Array) -> tuple[Array, Array]:
-    """Sorted rows with each hash once."""
-    kept = np.empty(len(hashes), np.uint64)
-    starts = np.zeros(len(offsets), np.int64)
-    count = 0
+@compiled(numba.int64(numba.uint64[::1], numba.int64[::1]))
+def _at_most_once(hashes: Array, offsets: Array) -> int:
+    """Move each hash of sorted rows to the front once, and the rows' places with them; how many stay."""
+    kept, start = 0, 0
     for row in range(len(offsets) - 1):
-        for at in range(offsets[row], offsets[row + 1]):
-            if at == offsets[row] or hashes[at] != hashes[at - 1]:
-                kept[count] = hashes[at]
-                count += 1
-        starts[row + 1] = count
-    return kept[:count].copy(), starts
+        first = kept
+        for at in range(start, offsets[row + 1]):
+            if kept == first or hashes[kept - 1] != hashes[at]:
+                hashes[kept] = hashes[at]
+                kept += 1
+        start = offsets[row + 1]
+        offsets[row + 1] = kept
+    return kept
