@@ -1,7 +1,6 @@
-"""Books: Project Gutenberg's wrappers off, public domain only, near-identical editions once."""
+"""Books: Project Gutenberg's wrappers off, public domain only."""
 
-from dataclasses import dataclass, field
-from hashlib import blake2b
+from dataclasses import dataclass
 from typing import ClassVar
 
 import pyarrow as pa
@@ -80,28 +79,3 @@ class LongEnough:
         """Same rows in the same order; `reason` is null where the document is kept."""
         why = reasons("too_few_chars" if len(text) < self.min_chars else None for text in texts(batch))
         return FilterResult(batch, why, {})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DropContainedBooks:
-    """Applies the verdict of book deduplication: drops books that a longer one holds.
-
-    Source: Touvron et al. 2023, section 2.1: books with more than 90% content overlap are removed.
-    Differs: nothing; how overlap is measured is said in `pipeline/overlap.py`.
-    Reads doc_id. Rewrites nothing. Rejects: contained_in_longer_book. Counts: nothing.
-    """
-
-    name: ClassVar[str] = "books_overlap"
-    reasons: ClassVar[tuple[str, ...]] = ("contained_in_longer_book",)
-    dropped: frozenset[bytes] = field(default=frozenset(), repr=False)
-
-    def apply(self, batch: pa.RecordBatch) -> FilterResult:
-        """Same rows in the same order; `reason` is null where the document is kept."""
-        keys = (book_key(doc_id) for doc_id in batch.column("doc_id").to_pylist())
-        why = reasons("contained_in_longer_book" if key in self.dropped else None for key in keys)
-        return FilterResult(batch, why, {})
-
-
-def book_key(doc_id: str) -> bytes:
-    """Sixteen bytes that stand for a document in packed blocks."""
-    return blake2b(doc_id.encode(), digest_size=16).digest()

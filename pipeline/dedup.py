@@ -5,7 +5,7 @@ of one partition are brought together, in any order, and judged; what a judge gi
 round, and after the last round to the units themselves, as the filters that apply the verdict. Text stays where it is.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
@@ -33,6 +33,14 @@ Judge = Callable[[int, Iterable[bytes]], Iterator[tuple[int, bytes]]]
 """`judge(partition, blocks)` gives (partition of the next round, block); of the last round, (unit, block)."""
 
 
+@dataclass(frozen=True, slots=True)
+class LookAgain:
+    """A round whose partitions are units, and whose judge may read the unit's documents, as `sketch` did."""
+
+    judge: Callable[[int, Iterable[bytes], Iterable[pa.RecordBatch]], Iterator[tuple[int, bytes]]]
+
+
+
 class Rounds(Protocol):
     """How one group stage decides. A frozen, picklable object; results do not depend on the order of blocks.
 
@@ -44,7 +52,7 @@ class Rounds(Protocol):
         ...
 
     @property
-    def judges(self) -> tuple[Judge, ...]:
+    def judges(self) -> Sequence[Judge | LookAgain]:
         """At least one round; the keys that the last one gives are units."""
         ...
 

@@ -6,28 +6,32 @@ from typing import Any
 from filters.models import load_once
 from pipeline.c4_chain import chain_settings, is_made, line_rounds, page_rounds
 from pipeline.context import Run
-from pipeline.corpora.registry import document_stages
+from pipeline.corpora.registry import CORPORA, NEAR_DEDUP
 from pipeline.dedup import LINES, ExactRounds, ParagraphRounds, Rounds
 from pipeline.key_index import KEYS, KeyIndex, check_earlier, finish_index, index_digest
 from pipeline.ledger import MODELS, Tally
-from pipeline.overlap import OverlapRounds
+from pipeline.near_audit import audit_name, write_audit
+from pipeline.near_candidates import BandKeys, SampledKeys
+from pipeline.near_duplicates import NearRounds
 from pipeline.pages import ADDRESSES, TEXTS, PageRounds
 from pipeline.recipe import Recipe
 from pipeline.stages import kept_before, kept_by
 from pipeline.storage import Folder, digest_of
 from pipeline.units import Unit
-from pipeline.web_sections import Dedup, Pages
+from pipeline.web_sections import Dedup, NearDedup, Pages
 
 PAGES, DEDUP = "pages", "dedup"
-GROUP_STAGES = (PAGES, DEDUP)
+GROUP_STAGES = (PAGES, DEDUP, NEAR_DEDUP)
 
 
 def group_rounds(run: Run, stage: str, source: str, notes: Folder | None = None) -> Rounds:
-    """How a source is judged: pages by address and text; CommonCrawl by paragraph, books by overlap, others whole.
+    """How a source is judged: pages by address and text; CommonCrawl by paragraph, others whole; any source by overlap.
 
     C4 has rounds of its own where it is made of WET files. `notes` is where it is said which keys were written for
-    later dumps.
+    later dumps, and what was compared.
     """
+    if stage == NEAR_DEDUP:
+        return near_rounds(run.recipe.near_dedup, source, notes)
     if is_made(run.recipe, source):
         return page_rounds(run.recipe) if stage == PAGES else line_rounds(run.recipe)
     if stage == PAGES:
@@ -51,14 +55,23 @@ def group_rounds(run: Run, stage: str, source: str, notes: Folder | None = None)
             zero_key_is_removed=faithful,
             index=_key_index(run, stage, source, LINES, notes),
         )
-    if source == "books":
-        return OverlapRounds(
-            max_overlap=dedup.max_overlap,
-            shingle_words=dedup.shingle_words,
-            shingle_sample=dedup.shingle_sample,
-            partitions=dedup.partitions,
-        )
     return ExactRounds(partitions=dedup.partitions)
+
+
+def near_rounds(settings: NearDedup, source: str, notes: Folder | None = None) -> NearRounds:
+    """How near-duplicates of a source are found: whole documents by MinHash, contained ones by a shared sample."""
+    contained, words = source in settings.contained, settings.shingle_words
+    bound = settings.max_containment if contained else settings.max_jaccard
+    return NearRounds(
+        max_overlap=bound,
+        contained=contained,
+        shingle_words=words,
+        partitions=settings.partitions,
+        key_maker=SampledKeys(containment=bound, shingle_words=words, sample=settings.shingle_sample)
+        if contained
+        else BandKeys(similarity=bound, shingle_words=words, permutations=settings.permutations),
+        notes=notes,
+    )
 
 
 def witnesses(run: Run, stage: str, source: str) -> list[Unit]:
@@ -75,7 +88,8 @@ def documents_of(run: Run, stage: str, source: str, unit: Unit) -> tuple[str, Ma
     """The documents of a unit that the stage of `source` sketches, and their digest by name."""
     if unit.source == source:
         return kept_before(run, stage, unit)
-    return kept_by(run, document_stages(run.recipe, unit.source)[-1], unit)
+    # What it has before its near-duplicates go, which is later: they cite as well.
+    return kept_by(run, CORPORA[unit.source].stages(run.recipe)[-1], unit)
 
 
 def _key_index(run: Run, stage: str, source: str, kind: str, notes: Folder | None) -> KeyIndex:
@@ -99,18 +113,25 @@ def index_kinds(recipe: Recipe, stage: str) -> list[str]:
 
 def writes_keys(recipe: Recipe, stage: str, source: str) -> bool:
     """Whether the stage leaves a key index of the source behind."""
-    return source == "commoncrawl" and _section(recipe, stage).write_keys
+    return source == "commoncrawl" and stage in (PAGES, DEDUP) and _section(recipe, stage).write_keys
 
 
 def check_indexes(recipe: Recipe, stages: Collection[str]) -> None:
     """Raise SettingError where an index of an earlier dump cannot be compared with, before any work."""
-    for stage in GROUP_STAGES:
+    for stage in (PAGES, DEDUP):
         if stage in stages:
             check_earlier(f"{stage}.earlier", _section(recipe, stage).earlier, index_kinds(recipe, stage))
 
 
 def group_settings(run: Run, stage: str, source: str) -> list[Any]:
     """The settings that a verdict follows from, the source's mode and the earlier keys."""
+    if stage == NEAR_DEDUP:
+        near = run.recipe.near_dedup
+        # What else the section says judges the outcome: it makes no other.
+        return [
+            near.model_dump(mode="json", exclude={"sources", "contained", "max_lost_fraction", "audit_pairs"}),
+            source in near.contained,
+        ]
     section = _section(run.recipe, stage)
     mode = getattr(getattr(run.recipe, source), "mode", None)
     earlier = [load_once(index_digest, address) for address in section.earlier]
@@ -138,24 +159,37 @@ def group_digests(run: Run, stage: str, source: str, units: Sequence[Unit], othe
     return [blocks[index // blocks_of] for index in range(len(units))]
 
 
-def index_key(run: Run, stage: str, source: str, groups: Sequence[str]) -> str:
-    """What the index of a source's keys follows from: all that was judged, and how."""
-    return run.key(
-        stage, MODELS, f"{KEYS}-{source}", group_settings(run, stage, source), {"groups": digest_of(list(groups))}
-    )
+def left_behind(recipe: Recipe, stage: str, source: str) -> str | None:
+    """The name of what a stage leaves behind of the source as a whole: an audit, an index of keys, or nothing."""
+    if stage == NEAR_DEDUP:
+        return audit_name(source)
+    return f"{KEYS}-{source}" if writes_keys(recipe, stage, source) else None
 
 
-def index_is_current(run: Run, stage: str, source: str, key: str) -> bool:
-    """Whether the index that the recipe wants, if it wants one, is there."""
-    if not writes_keys(run.recipe, stage, source):
-        return True
-    return run.current(stage, MODELS, f"{KEYS}-{source}", key) is not None
+def left_key(run: Run, stage: str, source: str, groups: Sequence[str]) -> str:
+    """What is left behind of a source follows from all that was judged, and how."""
+    settings = group_settings(run, stage, source)
+    if stage == NEAR_DEDUP:
+        settings.append(run.recipe.near_dedup.audit_pairs)
+    name = left_behind(run.recipe, stage, source) or ""
+    return run.key(stage, MODELS, name, settings, {"groups": digest_of(list(groups))})
 
 
-def record_index(run: Run, stage: str, source: str, key: str, notes: Folder) -> None:
-    """Complete the index of keys that the notes name, and write its done record."""
-    folder = index_folder(run, stage, source)
-    partitions = _section(run.recipe, stage).partitions
-    files = finish_index(folder, notes, index_kinds(run.recipe, stage), partitions)
-    outputs = {f"{KEYS}/{stage}/{source}/{name}": output for name, output in files.items()}
-    run.record(Tally().entry(stage, MODELS, f"{KEYS}-{source}", key, {}, outputs))
+def left_is_current(run: Run, stage: str, source: str, key: str) -> bool:
+    """Whether what the stage leaves behind, if anything, is there."""
+    name = left_behind(run.recipe, stage, source)
+    return name is None or run.current(stage, MODELS, name, key) is not None
+
+
+def record_left(run: Run, stage: str, source: str, key: str, notes: Folder) -> None:
+    """Complete what the stage leaves behind, of what the notes say, and write its done record."""
+    name = left_behind(run.recipe, stage, source)
+    if name is None:
+        return
+    if stage == NEAR_DEDUP:
+        outputs = write_audit(run, source, notes)
+    else:
+        folder, partitions = index_folder(run, stage, source), _section(run.recipe, stage).partitions
+        files = finish_index(folder, notes, index_kinds(run.recipe, stage), partitions)
+        outputs = {f"{KEYS}/{stage}/{source}/{file}": output for file, output in files.items()}
+    run.record(Tally().entry(stage, MODELS, name, key, {}, outputs))

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from pipeline.section import SOURCES, Count, Fraction, Positive, Section, Texts, nearest_name
 from pipeline.source_sections import C4, ArXiv, Books, CommonCrawl, GitHub, StackExchange, Wikipedia
-from pipeline.web_sections import Dedup, Language, LanguageModel, Pages, Perplexity, Quality, Reference
+from pipeline.web_sections import Dedup, Language, LanguageModel, NearDedup, Pages, Perplexity, Quality, Reference
 
 PUBLISHED_C4 = ("c4/**/*.json.gz",)
 
@@ -134,6 +134,7 @@ class Recipe(Section):
     commoncrawl: CommonCrawl = CommonCrawl()
     pages: Pages = Pages()
     dedup: Dedup = Dedup()
+    near_dedup: NearDedup = NearDedup()
     language: Language = Language()
     language_model: LanguageModel = LanguageModel()
     perplexity: Perplexity = Perplexity()

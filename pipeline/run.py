@@ -6,15 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from pipeline.context import Run
-from pipeline.corpora.registry import CORPORA, chains, document_stages, has_stage, stage_before
+from pipeline.corpora.registry import CORPORA, NEAR_DEDUP, chains, document_stages, has_stage, stage_before
 from pipeline.engine import Engine
 from pipeline.errors import FatalError
 from pipeline.finish import finish_steps
 from pipeline.group_stages import GROUP_STAGES
 from pipeline.key_index import KEYS
-from pipeline.ledger import LedgerEntry, chain_faults, entry_name, read_entry, read_ledger
+from pipeline.ledger import MODELS, LedgerEntry, chain_faults, entry_name, read_entry, read_ledger
 from pipeline.map_stages import MAP_STAGES
 from pipeline.models import ALL_MODELS, Model
+from pipeline.near_audit import PAGE, audit_name, lost_too_much
 from pipeline.progress import Reporter
 from pipeline.stages import done
 from pipeline.storage import TEMPORARY_SUFFIX, Folder
@@ -32,6 +33,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("reference", "scores"),
     ("threshold",),
     ("select",),
+    ("near-dedup",),
     ("train-tokenizer",),
     ("tokenize",),
     ("mix",),
@@ -42,7 +44,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
 """Stages in their order; those of one step share a pipeline, between steps lies a barrier."""
 
 STAGES = tuple(stage for step in STEPS for stage in step)
-RECORDED = ("documents", "rejected", "quarantine", "samples", KEYS, "tokens", "stream")
+RECORDED = ("documents", "rejected", "quarantine", "samples", KEYS, NEAR_DEDUP, "tokens", "stream")
 """Folders in which every file is named by a done record."""
 
 
@@ -69,6 +71,8 @@ class Conductor:
             wanted = [name for name in step if name in names]
             if wanted:
                 self._step(wanted)
+            if NEAR_DEDUP in step:
+                self._guard(names)
 
     def _list_units(self) -> None:
         self.units = {source: self.run.units(source) for source in self.run.recipe.sources}
@@ -206,6 +210,15 @@ class Conductor:
             if report:
                 self.reporter.say(_summary(total))
 
+    def _guard(self, names: Sequence[str]) -> None:
+        """Raise FatalError where a source has lost more near-duplicates than it may, before a stage reads the rest."""
+        if not set(names) & set(STAGES[STAGES.index(NEAR_DEDUP) :]) - {"report"}:
+            return
+        for total in sum_stages(self._entries([NEAR_DEDUP]), chains(self.run.recipe)):
+            where = f"{NEAR_DEDUP}/{total.source}"
+            if said := lost_too_much(total, self.run.recipe.near_dedup.most_lost(total.source)):
+                raise FatalError(f"{where}: {said} (see {self.run.output.address(f'{where}/{PAGE}')})")
+
     def _check_failed(self, total: StageTotals) -> None:
         failed, came = total.documents_failed, total.documents_in
         bound = self.run.recipe.limits.max_failed_fraction
@@ -238,6 +251,9 @@ class Conductor:
                     unit = file.removesuffix(".json")
                     if gone or unit not in names:
                         self._forget(stage, source, unit)
+        for source in CORPORA:
+            if not has_stage(self.run.recipe, source, NEAR_DEDUP):
+                self._forget(NEAR_DEDUP, MODELS, audit_name(source))
 
     def _forget(self, stage: str, source: str, unit: str) -> None:
         entry = read_entry(self.run.output, stage, source, unit)

@@ -1,7 +1,7 @@
 """The map stages: what each reads, which settings and models it depends on, and what it does to one unit."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -144,13 +144,19 @@ class FilterStage:
 
 
 def filter_documents(
-    run: Run, stage: str, unit: Unit, filters: tuple[Filter, ...], key: str, inputs: dict[str, str]
+    run: Run,
+    stage: str,
+    unit: Unit,
+    filters: tuple[Filter, ...],
+    key: str,
+    inputs: dict[str, str],
+    others: Mapping[str, Output] | None = None,
 ) -> LedgerEntry:
-    """What the stage before kept of the unit, through the filters, with a done record."""
+    """What the stage before kept of the unit, through the filters, with a done record that names `others` too."""
     tally = Tally()
     with UnitOutputs(run.output, stage, unit.source, unit.name, keep_rejected=run.recipe.rejected.keep) as outputs:
         process_batches(read_batches(run.output, kept_before(run, stage, unit)[0]), filters, outputs, tally)
-    return run.record(tally.entry(stage, unit.source, unit.name, key, inputs, outputs.written))
+    return run.record(tally.entry(stage, unit.source, unit.name, key, inputs, outputs.written | dict(others or {})))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

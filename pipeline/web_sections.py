@@ -1,10 +1,11 @@
 """What becomes of documents after they are cleaned: duplicates, language, perplexity, reference, quality."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.section import Count, Fraction, Positive, Section, Texts
+from pipeline.section import SOURCES, Count, Fraction, Positive, Section, Texts, nearest_name
 
 
 class Pages(Section):
@@ -31,9 +32,37 @@ class Dedup(Section):
     min_chars_after: Count = 0
     earlier: Texts = ()
     write_keys: bool = False
-    max_overlap: Fraction = 0.9
-    shingle_words: Positive = 9
+
+
+class NearDedup(Section):
+    """Documents that nearly repeat one that stays: of which sources they go, and what overlap counts.
+
+    Of sources under `contained` a document goes as well that stands within a longer one. A source that loses more of
+    its documents, or of their bytes, than `max_lost_fraction` says (half, where it says nothing) ends the run.
+    """
+
+    sources: Texts = ("books",)
+    contained: Texts = ("books",)
+    max_jaccard: Fraction = 0.8
+    max_containment: Fraction = 0.9
+    shingle_words: Positive = 5
+    permutations: Annotated[int, Field(ge=2, le=4096)] = 128
     shingle_sample: Positive = 64
+    partitions: Positive = 16
+    max_lost_fraction: Mapping[str, Fraction] = Field(default_factory=lambda: dict.fromkeys(SOURCES, 0.5))
+    audit_pairs: Positive = 50
+
+    @model_validator(mode="after")
+    def _sources_are_known(self) -> Self:
+        for key in ("sources", "contained", "max_lost_fraction"):
+            for name in getattr(self, key):
+                if name not in SOURCES:
+                    raise ValueError(f"{key}: {name} is no source{nearest_name(name, SOURCES)}")
+        return self
+
+    def most_lost(self, source: str) -> float:
+        """The share of a source that may go."""
+        return self.max_lost_fraction.get(source, 0.5)
 
 
 class Language(Section):

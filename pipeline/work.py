@@ -4,24 +4,26 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from filters.models import load_once
 from pipeline.context import Run
-from pipeline.dedup import Rounds
+from pipeline.dedup import LookAgain, Rounds
 from pipeline.exchange import Keyed
 from pipeline.group_stages import (
     documents_of,
     group_digests,
     group_rounds,
-    index_is_current,
-    index_key,
-    record_index,
+    left_is_current,
+    left_key,
+    record_left,
     verdict_key,
     witnesses,
-    writes_keys,
 )
 from pipeline.ledger import LedgerEntry
 from pipeline.map_stages import MAP_STAGES
 from pipeline.models import ALL_MODELS
+from pipeline.near_audit import write_pairs
 from pipeline.stages import ensure, filter_documents
 from pipeline.storage import Folder, read_batches
 from pipeline.units import Unit
@@ -120,8 +122,7 @@ class GroupStageWork:
 
     def sketch(self, index: int) -> Iterator[Keyed]:
         """The unit's fingerprints."""
-        name = documents_of(self.run, self.stage, self.source, self._unit(index))[0]
-        return self._rounds().sketch(index, read_batches(self.run.output, name))
+        return self._rounds().sketch(index, self._documents(index))
 
     def rounds(self) -> int:
         """How many rounds the source's method takes."""
@@ -129,7 +130,10 @@ class GroupStageWork:
 
     def judge(self, round_index: int, partition: int, blocks: Iterator[bytes]) -> Iterator[Keyed]:
         """One partition's verdicts."""
-        return self._rounds().judges[round_index](partition, blocks)
+        judge = self._rounds().judges[round_index]
+        if isinstance(judge, LookAgain):
+            return judge.judge(partition, blocks, self._documents(partition))
+        return judge(partition, blocks)
 
     def apply(self, index: int, blocks: Iterator[bytes]) -> None:
         """Write the unit's documents as the verdict has them; then the stages that follow."""
@@ -138,21 +142,29 @@ class GroupStageWork:
             return  # Judged with the units to do, but done itself.
         key, inputs = verdict_key(self.run, self.stage, unit, held["groups"][str(index)])
         if self.run.current(self.stage, unit.source, unit.name, key) is None:
-            filter_documents(self.run, self.stage, unit, self._rounds().filters(blocks), key, inputs)
+            filters = self._rounds().filters(blocks)
+            names = [item["name"] for item in held["units"]]
+            filter_documents(
+                self.run, self.stage, unit, filters, key, inputs, write_pairs(self.run.output, unit, names, filters)
+            )
         for stage in held["stages"]:
             ensure(MAP_STAGES[stage], self.run, unit)
         self.manifest.mark(index)
 
     def finish(self) -> None:
-        """After all pieces: the index of the keys that were judged, where the recipe wants one."""
-        if writes_keys(self.run.recipe, self.stage, self.source):
-            record_index(self.run, self.stage, self.source, self.manifest.read()["index_key"], self._notes())
+        """After all pieces: what the stage leaves behind of the source as a whole, where it is not there already."""
+        if key := self.manifest.read()["left_key"]:
+            record_left(self.run, self.stage, self.source, key, self._notes())
 
     def _rounds(self) -> Rounds:
         return group_rounds(self.run, self.stage, self.source, self._notes())
 
     def _notes(self) -> Folder:
-        return Folder(self.manifest.folder.address(f"{self.label}/keys"))
+        return Folder(self.manifest.folder.address(f"{self.label}/notes"))
+
+    def _documents(self, index: int) -> Iterator[pa.RecordBatch]:
+        name = documents_of(self.run, self.stage, self.source, self._unit(index))[0]
+        return read_batches(self.run.output, name)
 
     def _unit(self, index: int) -> Unit:
         return Unit(**self.manifest.read()["units"][index])
@@ -169,12 +181,12 @@ def group_stage_work(
         for unit, group in zip(units, groups, strict=True)
     ]
     applied = [index for index, unit in enumerate(units) if not _is_done(run, unit, entries[index], after)]
-    keys = index_key(run, stage, source, groups)
-    indexed = index_is_current(run, stage, source, keys)
-    if not applied and indexed:
+    left = left_key(run, stage, source, groups)
+    is_left = left_is_current(run, stage, source, left)
+    if not applied and is_left:
         return None
     # Verdicts are the block's, so all units of a block with an undone verdict are sketched again.
-    undone = {groups[index] for index in applied if entries[index] is None} if indexed else set(groups)
+    undone = {groups[index] for index in applied if entries[index] is None} if is_left else set(groups)
     sketched = [index for index, group in enumerate(groups) if group in undone]
     manifest.write(
         {
@@ -183,7 +195,7 @@ def group_stage_work(
             "applied": applied,
             "groups": {str(index): groups[index] for index in applied},
             "stages": list(after),
-            "index_key": keys,
+            "left_key": "" if is_left else left,
         }
     )
     return GroupStageWork(run, stage, source, manifest)

@@ -211,6 +211,4 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_bytes: int) -
     return book(key, raw)
 
 
-CORPUS = Corpus(
-    source="books", read=read, filters=filters, bad_reasons=BAD_REASONS, stages=lambda _: ("clean", "dedup")
-)
+CORPUS = Corpus(source="books", read=read, filters=filters, bad_reasons=BAD_REASONS)

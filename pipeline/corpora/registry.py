@@ -9,9 +9,14 @@ CORPORA: dict[str, Corpus] = {
 }
 
 
+NEAR_DEDUP = "near-dedup"
+"""The last stage of a source whose near-duplicates the recipe takes out."""
+
+
 def document_stages(recipe: Recipe, source: str) -> tuple[str, ...]:
     """The stages that the source's documents go through, in order."""
-    return CORPORA[source].stages(recipe)
+    last = (NEAR_DEDUP,) if source in recipe.near_dedup.sources else ()
+    return (*CORPORA[source].stages(recipe), *last)
 
 
 def chains(recipe: Recipe) -> dict[str, tuple[str, ...]]:

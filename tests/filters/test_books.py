@@ -3,7 +3,7 @@
 import pytest
 
 from filters.batch import Filter
-from filters.books import PUBLIC_DOMAIN, DropContainedBooks, GutenbergWrapper, LongEnough, PublicDomain, book_key
+from filters.books import PUBLIC_DOMAIN, GutenbergWrapper, LongEnough, PublicDomain
 
 HEADER = "*** START OF THE PROJECT GUTENBERG EBOOK X ***\n\nProduced by A\n\n"
 FOOTER = "\n\n*** END OF THE PROJECT GUTENBERG EBOOK X ***\n"
@@ -38,18 +38,7 @@ def test_negative_length_is_refused():
         LongEnough(min_chars=-1)
 
 
-def test_verdict_drops_the_books_that_it_names(documents):
-    rule = DropContainedBooks(dropped=frozenset([book_key("1")]))
-    result = rule.apply(documents("a", "b", "c"))
-    assert result.reason.to_pylist() == [None, "contained_in_longer_book", None]
-    assert result.counts == {}
-
-
-def test_empty_verdict_drops_nothing(documents):
-    assert DropContainedBooks().apply(documents("a", "b")).reason.to_pylist() == [None, None]
-
-
-@pytest.mark.parametrize("rule", [PublicDomain(), GutenbergWrapper(), LongEnough(), DropContainedBooks()])
+@pytest.mark.parametrize("rule", [PublicDomain(), GutenbergWrapper(), LongEnough()])
 def test_rules_are_filters_and_take_an_empty_batch(documents, rule):
     assert isinstance(rule, Filter)
     assert len(rule.apply(documents()).reason) == 0
@@ -57,8 +46,3 @@ def test_rules_are_filters_and_take_an_empty_batch(documents, rule):
 
 def test_no_length_at_all_keeps_the_empty_book(documents):
     assert LongEnough(min_chars=0).apply(documents("")).reason.to_pylist() == [None]
-
-
-def test_a_books_key_follows_from_its_id():
-    assert book_key("1").hex() == "cea3878a334b240469d159ff840b6434"
-    assert book_key("1") != book_key("2")

@@ -2,6 +2,9 @@
 
 import collections
 import random
+from functools import partial
+
+from pipeline.dedup import LookAgain
 
 
 def verdicts_of(rounds, units, seed=0, sizes=None):
@@ -11,9 +14,16 @@ def verdicts_of(rounds, units, seed=0, sizes=None):
     for judge in rounds.judges:
         if sizes is not None:
             sizes.append(sum(len(block) for _, block in keyed))
-        keyed = [item for partition, blocks in _grouped(keyed, shuffle) for item in judge(partition, iter(blocks))]
+        told = judge
+        if isinstance(judge, LookAgain):
+            told = partial(_looked_again, judge.judge, units)
+        keyed = [item for partition, blocks in _grouped(keyed, shuffle) for item in told(partition, iter(blocks))]
     found = dict(_grouped(keyed, shuffle))
     return [iter(found.get(unit, [])) for unit in range(len(units))]
+
+
+def _looked_again(judge, units, unit, blocks):
+    return judge(unit, blocks, iter(units[unit]))
 
 
 def _grouped(keyed, shuffle):

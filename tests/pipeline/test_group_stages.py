@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.corpora.registry import NEAR_DEDUP
 from pipeline.dedup import ExactRounds, ParagraphRounds
 from pipeline.errors import SettingError
 from pipeline.group_stages import (
@@ -13,12 +14,15 @@ from pipeline.group_stages import (
     group_rounds,
     group_settings,
     index_folder,
+    left_behind,
+    left_key,
     verdict_key,
     witnesses,
 )
 from pipeline.key_index import INDEX
 from pipeline.ledger import read_entry, read_ledger
-from pipeline.overlap import OverlapRounds
+from pipeline.near_candidates import BandKeys, SampledKeys
+from pipeline.near_duplicates import NearRounds
 from pipeline.pages import PageRounds
 from pipeline.storage import Folder
 
@@ -27,7 +31,7 @@ from pipeline.storage import Folder
     "stage, source, kind",
     [
         (DEDUP, "commoncrawl", ParagraphRounds),
-        (DEDUP, "books", OverlapRounds),
+        (NEAR_DEDUP, "books", NearRounds),
         (DEDUP, "c4", ExactRounds),
         (DEDUP, "github", ExactRounds),
         (PAGES, "commoncrawl", PageRounds),
@@ -92,7 +96,48 @@ def test_lines_are_judged_as_the_mode_says(small_run, mode, quirks):
 def test_each_stage_has_its_own_settings(small_run):
     run = small_run.run()
     assert "unique_url" in group_settings(run, PAGES, "commoncrawl")[0]
-    assert "block_files" in group_settings(run, DEDUP, "books")[0]
+    assert "block_files" in group_settings(run, DEDUP, "c4")[0]
+    assert "max_jaccard" in group_settings(run, NEAR_DEDUP, "books")[0]
+
+
+def test_near_duplicates_are_found_as_wholes_or_within_longer_ones(small_run):
+    run = small_run.run("near_dedup.max_jaccard=0.7", "near_dedup.shingle_words=4", "near_dedup.partitions=2")
+    books, code = (group_rounds(run, NEAR_DEDUP, source) for source in ("books", "github"))
+    assert (books.contained, books.max_overlap, books.partitions) == (True, 0.9, 2)
+    assert books.key_maker == SampledKeys(containment=0.9, shingle_words=4, sample=64)
+    assert (code.contained, code.max_overlap, code.shingle_words) == (False, 0.7, 4)
+    assert code.key_maker == BandKeys(similarity=0.7, shingle_words=4, permutations=128)
+
+
+@pytest.mark.parametrize(
+    "setting, verdict_stays, audit_stays",
+    [
+        ("max_lost_fraction={books=0.9}", True, True),
+        ('sources=["books", "c4"]', True, True),
+        ("audit_pairs=3", True, False),
+        ("max_containment=0.8", False, False),
+        ("contained=[]", False, False),
+    ],
+)
+def test_what_judges_the_outcome_makes_no_other(small_run, setting, verdict_stays, audit_stays):
+    before, after = small_run.run(), small_run.run(f"near_dedup.{setting}")
+    unit = before.units("books")[0]
+    verdicts = {verdict_key(run, NEAR_DEDUP, unit, "g")[0] for run in (before, after)}
+    audits = {left_key(run, NEAR_DEDUP, "books", ["g"]) for run in (before, after)}
+    assert (len(verdicts) == 1, len(audits) == 1) == (verdict_stays, audit_stays)
+
+
+@pytest.mark.parametrize(
+    "stage, source, settings, name",
+    [
+        (NEAR_DEDUP, "books", (), "audit-books"),
+        (DEDUP, "commoncrawl", ("dedup.write_keys=true",), "keys-commoncrawl"),
+        (DEDUP, "commoncrawl", (), None),
+        (DEDUP, "c4", ("dedup.write_keys=true",), None),
+    ],
+)
+def test_a_stage_leaves_an_audit_or_an_index_or_nothing_behind(small_run, stage, source, settings, name):
+    assert left_behind(small_run.run(*settings).recipe, stage, source) == name
 
 
 def write_pages(made, *settings):

@@ -36,21 +36,22 @@ def test_each_stage_is_in_one_step():
     assert len(STAGES) == len(set(STAGES)) == sum(len(step) for step in STEPS)
 
 
-def test_a_deleted_output_is_redone_alone_with_the_same_bytes(copied_run):
+@pytest.mark.parametrize("stage, sources", [("dedup", ("commoncrawl", "c4", "github")), ("near-dedup", ("books",))])
+def test_a_deleted_output_is_redone_alone_with_the_same_bytes(copied_run, stage, sources):
     names = [
-        f"documents/dedup/{source}/{(copied_run.run().output.list(f'documents/dedup/{source}'))[0]}"
-        for source in ("commoncrawl", "c4", "github", "books")
+        f"documents/{stage}/{source}/{(copied_run.run().output.list(f'documents/{stage}/{source}'))[0]}"
+        for source in sources
     ]
     held, before = digests(copied_run, names), ledger(copied_run)
     for name in names:
         copied_run.run().output.delete(name)
     work = conductor(copied_run)
-    work.stages(("dedup",))
+    work.stages((stage,))
     assert digests(copied_run, names) == held
     assert redone(copied_run, before) == sorted(
         name.replace("documents/", "").replace(".parquet", ".json") for name in names
     )
-    assert work.worked == ["dedup"]
+    assert work.worked == [stage]
 
 
 def test_a_deleted_output_of_a_map_stage_is_redone_alone(copied_run):
@@ -87,6 +88,8 @@ def test_a_removed_raw_file_takes_what_came_of_it_along(small_run, tmp_path):
         ("reference.min_score=0.6", {"select", "threshold", "train-reference"}),
         ("reference.token_budget=10000", {"select", "threshold"}),
         ("arxiv.abstract=true", {"clean"}),
+        ("near_dedup.max_containment=0.8", {"near-dedup"}),
+        ("near_dedup.max_lost_fraction={books=0.99}", set()),
         ("trainer.steps=30", set()),
     ],
 )
@@ -125,6 +128,32 @@ def test_past_the_limit_of_failed_records_the_stage_is_named(copied_run):
     work.stages(("clean",))
     assert [text.split(":")[0] for text in work.exceeded] == ["clean/arxiv"]
     assert "records failed, more than limits.max_failed_fraction = 0.3" in work.exceeded[0]
+
+
+@pytest.mark.parametrize("stages", [("near-dedup",), ("tokenize",), STAGES])
+def test_a_source_that_loses_too_much_to_near_duplicates_ends_the_run_before_anything_reads_it(copied_run, stages):
+    before, work = ledger(copied_run), conductor(copied_run, "near_dedup.max_lost_fraction={books=0.01}")
+    said = r"near-dedup/books: \d+ of 13 documents are .*, more than near_dedup.max_lost_fraction.books = 0.01 \(see "
+    with pytest.raises(FatalError, match=said):
+        work.stages(stages)
+    assert redone(copied_run, before) == []
+
+
+def test_what_comes_before_near_duplicates_and_the_report_are_made_all_the_same(copied_run):
+    conductor(copied_run, "near_dedup.max_lost_fraction={books=0.01}").stages(("dedup", "report"))
+
+
+def test_the_audit_goes_with_the_stage(copied_run):
+    conductor(copied_run, "near_dedup.sources=[]").stages(("clean",))
+    assert [path for path in copied_run.output.rglob("*near-dedup*/**/*") if "logs" not in path.parts] == []
+
+
+def test_an_audit_that_is_gone_is_made_again_with_the_same_bytes(copied_run):
+    path = copied_run.output / "near-dedup/books/audit.html"
+    held, before = path.read_bytes(), ledger(copied_run)
+    path.unlink()
+    conductor(copied_run).stages(("near-dedup",))
+    assert (path.read_bytes(), redone(copied_run, before)) == (held, ["near-dedup/models/audit-books.json"])
 
 
 def test_a_stage_without_the_one_before_it_says_what_to_run(copied_run):

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from pipeline.web_sections import LanguageModel, Pages, Perplexity
+from pipeline.web_sections import LanguageModel, NearDedup, Pages, Perplexity
 
 
 def test_keys_of_pages_need_something_to_be_the_key_of():
@@ -11,6 +11,26 @@ def test_keys_of_pages_need_something_to_be_the_key_of():
     for wrong in ({"write_keys": True}, {"earlier": ("out/keys",)}):
         with pytest.raises(ValidationError, match="earlier and write_keys need unique_url or unique_text to be true"):
             Pages(**wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong, said",
+    [
+        ({"sources": ("book",)}, "sources: book is no source; did you mean books?"),
+        ({"contained": ("code",)}, "contained: code is no source"),
+        ({"max_lost_fraction": {"web": 0.1}}, "max_lost_fraction: web is no source"),
+        ({"max_lost_fraction": {"c4": 1.1}}, "less than or equal to 1"),
+        ({"permutations": 1}, "greater than or equal to 2"),
+    ],
+)
+def test_near_duplicates_are_looked_for_in_sources_that_exist(wrong, said):
+    with pytest.raises(ValidationError, match=said):
+        NearDedup(**wrong)
+
+
+def test_a_source_of_which_nothing_is_said_may_lose_half():
+    settings = NearDedup(max_lost_fraction={"github": 0.7})
+    assert (settings.most_lost("github"), settings.most_lost("books")) == (0.7, 0.5)
 
 
 @pytest.mark.parametrize("wrong", [{"arpa": "a"}, {"pieces": "p"}])

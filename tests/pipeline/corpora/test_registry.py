@@ -26,6 +26,7 @@ def test_only_commoncrawl_is_scored():
     assert [source for source, chain in chains(ALL).items() if "perplexity" in chain] == ["commoncrawl"]
     assert [source for source, chain in chains(ALL).items() if "dedup" not in chain] == [
         "wikipedia",
+        "books",
         "arxiv",
         "stackexchange",
     ]
@@ -40,8 +41,16 @@ def test_pages_are_judged_only_where_there_is_something_to_say():
 def test_a_stage_reads_what_the_stage_before_it_kept():
     assert stage_before(ALL, "commoncrawl", "pages") == "clean"
     assert stage_before(ALL, "wikipedia", "tokenize") == "clean"
-    assert has_stage(ALL, "books", "dedup")
+    assert has_stage(ALL, "books", "near-dedup")
     assert not has_stage(ALL, "books", "language")
+
+
+def test_near_duplicates_go_last_and_from_the_sources_that_the_recipe_names():
+    recipe = Recipe(name="t", near_dedup={"sources": ("commoncrawl", "github")})
+    assert [source for source in SOURCES if "near-dedup" in document_stages(ALL, source)] == ["books"]
+    assert document_stages(recipe, "books") == ("clean",)
+    assert document_stages(recipe, "github") == ("clean", "dedup", "near-dedup")
+    assert document_stages(recipe, "commoncrawl")[-2:] == ("select", "near-dedup")
 
 
 def test_a_side_stage_reads_the_stage_that_it_stands_beside(monkeypatch):
