@@ -61,6 +61,18 @@ class Inputs:
         """The HTML of StackExchange's posts."""
         return [post.body for thread in self.threads(megabytes) for post in thread_posts(thread.text)]
 
+    def archives(self, source: str, megabytes: float) -> list[tuple[str, bytes]]:
+        """The dumps of a source as they lie, each whole, until there are so many bytes."""
+        folder, held = Dumps(Folder(str(self.dumps))), 0
+        taken: list[tuple[str, bytes]] = []
+        for name in folder.names(source, _RECIPE):
+            if held >= self.size(megabytes):
+                break
+            with folder.file(name).open() as stream:
+                taken.append((name, stream.read(-1)))
+            held += len(taken[-1][1])
+        return taken
+
     def books(self, megabytes: float) -> list[Page]:
         """Project Gutenberg's books with their wrappers."""
         return _read(self.dumps, "books", self.size(megabytes))

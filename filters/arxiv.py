@@ -1,6 +1,7 @@
 """Keeps of an arXiv paper what LLaMA read: from the first section to the bibliography."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,15 +12,16 @@ from filters.tex_groups import group_end
 from filters.tex_scan import Span, outside, read_regions
 
 _LANDMARK = re.compile(
-    r"""(?P<document>\\begin\s*\{document\})
-    |(?P<heading>\\(?!the)[A-Za-z]{0,4}?(?:part|chapter|(?:sub){0,2}section|(?:sub)?paragraph)\*?\s*(?=[\[{])
-        |\\(?:beginsection|newsec|subsec|head(?=[^A-Za-z].{0,200}?\\endhead))(?![A-Za-z]))
-    |(?P<closing>\\append(?:ix|ices)(?![A-Za-z])
-        |\\begin\s*\{(?:append(?:ix|ices)|thebibliography|references\*?|chapthebibliography)\}
-        |\\(?:bibliography|printbibliography|putbib|listrefs|Refs|bye|bibitem)(?![A-Za-z])
-        |\\end\s*\{document\}|\\end(?=\s*\Z))""",
+    r"""\\(?:\\
+    |begin\s*\{(?:(?P<document>document)|(?P<part>append(?:ix|ices)|thebibliography|references\*?|chapthebibliography))\}
+    |end(?:\s*\{(?P<end>document)\}|(?=\s*\Z))
+    |(?P<closing>(?:append(?:ix|ices)|bibliography|printbibliography|putbib|listrefs|Refs|bye|bibitem)(?![A-Za-z])
+        |input\s*\{?[^{}\s\\]{1,200}\.bbl(?![A-Za-z]))
+    |(?P<plain>(?:beginsection|newsec|subsec)(?![A-Za-z])|head(?=[^A-Za-z].{0,200}?\\endhead))
+    |(?P<heading>[A-Za-z]++(?:(?<=section)|(?<=chapter)|(?<=paragraph)|(?<=part))\*?)\s*(?=[\[{]))""",
     re.VERBOSE | re.DOTALL,
 )
+_HEADING = re.compile(r"(?!the)[A-Za-z]{0,4}?(?:part|chapter|(?:sub){0,2}section|(?:sub)?paragraph)\*?")
 _REFERENCES = re.compile(
     r"(?:\[[^\]]{0,200}\]\s*)?\{[\\a-z\s{]{0,30}?(?:references?|bibliography|literature cited)[\s.:}]{0,9}\}",
     re.IGNORECASE,
@@ -102,22 +104,30 @@ class PaperBody:
 
 def paper_body(text: str, literals: tuple[Span, ...]) -> tuple[str | None, int]:
     """The text from its first heading to what ends it, and where that heading is; None where there is no heading."""
-    landmarks = {match.start(): match for match in _LANDMARK.finditer(text)}
-    live = [landmarks[start] for start, _ in outside((match.span() for match in landmarks.values()), literals)]
-    begin = next((match.end() for match in live if match.lastgroup == "document"), 0)
+    landmarks = list(_landmarks(text, literals))
+    begin = next((match.end() for match in landmarks if match["document"]), 0)
     start = -1
-    for match in live:
-        if match.start() < begin:
+    for match in landmarks:
+        if match["document"] or match.start() < begin:
             continue
-        is_references = match.lastgroup == "heading" and _REFERENCES.match(text, match.end())
-        if match.lastgroup == "closing" or is_references:
-            if start >= 0:
-                return text[start : match.start()].rstrip() + "\n", start
-            if match[0].startswith(r"\end") or match[0] == r"\bye":
-                break
-        elif match.lastgroup == "heading" and start < 0:
-            start = match.start()
+        is_heading = bool(match["heading"] or match["plain"])
+        if is_heading and not _REFERENCES.match(text, match.end()):
+            start = match.start() if start < 0 else start
+        elif start >= 0:
+            return text[start : match.start()].rstrip() + "\n", start
+        elif match[0].startswith(r"\end") or match[0] == r"\bye":
+            break
     return (text[start:].rstrip() + "\n", start) if start >= 0 else (None, 0)
+
+
+def _landmarks(text: str, literals: tuple[Span, ...]) -> Iterator[re.Match[str]]:
+    """What steers the search for the body, outside of literal passages, in the text's order."""
+    found = {
+        match.start(): match
+        for match in _LANDMARK.finditer(text)
+        if len(match[0]) > 2 and not (match["heading"] and not _HEADING.fullmatch(match["heading"]))
+    }
+    return (found[start] for start, _ in outside((match.span() for match in found.values()), literals))
 
 
 def front_matter(front: str, title: str | None) -> str:

@@ -3,29 +3,44 @@ r"""Reads the macro definitions of TeX source: `\newcommand` and its kin, `\def`
 import re
 from dataclasses import dataclass
 
+from filters.tex_arguments import Macro, Parameter, UnclosedGroupError, after_gap
 from filters.tex_groups import group_end, option_end
 
 DEFINITION = re.compile(
-    r"""\\(?:(?P<command>(?:re)?newcommand|providecommand|DeclareRobustCommand)\*?
-    |(?:(?:long|global|outer|protected)\s*\\)*(?P<plain>[gex]?def)
-    |(?:global\s*\\)?(?P<alias>let)
+    r"""\\(?:(?P<command>(?:re)?newcommand|providecommand|DeclareRobustCommand|(?:re)?newrobustcmd|providerobustcmd)\*?
+    |(?P<document>(?:New|Renew|Provide|Declare)(?:Expandable)?DocumentCommand)
+    |(?P<prefixes>(?:(?:long|global|outer|protected)\s*\\)*)(?P<plain>[gex]?def)
+    |(?P<global>global\s*\\)?(?P<alias>let)
     |(?P<operator>DeclareMathOperator)(?P<star>\*?))(?![A-Za-z@])""",
     re.VERBOSE,
 )
-_NAME = re.compile(r"\s*(?:\{\s*(\\(?:[A-Za-z@]+|[^A-Za-z\s]))\s*\}|(\\(?:[A-Za-z@]+|[^A-Za-z\s])))[ \t]*")
-_ALIAS = re.compile(r"\s*=?\s*(\\(?:[A-Za-z@]+|[^A-Za-z\s]))")
+_COMMANDS = (
+    r"\newcommand \renewcommand \providecommand \DeclareRobustCommand \newrobustcmd \renewrobustcmd \providerobustcmd "
+    r"\def \gdef \edef \xdef \long \global \outer \protected \let \DeclareMathOperator "
+    r"\NewDocumentCommand \RenewDocumentCommand \ProvideDocumentCommand \DeclareDocumentCommand "
+    r"\NewExpandableDocumentCommand \RenewExpandableDocumentCommand \ProvideExpandableDocumentCommand "
+    r"\DeclareExpandableDocumentCommand"
+)
+DEFINING = frozenset(_COMMANDS.split())
+"""The control words that a match of DEFINITION begins with."""
+
+_CONTROL_NAME = r"\\(?:[A-Za-z@]+|[^A-Za-z\s])"
+_NAME = re.compile(rf"\s*(?:\{{\s*({_CONTROL_NAME})\s*\}}|({_CONTROL_NAME}))[ \t]*")
+_ALIAS = re.compile(rf"\s*=?[ \t]?({_CONTROL_NAME}|[^\s\\{{}}#%&$~])")
 _PARAMETER_COUNT = re.compile(r"\s*\[\s*([0-9])\s*\]")
-_PARAMETER_TEXT = re.compile(r"(?:\s*#[1-9])*\s*(?=\{)")
-_GAP = re.compile(r"[ \t]*\n?[ \t]*")
+_MARK = re.compile(r"#([1-9])")
+_ARGUMENT_TYPE = re.compile(r"\s*\+?(?:(?P<plain>m)|(?P<optional>O)\s*(?=\{))")
 _CONTROL = re.compile(r"\\(?:[A-Za-z@]+|.)", re.DOTALL)
-_ENDS_WITH_WORD = re.compile(r"\\[A-Za-z@]+\Z")
-_PARAMETER = re.compile(r"##|#([1-9])")
 _MACHINERY = re.compile(
     r"\\(?:[A-Za-z]*@|if(?!f(?![A-Za-z]))|expandafter|csname|catcode|futurelet|noexpand|the(?![A-Za-z])|ProcessOption"
-    r"|NewDocumentCommand|verb(?![A-Za-z])|(?:re)?newenvironment)"
+    r"|NewDocumentCommand|verb(?![A-Za-z])|(?:re)?newenvironment|IfNoValue|IfBooleanT|IfValueT)"
 )
+_MODES = re.compile(
+    r"\\ifmmode(?![A-Za-z@])(?P<math>[^\\]*(?:\\(?!if|else|fi)[^\\]*)*)\\else(?P<text>.*?)\\fi\s*", re.DOTALL
+)
+_MATH_SIGNS = re.compile(r"\\ensuremath|[\s${}]|\\[()]|\\relax(?![A-Za-z@])")
 _MAX_OPTION_CHARS = 5000
-_MAX_WORD_CHARS = 100
+_MAX_PARAMETER_CHARS = 200
 
 _STRUCTURE = (
     r"\part \chapter \section \subsection \subsubsection \paragraph \subparagraph \begin \end \title \abstract "
@@ -36,30 +51,18 @@ STRUCTURE = frozenset(_STRUCTURE.split())
 """What later rules find their way by: never expanded, whoever redefines it."""
 
 
-class UnclosedGroupError(ValueError):
-    """A group without its end: `searched_chars` is what it cost to find that out."""
-
-    def __init__(self, searched_chars: int) -> None:
-        super().__init__(f"no closing brace within {searched_chars} characters")
-        self.searched_chars = searched_chars
-
-
-@dataclass(frozen=True, slots=True)
-class Macro:
-    """A user's macro: `parameters` counts its arguments; the first is optional where `default` is not None."""
-
-    parameters: int
-    default: str | None
-    body: str
-
-
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What a definition says. `macro` is None where it is beyond us: `\\def` with delimiters, TeX's own machinery."""
+    r"""What a definition says. `macro` is None where it is beyond us: TeX's own machinery, kinds of arguments we lack.
+
+    `alias` is what `\let` names, which is then meant as it is now; `is_global` outlives the group around it.
+    """
 
     name: str
     macro: Macro | None
     end: int
+    alias: str | None = None
+    is_global: bool = False
 
 
 def read_definition(text: str, match: re.Match[str]) -> Definition | None:
@@ -69,48 +72,82 @@ def read_definition(text: str, match: re.Match[str]) -> Definition | None:
         return None
     called, position = name[1] or name[2], name.end()
     if match["alias"]:
-        return _alias(text, called, position)
+        return _alias(text, called, position, is_global=bool(match["global"]))
     if match["operator"]:
         body, end = _body(text, position)
         text_of_it = body and f"\\operatorname{match['star']}{{{body}}}"
-        return Definition(called, _macro(called, 0, None, text_of_it), end) if text_of_it else None
-    return _plain(text, called, position) if match["plain"] else _command(text, called, position)
+        return Definition(called, _macro(called, text_of_it), end) if text_of_it else None
+    if match["plain"]:
+        is_global = match["plain"][0] in "gx" or "global" in match["prefixes"]
+        return _plain(text, called, position, expands=match["plain"][0] in "ex", is_global=is_global)
+    return _document(text, called, position) if match["document"] else _command(text, called, position)
 
 
-def _alias(text: str, name: str, position: int) -> Definition | None:
+def _alias(text: str, name: str, position: int, *, is_global: bool) -> Definition | None:
     target = _ALIAS.match(text, position)
     if not target:
         return None
-    return Definition(name, _macro(name, 0, None, target[1]), target.end())
+    macro = _macro(name, target[1], is_final=True) if _macro(name, name) else None
+    return Definition(name, macro, target.end(), alias=target[1], is_global=is_global)
 
 
-def _plain(text: str, name: str, position: int) -> Definition | None:
-    parameters = _PARAMETER_TEXT.match(text, position)
-    opening = text.find("{", position, position + 200)
+def _plain(text: str, name: str, position: int, *, expands: bool, is_global: bool) -> Definition | None:
+    opening = text.find("{", position, position + _MAX_PARAMETER_CHARS)
     if opening < 0:
         return None
     end = _closed(text, opening)
-    if not parameters:
-        return Definition(name, None, end)
-    return Definition(name, _macro(name, parameters[0].count("#"), None, text[opening + 1 : end - 1]), end)
+    prefix, *marks = _MARK.split(text[position:opening].lstrip())
+    numbers, delimiters = marks[::2], marks[1::2]
+    body = text[opening + 1 : end - 1]
+    is_sound = numbers == [str(number) for number in range(1, len(numbers) + 1)]
+    is_sound = is_sound and not any("#" in part or "\n\n" in part for part in (prefix, *delimiters))
+    if not is_sound or (expands and name in body):
+        return Definition(name, None, end, is_global=is_global)
+    parameters = tuple(Parameter(delimiter=delimiter) for delimiter in delimiters)
+    return Definition(name, _macro(name, body, parameters, prefix=prefix), end, is_global=is_global)
 
 
 def _command(text: str, name: str, position: int) -> Definition | None:
-    count, default = _PARAMETER_COUNT.match(text, position), None
+    count = _PARAMETER_COUNT.match(text, position)
+    parameters = [Parameter()] * int(count[1]) if count else []
     if count:
-        position = _gap(text, count.end())
+        position = after_gap(text, count.end())
         if text[position : position + 1] == "[":
             end = option_end(text, position, position + _MAX_OPTION_CHARS)
             if end < 0:
                 return None
-            default, position = text[position + 1 : end - 1], end
+            parameters[:1] = [Parameter(default=text[position + 1 : end - 1])]
+            position = end
     body, end = _body(text, position)
-    return None if body is None else Definition(name, _macro(name, int(count[1]) if count else 0, default, body), end)
+    return None if body is None else Definition(name, _macro(name, body, tuple(parameters)), end)
+
+
+def _document(text: str, name: str, position: int) -> Definition | None:
+    r"""`\NewDocumentCommand`: mandatory arguments and those with a default are ours, others are not."""
+    position = after_gap(text, position)
+    if text[position : position + 1] != "{":
+        return None
+    end = _closed(text, position)
+    parameters: list[Parameter] = []
+    place: int = position + 1
+    while kind := _ARGUMENT_TYPE.match(text, place, end):
+        place = kind.end()
+        if kind["optional"]:
+            place = group_end(text, kind.end(), end)
+            if place < 0:
+                return None
+        default = text[kind.end() + 1 : place - 1] if kind["optional"] else None
+        parameters.append(Parameter(default=default))
+    is_ours = not text[place : end - 1].strip()
+    body, end = _body(text, end)
+    if body is None:
+        return None
+    return Definition(name, _macro(name, body, tuple(parameters)) if is_ours else None, end)
 
 
 def _body(text: str, position: int) -> tuple[str | None, int]:
     """A group without its braces, or one control sequence; None where neither follows."""
-    position = _gap(text, position)
+    position = after_gap(text, position)
     if text[position : position + 1] == "{":
         end = _closed(text, position)
         return text[position + 1 : end - 1], end
@@ -118,9 +155,22 @@ def _body(text: str, position: int) -> tuple[str | None, int]:
     return (control[0], control.end()) if control else (None, position)
 
 
-def _macro(name: str, parameters: int, default: str | None, body: str) -> Macro | None:
-    unusable = name in STRUCTURE or "@" in name or _MACHINERY.search(body)
-    return None if unusable else Macro(parameters, default, body)
+def _macro(
+    name: str, body: str, parameters: tuple[Parameter, ...] = (), *, prefix: str = "", is_final: bool = False
+) -> Macro | None:
+    if r"\ifmmode" in body:
+        body = _MODES.sub(_in_either_mode, body)
+    is_conditional = name.startswith(r"\if") and name != r"\iff"
+    if name in STRUCTURE or "@" in name or is_conditional or _MACHINERY.search(body):
+        return None
+    return Macro(body, parameters, prefix, is_final)
+
+
+def _in_either_mode(match: re.Match[str]) -> str:
+    r"""`\ifmmode x\else$x$\fi` is `\ensuremath{x}`; what says different things in text and in maths stays."""
+    math, text = match["math"].strip(), match["text"].strip()
+    same = _MATH_SIGNS.sub("", math) == _MATH_SIGNS.sub("", text)
+    return f"\\ensuremath{{{math}}}" if same else match[0]
 
 
 def _closed(text: str, position: int) -> int:
@@ -129,56 +179,3 @@ def _closed(text: str, position: int) -> int:
     if end < 0:
         raise UnclosedGroupError(len(text) - position)
     return end
-
-
-def _gap(text: str, position: int) -> int:
-    return _GAP.match(text, position).end()  # type: ignore[union-attr]
-
-
-def read_arguments(text: str, position: int, macro: Macro) -> tuple[list[str], int] | None:
-    """The arguments of a call whose name ends at `position`, and where they end; None where one is missing.
-
-    Raises UnclosedGroupError.
-    """
-    arguments: list[str] = []
-    for index in range(macro.parameters):
-        position = _gap(text, position)
-        following = text[position : position + 1]
-        if index == 0 and macro.default is not None:
-            end = option_end(text, position, position + _MAX_OPTION_CHARS) if following == "[" else -1
-            arguments.append(text[position + 1 : end - 1] if end >= 0 else macro.default)
-            position = max(position, end)
-        elif following in ("", "}", "\n"):
-            return None
-        elif following == "{":
-            end = _closed(text, position)
-            arguments.append(text[position + 1 : end - 1])
-            position = end
-        else:
-            control = _CONTROL.match(text, position)
-            arguments.append(control[0] if control else following)
-            position = control.end() if control else position + 1
-    return arguments, position
-
-
-def fill_in(macro: Macro, arguments: list[str]) -> str:
-    r"""The macro's body with its arguments in place; `\alpha#1` with `b` is `\alpha b`, not `\alphab`."""
-    if "#" not in macro.body:
-        return macro.body
-    pieces: list[str] = []
-    position = 0
-    for match in _PARAMETER.finditer(macro.body):
-        pieces.append(macro.body[position : match.start()])
-        position = match.end()
-        value = "#" if not match[1] else arguments[int(match[1]) - 1] if int(match[1]) <= len(arguments) else match[0]
-        pieces += [separator(pieces, value), value]
-    rest = macro.body[position:]
-    return "".join([*pieces, separator(pieces, rest), rest])
-
-
-def separator(pieces: list[str], following: str) -> str:
-    """A blank where the last piece ends with a control word and what follows would lengthen its name."""
-    if not following or not ("a" <= following[0] <= "z" or "A" <= following[0] <= "Z"):
-        return ""
-    last = next((piece for piece in reversed(pieces) if piece), "")
-    return " " if _ENDS_WITH_WORD.search(last[-_MAX_WORD_CHARS:]) else ""

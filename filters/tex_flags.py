@@ -8,7 +8,11 @@ from filters.tex_groups import Groups
 Span = tuple[int, int]
 
 _NEW_FLAG = re.compile(r"\\newif\s*\\if([A-Za-z@]+)")
-_SETTING = r"\\(?:newif\s*\\if(?P<new>[A-Za-z@]+)|let\s*\\if(?P<let>[A-Za-z@]+)\s*=?\s*\\if(?P<meaning>true|false)(?![A-Za-z@])"
+_LET = re.compile(r"\\let\s*\\if([A-Za-z@]+)\s*=?\s*\\if(?:true|false)(?![A-Za-z@])")
+_SETTING = (
+    r"\\(?:newif\s*\\if(?P<new>[A-Za-z@]+)"
+    r"|let\s*\\if(?P<let>[A-Za-z@]+)\s*=?\s*\\if(?P<meaning>true|false)(?![A-Za-z@])"
+)
 _MAX_FLAGS = 100
 _TWO_TOKENS = re.compile(r"[ \t]*([^\\{}\s#%])(\s|[^\\{}#%])")
 _NUMBERS = re.compile(r"\s*(\d{1,9})\s*([<=>])\s*(\d{1,9})(?![0-9])")
@@ -52,9 +56,6 @@ class Flags:
         if self._groups.is_inside(position) and any(later != value for _, later in settings[index:]):
             return None
         return value
-
-
-_LET = re.compile(r"\\let\s*\\if([A-Za-z@]+)\s*=?\s*\\if(?:true|false)(?![A-Za-z@])")
 
 
 class _Fences:

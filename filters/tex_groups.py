@@ -5,12 +5,11 @@ from bisect import bisect_left
 
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _BRACKET = re.compile(r"\\.|[{}\]]", re.DOTALL)
-_COMMENT = r"%[^\n]*"
-_BRACES = re.compile(rf"{_COMMENT}|\\[\\%{{}}]|(?P<open>{{)|(?P<close>}})")
+_BRACES = re.compile(r"%[^\n]*|\\[\\%{}]|[{}]")
 _SCOPES = re.compile(
-    rf"""{_COMMENT}|\\[\\%{{}}]
-    |(?P<open>{{|\\begin\s*\{{(?P<begun>[A-Za-z]+\*?)\}}|\\(?:begingroup|bgroup)(?![A-Za-z@]))
-    |(?P<close>}}|\\end\s*\{{(?P<ended>[A-Za-z]+\*?)\}}|\\(?:endgroup|egroup)(?![A-Za-z@]))""",
+    r"""%[^\n]*|[{}]|\\(?:[\\%{}]
+    |begin(?:\s*\{(?P<begun>[A-Za-z]+\*?)\}|(?P<opened>group)(?![A-Za-z@]))
+    |end(?:\s*\{(?P<ended>[A-Za-z]+\*?)\}|(?P<closed>group)(?![A-Za-z@])))""",
     re.VERBOSE,
 )
 
@@ -28,14 +27,15 @@ class Groups:
         self._length = len(text)
         stack: list[tuple[int, str]] = []
         for match in (_SCOPES if scopes else _BRACES).finditer(text):
-            if match["open"]:
-                if (name := match["begun"] if scopes else None) == "document":
+            piece, kind = match[0], match.lastgroup
+            if piece == "{" or kind in ("begun", "opened"):
+                if (name := match[kind] if kind else "{") == "document":
                     continue
-                stack.append((len(self._ends), name or match["open"]))
+                stack.append((len(self._ends), name))
                 self._ends.append(self._length)
-            elif match["close"]:
-                if not stack or not _closes(stack[-1][1], match["ended"] if scopes else None):
-                    continue
+            elif piece == "}" or kind in ("ended", "closed"):
+                if not stack or stack[-1][1] != (match[kind] if kind else "{"):
+                    continue  # An `\end{a}` closes no `\begin{b}`, a brace no environment.
                 self._ends[stack.pop()[0]] = match.start()
             else:
                 continue
@@ -52,12 +52,6 @@ class Groups:
         """Whether a position is inside any group."""
         index = bisect_left(self._positions, position) - 1
         return index >= 0 and self._innermost[index] >= 0
-
-
-def _closes(opening: str, ended: str | None) -> bool:
-    r"""Whether what closes a group closes this one: an `\end{a}` closes no `\begin{b}`, a brace no environment."""
-    begun = opening if opening[0] not in "{\\" else None
-    return begun == ended
 
 
 def group_end(text: str, start: int, limit: int) -> int:

@@ -23,18 +23,20 @@ _TAKES_ARGUMENTS = re.compile(
 
 _TOKEN = re.compile(
     r"""(?P<percent>%)
-    |\\[\\%]
-    |\\begin\s*\{(?P<environment>[A-Za-z@]+\*?)\}
-    |\\(?:verb|Verb|spverb)(?![A-Za-z@])\*?(?P<verb>[^\s*A-Za-z])
-    |\\(?:lstinline(?:\[[^\]\n]*\])?|mint(?:inline)?(?:\[[^\]\n]*\])?\{[a-z0-9+-]*\})(?P<listing>[^\s\[A-Za-z@])
-    |(?P<address>\\(?:url|href|path|nolinkurl|burl)\s*(?:\[[^\]\n]*\])?\{(?:[^{}\n]|\{[^{}\n]*\})*\})
-    |\\newif\s*\\[A-Za-z@]+
-    |\\let\s*\\if[A-Za-z@]+(?:\s*=?\s*\\if[A-Za-z@]+)?
-    |\\(?P<condition>if[A-Za-z@]*|else(?![A-Za-z@])|fi(?![A-Za-z@]))
-    |\\(?P<rule>ex|in)cludecomment\s*\{(?P<rules>[A-Za-z]+)\}
-    |\\(?:lstnewenvironment|DefineVerbatimEnvironment|newverbatim)\s*\{(?P<literal>[A-Za-z]+)\}
-    |\\catcode\s*(?:`\\%|37)\s*=?\s*(?P<category>\d{1,2})
-    |(?P<plain>\\comment(?![A-Za-z@]))""",
+    |\\(?:[\\%]
+    |begin\s*\{(?P<environment>[A-Za-z@]+\*?)\}
+    |(?P<condition>if[A-Za-z@]*)
+    |(?P<plain>comment(?![A-Za-z@]))
+    |(?=[DVbcefhilmnpsuv])(?:
+     (?P<branch>(?:else|fi)(?![A-Za-z@]))
+    |(?:verb|Verb|spverb)(?![A-Za-z@])\*?(?P<verb>[^\s*A-Za-z])
+    |(?:lstinline(?:\[[^\]\n]*\])?|mint(?:inline)?(?:\[[^\]\n]*\])?\{[a-z0-9+-]*\})(?P<listing>[^\s\[A-Za-z@])
+    |(?P<address>(?:url|href|path|nolinkurl|burl)\s*(?:\[[^\]\n]*\])?\{(?:[^{}\n]|\{[^{}\n]*\})*\})
+    |newif\s*\\[A-Za-z@]+
+    |let\s*\\if[A-Za-z@]+(?:\s*=?\s*\\if[A-Za-z@]+)?
+    |(?P<rule>ex|in)cludecomment\s*\{(?P<rules>[A-Za-z]+)\}
+    |(?:lstnewenvironment|DefineVerbatimEnvironment|newverbatim)\s*\{(?P<literal>[A-Za-z]+)\}
+    |catcode\s*(?:`\\%|37)\s*=?\s*(?P<category>\d{1,2})))""",
     re.VERBOSE,
 )
 _COMMENT_CATEGORY = "14"
@@ -107,25 +109,32 @@ class _RegionReader:
 
     def _token(self, match: re.Match[str]) -> int:
         """Take note of one token; where to read on."""
-        kind, end = match.lastgroup, match.end()
-        while self.open and match.start() > self.open[-1].group_end:
+        kind, span = match.lastgroup, match.span()
+        while self.open and span[0] > self.open[-1].group_end:
             self._leave(self.open.pop(), None)  # `\def\hide{\iffalse}`: a macro holds one half of it.
         if kind == "percent":
-            return self._percent(match.start(), end)
+            return self._percent(*span)
         if kind == "condition":
-            return self._condition(match["condition"], match.span())
-        if kind is None or self.hiding:
-            return end  # TeX looks for nothing but conditionals in what it skips.
+            return self._enter(match[kind], span)
+        if kind == "branch":
+            self._branch(match[kind], span)
+        elif kind and not self.hiding:  # TeX looks for nothing else in what it skips.
+            return self._passage(kind, match)
+        return span[1]
+
+    def _passage(self, kind: str, match: re.Match[str]) -> int:
+        """Take note of a passage that is hidden or literal, or of what makes one so; where to read on."""
+        start, end = match.span()
         if kind == "environment":
-            return self._environment(match.start(), end, match["environment"])
+            return self._environment(start, end, match[kind])
         if kind in ("verb", "listing"):
             return self._verb(match, match[kind])
         if kind == "plain":
-            return self._hide(match.start(), end, r"\endcomment")
+            return self._hide(start, end, r"\endcomment")
         if kind == "address":
-            self.literals.append(match.span())
+            self.literals.append((start, end))
         elif kind == "category":
-            self.percent_ends = 0 if match[kind] == _COMMENT_CATEGORY else self.groups.end_of(match.start())
+            self.percent_ends = 0 if match[kind] == _COMMENT_CATEGORY else self.groups.end_of(start)
         elif kind == "literal":
             self.literal.add(match[kind])
         elif match["rule"] == "ex":
@@ -182,20 +191,19 @@ class _RegionReader:
         self.literals.append((match.start(), end + 1))
         return end + 1
 
-    def _condition(self, name: str, span: Span) -> int:
+    def _branch(self, name: str, span: Span) -> None:
+        if not self.open:
+            return
         if name == "fi":
-            if self.open:
-                self._leave(self.open.pop(), span)
-        elif name == "else":
-            if self.open and self.open[-1].otherwise is None:
-                self.hiding -= self.open[-1].hides
-                self.open[-1].otherwise = span
-                self.hiding += self.open[-1].hides
-        elif not _TAKES_ARGUMENTS.fullmatch(name):
-            return self._enter(name, span)
-        return span[1]
+            self._leave(self.open.pop(), span)
+        elif self.open[-1].otherwise is None:
+            self.hiding -= self.open[-1].hides
+            self.open[-1].otherwise = span
+            self.hiding += self.open[-1].hides
 
     def _enter(self, name: str, span: Span) -> int:
+        if _TAKES_ARGUMENTS.fullmatch(name):
+            return span[1]
         value = constant_condition(name, self.text, span[1])
         if value is None and self.flags and not self.hiding:
             value = self.flags.value(name[2:], span[0])

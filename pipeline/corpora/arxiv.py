@@ -9,6 +9,7 @@ from filters.arxiv import HasTexSource, PaperBody
 from filters.batch import Filter
 from filters.tex_comments import TexComments
 from filters.tex_macros import TexMacros
+from filters.tex_patterns import FILE_SEPARATOR, NOT_UTF8, PaperByPatterns
 from pipeline.corpora.corpus import QUARANTINED_BYTES, BadRecord, Corpus, RawDocument, RawFile, Record
 from pipeline.corpora.tar_stream import BLOCK_BYTES, TarDamage, TarMember, is_tar, read_exactly, tar_members
 from pipeline.corpora.tex_project import TexProject, find_title, is_source_name, looks_like_tex
@@ -24,6 +25,7 @@ _OLD_ID = re.compile(r"([a-z]+(?:-[a-z]+)?(?:\.[A-Z]{2})?)((\d{2})(\d{2})\d{3}(?
 _INFLATED_TIMES = 16
 """A paper's figures and data may take this many times `max_paper_bytes` of TeX before it counts as a gzip bomb."""
 _PIECE_BYTES = 1 << 16
+_MAX_FILES = 20_000
 
 
 class _PaperError(Exception):
@@ -89,31 +91,43 @@ def _paper(member: TarMember, content: "_Recorded", settings: ArXiv) -> tuple[st
         raise _PaperError("unknown_member", member.name[:200])
     inflated = _Inflated(content, settings.max_paper_bytes * _INFLATED_TIMES)
     start = read_exactly(inflated, BLOCK_BYTES)
-    project = TexProject(_sources(start, inflated, settings.max_paper_bytes))
-    text = project.text(order=settings.file_order, max_bytes=settings.max_paper_bytes)
+    files = _sources(start, inflated, settings)
+    if settings.mode == "faithful":
+        return _joined([content for _, content in files]), None
+    text = TexProject(dict(files)).text(max_bytes=settings.max_paper_bytes)
     return text, find_title(text)
 
 
-def _sources(start: bytes, inflated: "_Inflated", max_bytes: int) -> dict[str, bytes]:
+def _joined(files: list[bytes]) -> str:
+    """All files of a paper as one text, as they are, for the patterns that the published code cleans them with."""
+    try:
+        return FILE_SEPARATOR.join(content.decode().replace(FILE_SEPARATOR, "") for content in files)
+    except UnicodeDecodeError:
+        return NOT_UTF8 + FILE_SEPARATOR.join(content.decode("utf-8", "replace") for content in files)
+
+
+def _sources(start: bytes, inflated: "_Inflated", settings: ArXiv) -> list[tuple[str, bytes]]:
     """The files of a submission that may hold TeX, in its order: one file, or the members of a tar."""
+    is_faithful, max_bytes = settings.mode == "faithful", settings.max_paper_bytes
     if not is_tar(start):
         single = start + read_exactly(inflated, max_bytes + 1 - len(start))
         if len(single) > max_bytes:
             raise _PaperError("too_large", f"over {max_bytes} bytes of TeX")
-        return {"paper.tex": single} if looks_like_tex(single) else {}
-    files: dict[str, bytes] = {}
+        return [("paper.tex", single)] if is_faithful or looks_like_tex(single) else []
+    files: list[tuple[str, bytes]] = []
     size = 0
     for member in tar_members(_Pushed(start, inflated)):
         if isinstance(member, TarDamage):
             if member.reason == "broken_header":
                 raise _PaperError("broken_tar", f"no header at byte {member.offset}")
             continue  # Old submissions end without the two empty blocks; their gzip checksum holds.
-        if member.kind == "file" and member.is_safe and is_source_name(member.name):
+        is_source = member.name.endswith(".tex") if is_faithful else is_source_name(member.name)
+        if member.kind == "file" and member.is_safe and is_source:
             content = read_exactly(member.content, min(member.size, max_bytes + 1))
             size += len(content)
-            if size > max_bytes:
-                raise _PaperError("too_large", f"over {max_bytes} bytes of TeX")
-            files[str(PurePosixPath(member.name))] = content
+            if size > max_bytes or len(files) >= _MAX_FILES:
+                raise _PaperError("too_large", f"over {max_bytes} bytes of TeX, or over {_MAX_FILES} files")
+            files.append((str(PurePosixPath(member.name)), content))
         member.content.skip()
         if member.content.truncated:
             raise _PaperError("broken_tar", f"ends within {member.name[:200]}")
@@ -185,6 +199,8 @@ class _Inflated:
 
 def filters(settings: ArXiv) -> tuple[Filter, ...]:
     """Comments out, macros expanded, then the body: a heading may hide behind a macro, a macro behind a comment."""
+    if settings.mode == "faithful":
+        return (HasTexSource(), PaperByPatterns())
     return (
         HasTexSource(),
         TexComments(),

@@ -4,30 +4,56 @@ import re
 
 from charset_normalizer import from_bytes
 
-_INPUT_ENCODING = re.compile(rb"^[^%\n]*\\usepackage\s*\[([a-z0-9-]{2,20})\]\s*\{inputenc\}", re.MULTILINE)
+_DECLARATION = re.compile(
+    rb"""^(?:[^%\n]*\\(?:usepackage\s*\[(?P<package>[a-z0-9-]{2,20})\]\s*\{inputenc\}|inputencoding\s*\{(?P<input>[a-z0-9-]{2,20})\})
+    |%[^\n]{0,100}?(?:!\s*TE?X\s+(?:file)?encoding\s*=\s*|coding[:=]\s*)(?P<editor>[A-Za-z0-9_.-]{2,20})
+    |[^%\n]*\\begin\s*\{CJK\*?\}\s*(?:\[[^\]\n]{0,50}\])?\s*\{(?P<cjk>[A-Za-z0-9+-]{2,20})\})""",
+    re.MULTILINE | re.IGNORECASE | re.VERBOSE,
+)
 _CODECS = {
-    b"latin1": "latin-1",
-    b"latin2": "iso8859-2",
-    b"latin3": "iso8859-3",
-    b"latin4": "iso8859-4",
-    b"latin5": "iso8859-9",
-    b"latin9": "iso8859-15",
-    b"latin10": "iso8859-16",
-    b"ansinew": "cp1252",
-    b"applemac": "mac-roman",
-    **{name.encode(): name for name in ("cp1250", "cp1251", "cp1252", "cp1257", "cp437", "cp850", "cp852", "cp866")},
-    b"koi8-r": "koi8-r",
+    "latin1": "latin-1",
+    "isolatin": "latin-1",
+    "iso88591": "latin-1",
+    "latin2": "iso8859-2",
+    "isolatin2": "iso8859-2",
+    "iso88592": "iso8859-2",
+    "latin3": "iso8859-3",
+    "latin4": "iso8859-4",
+    "latin5": "iso8859-9",
+    "latin9": "iso8859-15",
+    "iso885915": "iso8859-15",
+    "latin10": "iso8859-16",
+    "iso88595": "iso8859-5",
+    "ansinew": "cp1252",
+    "applemac": "mac-roman",
+    "macosroman": "mac-roman",
+    **{name: name for name in ("cp1250", "cp1251", "cp1252", "cp1257", "cp437", "cp850", "cp852", "cp866")},
+    **{f"windows{number}": f"cp{number}" for number in (1250, 1251, 1252, 1257)},
+    "koi8r": "koi8-r",
+    "koi8u": "koi8-u",
+    **dict.fromkeys(("gb", "gbk", "gb2312", "gb18030", "euccn"), "gb18030"),
+    **dict.fromkeys(("bg5", "bg5+", "big5", "bg5hk", "big5hkscs"), "big5hkscs"),
+    **dict.fromkeys(("ks", "euckr", "uhc", "cp949"), "cp949"),
+    **dict.fromkeys(("jis", "eucjp", "ujis", "japaneseiso8bit"), "euc-jp"),
+    **dict.fromkeys(("sjis", "shiftjis", "cp932"), "cp932"),
+    "iso2022jp": "iso2022-jp",
 }
-"""`inputenc`'s names of encodings, and Python's."""
+"""Names of encodings in `inputenc`, editors' comments and the `CJK` package, and Python's."""
 _GUESSES = ["latin-1", "cp1252", "cp1251", "koi8-r", "euc-jp", "shift-jis", "gb18030", "euc-kr", "big5"]
 _SAMPLE_BYTES = 1 << 16
 _MIN_DAMAGED_UTF8_SHARE = 0.9
 
 
 def declared_codec(content: bytes) -> str | None:
-    """Python's name of the encoding that a file declares to LaTeX's `inputenc`; None where it declares none we know."""
-    declared = _INPUT_ENCODING.search(content[: 1 << 20])
-    return _CODECS.get(declared[1]) if declared else None
+    r"""Python's name of the encoding that a file declares: to `inputenc`, to an editor, to the `CJK` package.
+
+    None where it declares none, UTF-8, or one that we do not know.
+    """
+    for declared in _DECLARATION.finditer(content[: 1 << 20]):
+        name = declared[declared.lastgroup or 0].decode().lower()
+        if codec := _CODECS.get(re.sub(r"[-_.]", "", name)):
+            return codec
+    return None
 
 
 def decode_tex(content: bytes, declared: str | None) -> str:

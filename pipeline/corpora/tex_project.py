@@ -4,10 +4,9 @@ import posixpath
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 from filters.tex_comments import remove_comments
-from filters.tex_macros import expand_macros
+from filters.tex_expander import expand_macros
 from filters.tex_groups import group_end
 from filters.tex_scan import outside, read_regions
 from pipeline.corpora.tex_decoding import declared_codec, decode_tex
@@ -24,7 +23,6 @@ _PART_SUFFIXES = (
     ".pspdftex",
     ".eps_tex",
     ".txt",
-    ".bbl",
 )
 _MAX_DEPTH = 20
 _MAX_INPUTS = 5000
@@ -33,12 +31,15 @@ _TEX = re.compile(
     rb"|noindent|newsec|bigskip|par|end)(?![A-Za-z])"
 )
 _MARK = re.compile(
-    r"""\\(?P<command>(?!verbatim|endinput)[A-Za-z]*?(?:input|include|import|subfile|inputfrom|includefrom))\*?\s*
+    r"""\\(?:\\
+    |(?P<command>(?![BL]?[vV]erbatim|endinput)[A-Za-z]++(?:(?<=input)|(?<=include)|(?<=import)|(?<=subfile)
+        |(?<=utfrom)|(?<=udefrom)|(?<=includeonly)|(?<=InputIfFileExists)))\*?\s*
         (?:\[(?P<option>[^\[\]\n]{0,200})\]\s*)?
-        (?:\{\s*(?P<first>[^{}\n]{1,300}?)\s*\}(?P<rest>\s*\{\s*(?P<second>[^{}\n]{1,300}?)\s*\})?|(?P<bare>[^\s{}\\%\[]{1,300}))
-    |\\(?:usepackage|RequirePackage)\s*(?:\[[^\[\]]{0,500}\])?\s*\{(?P<packages>[^{}]{1,1000})\}
-    |(?P<class>\\document(?:class|style)\s*(?:\[[^\[\]]*\])?\s*\{(?P<kind>[^{}]{0,200})\})
-    |(?P<begin>\\begin\s*\{document\})|(?P<end>\\end\s*\{document\})|(?P<stop>\\endinput(?![A-Za-z]))""",
+        (?:\{\s*(?P<first>[^{}]{1,2000}?)\s*\}(?P<rest>\s*\{\s*(?P<second>[^{}\n]{1,300}?)\s*\})?
+        |(?P<bare>[^\s{}\\%\[]{1,300}))
+    |(?:usepackage|RequirePackage)\s*(?:\[[^\[\]]{0,500}\])?\s*\{(?P<packages>[^{}]{1,1000})\}
+    |(?P<class>document(?:class|style)\s*(?:\[[^\[\]]{0,2000}\])?\s*\{(?P<kind>[^{}]{0,200})\})
+    |(?P<begin>begin\s*\{document\})|(?P<end>end\s*\{document\})|(?P<stop>endinput(?![A-Za-z@])))""",
     re.VERBOSE,
 )
 _FOREIGN_STYLE = re.compile(r"\\[A-Za-z]*@|\\input(?![A-Za-z])")
@@ -89,7 +90,7 @@ def _plain_title(title: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A file: its text, what steers reading in it (comments and literal passages left out), and its document's span."""
+    """A file: its text, and what steers reading in it (comments and literal passages left out)."""
 
     text: str
     marks: tuple[re.Match[str], ...]
@@ -112,6 +113,19 @@ def _end_of_command(mark: re.Match[str]) -> int:
     return mark.end() if _takes_folder(mark) else mark.end() - len(mark["rest"] or "")
 
 
+def _included_only(main: _Source) -> frozenset[str] | None:
+    r"""What `\includeonly` lets `\include` read; None where all is read."""
+    listed = [mark["first"] for mark in main.marks if mark["command"] == "includeonly" and mark["first"]]
+    return frozenset(name.strip() for name in listed[-1].split(",")) if listed else None
+
+
+def _stop(text: str, mark: re.Match[str]) -> int:
+    r"""Where reading stops: TeX has read the line that `\endinput` stands on, and goes on to its end."""
+    line_end = text.find("\n", mark.end())
+    rest = text[mark.end() : line_end if line_end >= 0 else len(text)]
+    return mark.end() + len(rest) if rest.partition("%")[0].strip() else mark.start()
+
+
 class TexProject:
     """The files of a submission, by their names in it. Nothing is looked for outside them, no file is written."""
 
@@ -120,19 +134,18 @@ class TexProject:
         self._sources: dict[str, _Source] = {}
         self._inputs_left = _MAX_INPUTS
         self._chars_left = 0
+        self._only: frozenset[str] | None = None
 
-    def text(self, *, order: Literal["input", "archive"], max_bytes: int) -> str:
+    def text(self, *, max_bytes: int) -> str:
         r"""The paper's TeX; empty where there is no document.
 
-        Order "input" starts at the main file and puts each file where it is read, comments and all; files that are
-        never read are left out. Order "archive" puts every TeX file of the submission, as the archive has them, after
-        the main file's `\begin{document}`, and leaves `\input` alone. Past `max_bytes` no `\input` is followed.
+        The main file with each file where it is read, comments and all; files that are never read are left out, and a
+        bibliography made by BibTeX too. Past `max_bytes` no `\input` is followed.
         """
         if self.main is None:
             return ""
-        if order == "archive":
-            return self._in_archive_order(self.main)
         self._inputs_left, self._chars_left = _MAX_INPUTS, max_bytes
+        self._only = _included_only(self._source(self.main))
         return self._flat(self.main, (self.main,))
 
     @cached_property
@@ -178,10 +191,15 @@ class TexProject:
             names = [f"{package.strip()}.sty" for package in mark["packages"].split(",")]
             styles = [self._resolve("", package, name) for package in names]
             return [style for style in styles if style and not _FOREIGN_STYLE.search(self._source(style).text)]
-        if not mark["command"] or (mark["bare"] and mark["command"] != "input"):
+        command = mark["command"]
+        if command in (None, "includeonly") or (mark["bare"] and command != "input"):
+            return []
+        if command == "include" and self._only is not None and mark["first"] not in self._only:
             return []
         second = mark["second"] if _takes_folder(mark) else None
         folder, path = (mark["first"], second) if second else (mark["option"] or "", mark["first"] or mark["bare"])
+        if path.lower().endswith(".bbl"):
+            return []
         target = self._resolve(folder, path.strip('"'), name)
         return [target] if target else []
 
@@ -227,20 +245,9 @@ class TexProject:
         inside = not is_main and source.kind is not None and source.has_document
         for mark in source.marks:
             if mark["stop"]:
-                return start, min(end, mark.start())
+                return start, min(end, _stop(source.text, mark))
             if inside and mark["begin"]:
                 start = mark.end()
             elif inside and mark["end"]:
                 return start, mark.start()
         return start, end
-
-    def _in_archive_order(self, main: str) -> str:
-        source = self._source(main)
-        opening = next((mark.end() for mark in source.marks if mark["begin"]), 0)
-        pieces = [source.text[:opening]]
-        for name in self._files:
-            if name.endswith(DOCUMENT_SUFFIXES[:-1]) or name == main:
-                part = self._source(name)
-                start, end = self._span(part, is_main=False)
-                pieces.append(part.text[start:end])
-        return "\n".join(pieces)

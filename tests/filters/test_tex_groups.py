@@ -69,7 +69,6 @@ def test_a_place_is_inside_after_the_opening_and_before_the_end(text, inside):
         r"\begin{a} x \end{a}",
         r"\begin {a*} x \end{a*}",
         r"\begingroup x \endgroup",
-        r"\bgroup x \egroup",
         r"{ x }",
         r"\begin{a}\begin{b}\end{c}\end{b} x \end{a}",
     ],

@@ -176,10 +176,45 @@ def test_members_come_in_the_archives_order():
     assert [record.key for record in records] == ["2201.00003", "2201.00001", "2201.00002"]
 
 
-def test_file_order_is_the_recipes():
-    tree = tar_of(**{"z.tex": b"Z", "ms.tex": PAPER})
-    records = read_all({"2201/2201.00001.gz": gzip.compress(tree)}, file_order="archive")
-    assert judged(records) == [PAPER.decode().split("\\section")[0] + "\nZ\n\\section{A} text"]
+def faithful(*files):
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w") as tar:
+        for name, content in files:
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    [record] = read_all({"2201/2201.00001.gz": gzip.compress(written.getvalue())}, mode="faithful")
+    return record.text
+
+
+def test_faithful_files_stand_in_the_archives_order_as_they_are():
+    files = [
+        ("z.tex", b"Z\r\n"),
+        ("a.TEX", b"no"),
+        ("own.sty", b"no"),
+        ("a.tex", b"\xef\xbb\xbfA\0"),
+        ("z.tex", b"again"),
+    ]
+    assert faithful(*files) == "Z\r\n\x1c\ufeffA\0\x1cagain"
+
+
+def test_faithful_paper_is_marked_where_one_file_is_not_utf8():
+    assert faithful(("a.tex", b"A"), ("b.tex", b"\xe9")) == "\x1aA\x1c\ufffd"
+
+
+def test_faithful_single_file_is_taken_whatever_it_holds():
+    assert judged(read_all({"2201/2201.00001.gz": gzip.compress(b"%!PS")}, mode="faithful")) == ["%!PS"]
+
+
+def test_faithful_rules_are_the_patterns():
+    assert [rule.name for rule in CORPUS.filters(ArXiv(mode="faithful"))] == ["arxiv_source", "arxiv_patterns"]
+
+
+@pytest.mark.parametrize("count, kept", [(3, True), (4, False)])
+def test_files_of_a_paper_are_bounded_by_their_number(monkeypatch, count, kept):
+    monkeypatch.setattr(arxiv, "_MAX_FILES", 3)
+    tree = tar_of(**{"ms.tex": PAPER} | {f"{index}.tex": b"x" for index in range(count - 1)})
+    assert judged(read_all({"2201/2201.00001.gz": gzip.compress(tree)})) == [PAPER.decode() if kept else "too_large"]
 
 
 @pytest.mark.parametrize("size, kept", [(len(PAPER), True), (len(PAPER) - 1, False)])

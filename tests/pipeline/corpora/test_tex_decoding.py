@@ -15,6 +15,18 @@ from pipeline.corpora.tex_decoding import declared_codec, decode_tex
         (rb"\usepackage[koi8-r]{inputenc}", "koi8-r"),
         (rb"\usepackage[utf8]{inputenc}", None),
         (rb"% \usepackage[latin1]{inputenc}", None),
+        (rb"\inputencoding{cp1251}", "cp1251"),
+        (b"%!TEX encoding = IsoLatin\n", "latin-1"),
+        (b"% !TeX encoding=windows-1252", "cp1252"),
+        (b"% -*- mode: latex; coding: iso-8859-15 -*-", "iso8859-15"),
+        (rb"\begin{CJK*}{GBK}{song}", "gb18030"),
+        (rb"\begin{CJK}[dnp]{Bg5}{fs}", "big5hkscs"),
+        (rb"\begin{CJK}{KS}{mj}", "cp949"),
+        (rb"\begin{CJK}{SJIS}{min}", "cp932"),
+        (rb"\begin{CJK}{UTF8}{gbsn}", None),
+        (b"%!TEX encoding = UTF-8\n\\usepackage[latin1]{inputenc}", "latin-1"),
+        (b"%!TEX encoding = unicode_escape\n", None),
+        (b"% \\begin{CJK}{GBK}{song}", None),
         (b"", None),
     ],
 )
@@ -28,7 +40,10 @@ def test_accents_survive_undeclared(codec):
     assert decode_tex(text.encode(codec), None) == text
 
 
-@pytest.mark.parametrize("declared, text", [("iso8859-2", "Łódź"), ("koi8-r", "Привет"), ("mac-roman", "café")])
+@pytest.mark.parametrize(
+    "declared, text",
+    [("iso8859-2", "Łódź"), ("koi8-r", "Привет"), ("mac-roman", "café"), ("gb18030", "中文"), ("cp949", "한글")],
+)
 def test_declared_encoding_is_used_where_utf8_fails(declared, text):
     assert decode_tex(text.encode(declared), declared) == text
 

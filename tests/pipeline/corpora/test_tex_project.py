@@ -13,8 +13,8 @@ def project(files):
     return TexProject({name: content.encode() for name, content in files.items()})
 
 
-def flat(files, order="input", max_bytes=1 << 20):
-    return project(files).text(order=order, max_bytes=max_bytes)
+def flat(files, max_bytes=1 << 20):
+    return project(files).text(max_bytes=max_bytes)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,10 @@ def flat(files, order="input", max_bytes=1 << 20):
         r"\import{./}{part}",
         r"\subimport{.}{part}",
         r"\olimport{part}",
+        r'\input{"part"}',
+        r"\InputIfFileExists{part}",
+        r"\subfileinclude{part}",
+        r"\includefrom{./}{part}",
     ],
 )
 def test_file_stands_where_it_is_read(command):
@@ -43,6 +47,11 @@ def test_file_stands_where_it_is_read(command):
         r"\iffalse\input{part}\fi",
         r"\begin{comment}\input{part}\end{comment}",
         r"\verbatiminput{part}",
+        r"\VerbatimInput{part}",
+        r"\lstinputlisting{part}",
+        r"\includegraphics{part}",
+        r"\\input{part}",
+        r"\newif\ifd\ifd\input{part}\fi",
         r"\inputs{part}",
         r"\input{missing}",
         r"\end{document}\input{part}",
@@ -84,8 +93,38 @@ def test_last_line_of_a_file_ends_with_it():
     assert flat({"part.tex": "PART % note", "ms.tex": HEAD + r"\input{part} on"}) == HEAD + "PART % note\n on"
 
 
-def test_reading_stops_at_endinput():
-    assert flat({"part.tex": "P\\endinput Q", "ms.tex": HEAD + r"\input{part}"}) == HEAD + "P\n"
+@pytest.mark.parametrize(
+    "part, read",
+    [
+        ("P\n\\endinput\nQ", "P\n"),
+        ("P\\endinput % done\nQ", "P\n"),
+        ("P\\endinput Q\nR", "P\\endinput Q\n"),
+        ("P\n%\\endinput\nQ", "P\n%\\endinput\nQ\n"),
+        ("P\\endinputs\nQ", "P\\endinputs\nQ\n"),
+    ],
+)
+def test_reading_stops_behind_the_line_of_endinput(part, read):
+    assert flat({"part.tex": part, "ms.tex": HEAD + r"\input{part}"}) == HEAD + read
+
+
+@pytest.mark.parametrize(
+    "only, body",
+    [
+        ("", "A\nB\n"),
+        (r"\includeonly{a}", "A\n\\include{b}"),
+        (r"\includeonly{b, c}", "\\include{a}B\n"),
+        ("%\\includeonly{a}\n", "A\nB\n"),
+    ],
+)
+def test_only_what_includeonly_lists_is_included(only, body):
+    head = rf"\documentclass{{article}}{only}\begin{{document}}"
+    files = {"ms.tex": head + r"\include{a}\include{b}", "a.tex": "A\n", "b.tex": "B\n"}
+    assert flat(files) == head + body
+
+
+def test_a_bibliography_made_by_bibtex_is_not_read():
+    text = HEAD + r"\input{ms.bbl}"
+    assert flat({"ms.tex": text, "ms.bbl": r"\begin{thebibliography}{1}"}) == text
 
 
 def test_document_inside_a_document_gives_its_inside():
@@ -142,17 +181,12 @@ def test_submission_without_a_document_has_no_text():
     assert flat({"fig.ps": "%!PS"}) == ""
 
 
-def test_archive_order_keeps_every_file_as_the_archive_has_them():
-    files = {"b.tex": "B", "ms.tex": HEAD + r"M\input{b}\end{document}", "a.tex": "A"}
-    assert flat(files, order="archive") == HEAD + "\nB\nM\\input{b}\nA"
-
-
 def test_one_latin_1_file_does_not_spoil_the_paper():
     files = {
         "ms.tex": (HEAD + "\\input{a}\né").encode(),
         "a.tex": "Universität Zürich: größer als München\n".encode("latin-1"),
     }
-    text = TexProject(files).text(order="input", max_bytes=1000)
+    text = TexProject(files).text(max_bytes=1000)
     assert text == HEAD + "Universität Zürich: größer als München\né"
 
 
