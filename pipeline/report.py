@@ -12,6 +12,7 @@ from pipeline.report_charts import bar_chart, line_chart
 from pipeline.report_figures import Example, Figures, read_figures
 from pipeline.report_html import Html, document, element, joined, table
 from pipeline.report_languages import languages_section
+from pipeline.report_near import near_section
 from pipeline.report_scores import scores_section
 from pipeline.report_style import STYLE
 from pipeline.storage import Folder, Output
@@ -24,6 +25,7 @@ _SECTIONS = (
     ("rejected", "Rejected"),
     ("kept", "Kept"),
     ("quarantine", "Quarantine"),
+    ("near-duplicates", "Near-duplicates"),
     ("languages", "Languages"),
     ("models", "Models"),
     ("scores", "Reference scores"),
@@ -45,6 +47,7 @@ def render(figures: Figures, recipe: Recipe) -> str:
         "rejected": _examples(figures.rejected, "No document has been rejected."),
         "kept": _examples(figures.kept, "No document has been kept."),
         "quarantine": _quarantine(figures),
+        "near-duplicates": near_section(figures.audits),
         "languages": languages_section(figures.stages),
         "models": _models(figures),
         "scores": scores_section(figures.scores),

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pipeline.ledger import chain_faults, read_ledger
+from pipeline.report_near import read_audits
 from pipeline.report_scores import Scores, read_scores
 from pipeline.storage import Folder
 from pipeline.totals import StageTotals, sum_stages
@@ -53,6 +54,7 @@ class Figures:
     rejected: Sequence[Example]
     kept: Sequence[Example]
     quarantined: Sequence[Example]
+    audits: Sequence[Mapping[str, Any]]
     models: Mapping[str, Mapping[str, str]]
     scores: Scores
     stream: Mapping[str, Any]
@@ -80,6 +82,7 @@ def read_figures(output: Folder, chains: Mapping[str, tuple[str, ...]]) -> Figur
         rejected=rejected,
         kept=kept,
         quarantined=quarantined,
+        audits=read_audits(output),
         models=_models(output),
         scores=read_scores(output),
         stream=output.read_json("stream/stream.json") or {},

@@ -13,7 +13,16 @@ from pipeline.totals import StageTotals
 
 HOSTILE = '<script>alert("x")</script>\x00\u202e</pre></details>' + "z" * 400
 NO_SCORES = Scores(classes={}, deciles={}, pages={}, min_score=None, kept={}, budget_is_met=True)
-NOTHING = {"stages": [], "faults": [], "rejected": [], "kept": [], "quarantined": [], "models": {}, "stream": {}}
+NOTHING = {
+    "stages": [],
+    "faults": [],
+    "rejected": [],
+    "kept": [],
+    "quarantined": [],
+    "audits": [],
+    "models": {},
+    "stream": {},
+}
 EMPTY = Figures(**NOTHING, scores=NO_SCORES, steps=[])
 RECIPE = Recipe(name="test")
 
@@ -57,6 +66,7 @@ def words(page, key):
         ("kept", "No document has been kept."),
         ("quarantine", "Nothing has been quarantined."),
         ("models", "No model has been trained yet."),
+        ("near-duplicates", "No near-duplicates have been looked for."),
         ("languages", "No language has been identified yet."),
         ("scores", "No page has been scored yet."),
         ("mixture", "The stream has not been mixed yet."),
