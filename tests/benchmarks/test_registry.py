@@ -4,7 +4,7 @@ from benchmarks.registry import CLAIMS
 
 ASKED_FOR = (
     "normalise-hash language-id duplicate-verdicts perplexity train-lm tokenize wikipedia stackexchange gutenberg"
-    " arxiv commoncrawl-chain"
+    " arxiv minhash-datasketch minhash-rensa commoncrawl-chain"
 )
 
 
