@@ -97,16 +97,21 @@ def letter_of(code: Any, table: Array) -> Any:
     return code | ALONE if code < _LAST_LETTERS else IGNORED
 
 
-@compiled(numba.types.Tuple((_U64, numba.int64))(_U64))
+@compiled(numba.types.Tuple((_U64, numba.int64, numba.int64))(_U64))
 def _leading_letters(block: Any) -> Any:
-    """Of eight bytes those before the first that is no ASCII letter or digit, in lower case, and how many they are."""
+    """Of eight bytes those before the first that is no ASCII letter or digit, in lower case, and how many they are.
+
+    The third answer is at which byte to go on from when that first is ASCII: blanks and marks after it are passed.
+    """
     ascii_only = block & ~_HIGH_BITS
     small = ascii_only | _SMALL
     alphabetic = (small + _FROM_A) & ~(small + _PAST_Z)
     digits = (ascii_only + _FROM_0) & ~(ascii_only + _PAST_9)
     others = ~((alphabetic | digits) & ~block) & _HIGH_BITS
     first = others & (~others + np.uint64(1))
-    return small & ((first >> np.uint64(7)) - np.uint64(1)), trailing_zeros(others) >> 3
+    behind = ~((first << np.uint64(1)) - np.uint64(1))
+    onward = trailing_zeros((~others | block) & _HIGH_BITS & behind) >> 3
+    return small & ((first >> np.uint64(7)) - np.uint64(1)), trailing_zeros(others) >> 3, onward
 
 
 @compiled(numba.types.Tuple((_U64, _U64, numba.int64))(_U64, _U64, numba.int64, numba.int64))
@@ -128,13 +133,14 @@ def _read_on(values: Array, at: Any, end: Any, table: Array, state: Any) -> Any:
     """Read a letter, or up to eight: whether a word may end there, the place to go on from, and the word so far."""
     word, pending, filled, inside = state
     if filled == 0 and at + _BLOCK_BYTES <= end:
-        pending, filled = _leading_letters(load_word(values, at))
+        start = at
+        pending, filled, onward = _leading_letters(load_word(values, start))
         at += filled
         inside = inside or filled > 0
         if filled == _BLOCK_BYTES:
             return False, at, (mix(word ^ pending), np.uint64(0), 0, inside)
         if values[at] < 0x80:
-            return True, at + 1, (word, pending, filled, inside)
+            return True, start + onward, (word, pending, filled, inside)
     letter, after = SEPARATOR, at
     if at < end:
         code, after = next_code_point(values, at, end)

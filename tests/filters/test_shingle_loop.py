@@ -94,6 +94,8 @@ TEXTS = st.one_of(st.text(st.sampled_from(LETTERS), max_size=60), ASCII, st.text
 @settings(max_examples=300)
 @given(TEXTS, st.integers(1, 4), st.sampled_from([1, 2, 3, 1000]))
 @example("abcdefgh ijklmnopq12345678", 1, 1000)
+@example("a.......b ........c,  é-----", 1, 1000)
+@example("@AZ[`az{/09: abcdefgé", 1, 1000)
 def test_hashes_are_those_of_the_specification(text, size, room):
     assert read(text, size, room) == (hashes_in_python(text, size), len(words_of(text)))
 
