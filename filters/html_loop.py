@@ -22,6 +22,7 @@ from filters.html_page import (
     Page,
     begin,
     end_line,
+    open_cell,
     open_element,
     part,
     pop,
@@ -33,15 +34,15 @@ from tokenizer.trie import exact, longest
 Array = NDArray[np.uint8]
 
 _LESS, _AND, _SLASH, _BANG, _SEMICOLON, _QUESTION, _HASH = 0x3C, 0x26, 0x2F, 0x21, 0x3B, 0x3F, 0x23
-_X, _BAR, _SPACE, _LINE_FEED, _RETURN = 0x78, 0x7C, 0x20, 0x0A, 0x0D
+_X, _SPACE, _LINE_FEED, _RETURN = 0x78, 0x20, 0x0A, 0x0D
 _REPLACEMENT = 0xFFFD
 
 
 @compiled_lean(numba.void(PAGE, numba.int64))
 def _put_ascii(page: Page, byte: Any) -> None:
-    """A character of text: blanks are one blank, line ends end lines; in code all of them stay."""
+    """A character of text: blanks are one blank, line ends end lines, but for rows of a table; in code all stay."""
     state = page.state[0]
-    if byte == _LINE_FEED:
+    if byte == _LINE_FEED and (state.code or not state.cells):
         end_line(page, state.code > 0)
     elif is_blank(byte) and not state.code:
         if state.line_bytes and page.line[state.line_bytes - 1] != _SPACE:
@@ -50,6 +51,15 @@ def _put_ascii(page: Page, byte: Any) -> None:
     elif byte:
         page.line[state.line_bytes] = byte
         state.line_bytes += 1
+
+
+@compiled_lean(numba.void(PAGE))
+def _break(page: Page) -> None:
+    """`<br>` ends a line, but not a row of a table."""
+    if page.state[0].cells and not page.state[0].code:
+        _put_ascii(page, _SPACE)
+    else:
+        end_line(page, True)
 
 
 @compiled_lean(numba.void(PAGE, numba.int64))
@@ -140,8 +150,8 @@ def _text(values: Array, at: Any, end: Any, page: Page) -> Any:
             pass
         elif byte in (_LINE_FEED, _RETURN):
             state.line_bytes = size
-            end_line(page, code)
-            size = np.int64(0)
+            _put_ascii(page, np.int64(_LINE_FEED))
+            size = state.line_bytes
         elif byte == _SPACE and (code or (size and line[size - 1] != _SPACE)):
             line[size] = byte
             size += 1
@@ -173,10 +183,10 @@ def _end(page: Page, tables: Tables, kind: Any, implied: Any) -> None:
         state.loose = max(np.int64(0), state.loose - 1)
     if kind in (tag.PARAGRAPH, tag.BLOCK):
         part(page)
+    elif kind == tag.BREAK:
+        _break(page)
     elif kind == tag.ROW:
         end_line(page, False)
-    elif kind == tag.BREAK:
-        end_line(page, True)
     if kind < tag.CODE:
         return
     level = state.depth - 1
@@ -194,12 +204,12 @@ def _start(page: Page, tables: Tables, kind: Any, number: Any) -> None:
     state = page.state[0]
     if kind in (tag.PARAGRAPH, tag.RULE, tag.BLOCK, tag.CODE, tag.QUOTE):
         part(page)
-    elif kind in (tag.BREAK, tag.ROW):
-        end_line(page, kind == tag.BREAK)
-    elif kind == tag.CELL and state.line_bytes:
-        _put_ascii(page, _SPACE)
-        _put_ascii(page, _BAR)
-        _put_ascii(page, _SPACE)
+    elif kind == tag.BREAK:
+        _break(page)
+    elif kind == tag.ROW:
+        end_line(page, False)
+    elif kind == tag.CELL:
+        open_cell(page)
     elif kind == tag.ITEM:
         _end(page, tables, kind, True)
     if kind in (tag.INLINE, tag.BLOCK):

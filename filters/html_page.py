@@ -25,6 +25,7 @@ NO_NUMBER = -(1 << 60)
 _QUOTE_MARK = NO_NUMBER - 1
 _MARK_BYTES = 16
 _SPACE, _TAB, _LINE_FEED, _FULL_STOP, _MINUS, _ZERO, _STAR, _GREATER = 0x20, 0x09, 0x0A, 0x2E, 0x2D, 0x30, 0x2A, 0x3E
+_BAR = 0x7C
 
 _STATE = np.dtype(
     [
@@ -42,6 +43,7 @@ _STATE = np.dtype(
         ("blank_wanted", np.bool_),  # before the next line
         ("blank_marks", np.int64),  # how many quotes and items lasted from the last line to the next
         ("empty_code_lines", np.int64),  # since the last line of the code: they count if another one follows
+        ("cells", np.int64),  # begun in the row of a table, 0 outside of rows
         ("at_first_item", np.bool_),
         ("at_item", np.bool_),  # nothing stands behind the item's mark yet
     ],
@@ -85,7 +87,7 @@ def begin(page: Page) -> None:
     state = page.state[0]
     state.status = FINE
     state.line_bytes = state.lines = state.depth = state.loose = state.marks = state.lists = 0
-    state.moved = state.code = state.hidden = state.blank_marks = state.empty_code_lines = 0
+    state.moved = state.code = state.hidden = state.blank_marks = state.empty_code_lines = state.cells = 0
     state.blank_wanted = state.at_first_item = state.at_item = False
 
 
@@ -142,11 +144,13 @@ def _put_blank_line(page: Page, marks: Any) -> None:
 
 @compiled_lean(numba.int64(PAGE))
 def _trimmed(page: Page) -> Any:
-    """The line's bytes without blanks and no-break spaces at its end."""
+    """The line's bytes without blanks and no-break spaces at its end, and without empty cells in the row of a table."""
     line, size = page.line, page.state[0].line_bytes
+    is_row = page.state[0].cells > 0
     while size:
         last = line[size - 1]
-        if last == _SPACE or _TAB <= last <= 0x0D:
+        is_empty_cell = is_row and last == _BAR and (size == 1 or line[size - 2] == _SPACE)
+        if last == _SPACE or _TAB <= last <= 0x0D or is_empty_cell:
             size -= 1
         elif last == 0xA0 and size > 1 and line[size - 2] == 0xC2:
             size -= 2
@@ -160,7 +164,7 @@ def end_line(page: Page, keep_empty: Any) -> None:
     """Write the line; an empty one, where it is to be kept, parts what surrounds it, and counts in code."""
     state = page.state[0]
     size = _trimmed(page)
-    state.line_bytes = 0
+    state.line_bytes = state.cells = 0
     if state.moved:
         for level in range(state.depth):
             if page.stack[level, 0] == RAISED or page.stack[level, 0] == LOWERED:
@@ -189,6 +193,20 @@ def end_line(page: Page, keep_empty: Any) -> None:
     state.empty_code_lines = 0
     state.blank_wanted = state.at_item = False
     state.blank_marks = marks
+
+
+@compiled_lean(numba.void(PAGE))
+def open_cell(page: Page) -> None:
+    """A cell opens: a bar parts it from the one before, which may be empty, or from what else stands in the line."""
+    state = page.state[0]
+    if state.cells or state.line_bytes:
+        if state.line_bytes and page.line[state.line_bytes - 1] != _SPACE:
+            page.line[state.line_bytes] = _SPACE
+            state.line_bytes += 1
+        page.line[state.line_bytes] = _BAR
+        page.line[state.line_bytes + 1] = _SPACE
+        state.line_bytes += 2
+    state.cells += 1
 
 
 @compiled_lean(numba.void(PAGE))

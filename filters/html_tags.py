@@ -30,7 +30,7 @@ ELEMENTS = {
     BLOCK: "address article aside center details dialog div dl fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6"
     " header hgroup main nav search section summary table",
     ROW: "caption dd dt tr",
-    CELL: "td th",
+    CELL: "td th",  # up to the row's end, line ends of the source are blanks
     CODE: "pre",
     QUOTE: "blockquote",
     BULLETS: "dir menu ul",

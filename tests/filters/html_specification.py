@@ -13,6 +13,7 @@ KIND_NAMES = (
     *("raised", "lowered", "hidden", "dropped"),
 )
 KINDS = {name: kind for kind, names in zip(KIND_NAMES, ELEMENTS.values(), strict=True) for name in names.split()}
+BLANKS = " \t\n\r\f\v\u00a0"
 LISTS, MOVED, STACKED = ("bullets", "numbers"), {"raised": superscript, "lowered": subscript}, "code quote item hidden"
 VALUE = r"""(?:"[^"]*(?:"|\Z)|'[^']*(?:'|\Z)|(?!["'])[^\s>]*+)"""
 PIECE = rf"""(?:[\s/]++|[^\s/>][^\s/>=]*+(?:\s*=\s*{VALUE})?+)"""
@@ -98,7 +99,7 @@ class Layout:
     def __init__(self, max_depth: int = 256, max_marks: int = 8) -> None:
         self.max_depth, self.max_marks = max_depth, max_marks
         self.lines, self.line, self.stack, self.marks = [], "", [], []
-        self.loose = self.empty_code_lines = 0
+        self.loose = self.empty_code_lines = self.cells = 0
         self.blank_wanted = self.at_first_item = self.at_item = False
         self.blank_marks = []
 
@@ -111,8 +112,14 @@ class Layout:
         first, *others = text.split("\n")
         self.put(first)
         for other in others:
-            self.end_line("code" in self.kinds())
+            self.line_feed("code" in self.kinds())
             self.put(other)
+
+    def line_feed(self, keep_empty: bool) -> None:
+        if self.cells and "code" not in self.kinds():
+            self.put(" ")
+        else:
+            self.end_line(keep_empty)
 
     def put(self, text: str) -> None:
         if "code" not in self.kinds():
@@ -124,10 +131,14 @@ class Layout:
         kind = KINDS.get(name, "inline")
         if kind in ("paragraph", "rule", "block", "code", "quote"):
             self.part()
-        elif kind in ("break", "row"):
-            self.end_line(kind == "break")
-        elif kind == "cell" and self.line:
-            self.put(" | ")
+        elif kind == "break":
+            self.line_feed(True)
+        elif kind == "row":
+            self.end_line()
+        elif kind == "cell":
+            if self.cells or self.line:
+                self.line += "| " if not self.line or self.line.endswith(" ") else " | "
+            self.cells += 1
         elif kind == "item":
             self.end_stacked("item", stops=(*LISTS, "quote", "code", "hidden"))
         if kind in ("inline", "block"):
@@ -171,8 +182,10 @@ class Layout:
             self.loose = max(0, self.loose - 1)
         if kind in ("paragraph", "block"):
             self.part()
-        elif kind in ("row", "break"):
-            self.end_line(kind == "break")
+        elif kind == "break":
+            self.line_feed(True)
+        elif kind == "row":
+            self.end_line()
         stops = {"item": LISTS, "raised": (*LISTS, "item", "quote", "code")}
         self.end_stacked(kind, ("hidden", *stops.get("raised" if kind in MOVED else kind, ())))
 
@@ -207,7 +220,10 @@ class Layout:
         self.blank_wanted = self.blank_wanted or not self.at_item
 
     def end_line(self, keep_empty: bool = False) -> None:
-        text, self.line = self.line.rstrip(" \t\n\r\f\v\u00a0"), ""
+        text, self.line = self.line.rstrip(BLANKS), ""
+        while self.cells and (text == "|" or text.endswith(" |")):
+            text = text[:-1].rstrip(BLANKS)
+        self.cells = 0
         for kind, value in self.stack:
             if kind in MOVED:
                 value[0] = 0

@@ -10,6 +10,7 @@ from filters.html_page import (
     begin,
     empty_page,
     end_line,
+    open_cell,
     open_element,
     part,
     pop,
@@ -85,6 +86,17 @@ def test_a_list_within_a_list_is_not_parted_from_it():
     put(page, "c")
     end_line(page, False)
     assert written(page) == "* a\n  * b\n\nc\n"
+
+
+def test_cells_are_parted_by_bars_and_empty_ones_at_the_end_go():
+    page = new_page()
+    for text in ("", "a", "", "|b|", "", ""):
+        open_cell(page)
+        put(page, text)
+    end_line(page, False)
+    put(page, "a |")
+    end_line(page, False)
+    assert written(page) == "| a | | |b|\na |\n"
 
 
 @pytest.mark.parametrize(

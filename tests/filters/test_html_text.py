@@ -210,12 +210,20 @@ def test_lists_part_from_what_surrounds_them(html, text):
 @pytest.mark.parametrize(
     ("html", "text"),
     [
-        ("<table><tr><td></td><td>b</td></tr></table>", "b"),
+        ("<table><tr><td></td><td>b</td></tr></table>", "| b"),
+        (
+            "<tr>\n<td>a</td>\n<td>b\nc</td>\n<td></td>\n<td> </td>\n</tr>\n<tr>\n<td></td>\n<td></td></tr>x\ny",
+            "a | b c\nx\ny",
+        ),
+        ("<tr><td>a |<td>|b|<td>&nbsp;<td></tr>", "a | | |b|"),
+        ("x<td>y<td></td></tr>\nz", "x | y\nz"),
+        ("<tr><td>a<br>b</td>\n<td>c</td>\n</tr>\nd", "a b | c\nd"),
+        ("<tr><td><p>a</p></td>\n<td><pre>b\nc</pre></td>\n<td>d</td></tr>", "a\n\nb\nc\n\nd"),
         ("<table><tr><td>a</td><td></td><td>c</td></tr></table>", "a | | c"),
         ("<p>x</p><table><tr><td>a</td></tr><tr><td>b</td></tr></table><p>y</p>", "x\n\na\nb\n\ny"),
     ],
 )
-def test_cells_are_parted_where_something_stands_before_them(html, text):
+def test_the_cells_of_a_row_stand_in_one_line(html, text):
     assert html_to_text(html) == text
 
 
