@@ -43,7 +43,9 @@ def _put_ascii(page: Page, byte: Any) -> None:
     """A character of text: blanks are one blank, line ends end lines, but for rows of a table; in code all stay."""
     state = page.state[0]
     if byte == _LINE_FEED and (state.code or not state.cells):
+        is_fed = not state.code and (state.line_bytes > 0 or state.fed)
         end_line(page, state.code > 0)
+        state.fed = is_fed
     elif is_blank(byte) and not state.code:
         if state.line_bytes and page.line[state.line_bytes - 1] != _SPACE:
             page.line[state.line_bytes] = _SPACE
@@ -55,9 +57,12 @@ def _put_ascii(page: Page, byte: Any) -> None:
 
 @compiled_lean(numba.void(PAGE))
 def _break(page: Page) -> None:
-    """`<br>` ends a line, but not a row of a table."""
-    if page.state[0].cells and not page.state[0].code:
+    """`<br>` ends a line that the source has not ended just before; not a row of a table."""
+    state = page.state[0]
+    if state.cells and not state.code:
         _put_ascii(page, _SPACE)
+    elif state.fed and not state.line_bytes:
+        state.fed = False
     else:
         end_line(page, True)
 

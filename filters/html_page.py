@@ -44,6 +44,7 @@ _STATE = np.dtype(
         ("blank_marks", np.int64),  # how many quotes and items lasted from the last line to the next
         ("empty_code_lines", np.int64),  # since the last line of the code: they count if another one follows
         ("cells", np.int64),  # begun in the row of a table, 0 outside of rows
+        ("fed", np.bool_),  # the source's own line end has ended the last line, where `<br>` may say so again
         ("at_first_item", np.bool_),
         ("at_item", np.bool_),  # nothing stands behind the item's mark yet
     ],
@@ -88,7 +89,7 @@ def begin(page: Page) -> None:
     state.status = FINE
     state.line_bytes = state.lines = state.depth = state.loose = state.marks = state.lists = 0
     state.moved = state.code = state.hidden = state.blank_marks = state.empty_code_lines = state.cells = 0
-    state.blank_wanted = state.at_first_item = state.at_item = False
+    state.blank_wanted = state.at_first_item = state.at_item = state.fed = False
 
 
 @compiled_lean(numba.int64(numba.uint8[::1], numba.int64, numba.int64))
@@ -165,6 +166,7 @@ def end_line(page: Page, keep_empty: Any) -> None:
     state = page.state[0]
     size = _trimmed(page)
     state.line_bytes = state.cells = 0
+    state.fed = False
     if state.moved:
         for level in range(state.depth):
             if page.stack[level, 0] == RAISED or page.stack[level, 0] == LOWERED:

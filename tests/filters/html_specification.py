@@ -100,7 +100,7 @@ class Layout:
         self.max_depth, self.max_marks = max_depth, max_marks
         self.lines, self.line, self.stack, self.marks = [], "", [], []
         self.loose = self.empty_code_lines = self.cells = 0
-        self.blank_wanted = self.at_first_item = self.at_item = False
+        self.blank_wanted = self.at_first_item = self.at_item = self.fed = False
         self.blank_marks = []
 
     def kinds(self) -> list[str]:
@@ -112,10 +112,18 @@ class Layout:
         first, *others = text.split("\n")
         self.put(first)
         for other in others:
-            self.line_feed("code" in self.kinds())
+            fed = self.line != "" or self.fed
+            self.end_or_part_cells("code" in self.kinds())
+            self.fed = fed and not self.cells and "code" not in self.kinds()
             self.put(other)
 
-    def line_feed(self, keep_empty: bool) -> None:
+    def line_break(self) -> None:
+        if self.fed and not self.line:
+            self.fed = False
+        else:
+            self.end_or_part_cells(True)
+
+    def end_or_part_cells(self, keep_empty: bool) -> None:
         if self.cells and "code" not in self.kinds():
             self.put(" ")
         else:
@@ -132,7 +140,7 @@ class Layout:
         if kind in ("paragraph", "rule", "block", "code", "quote"):
             self.part()
         elif kind == "break":
-            self.line_feed(True)
+            self.line_break()
         elif kind == "row":
             self.end_line()
         elif kind == "cell":
@@ -183,7 +191,7 @@ class Layout:
         if kind in ("paragraph", "block"):
             self.part()
         elif kind == "break":
-            self.line_feed(True)
+            self.line_break()
         elif kind == "row":
             self.end_line()
         stops = {"item": LISTS, "raised": (*LISTS, "item", "quote", "code")}
@@ -223,7 +231,7 @@ class Layout:
         text, self.line = self.line.rstrip(BLANKS), ""
         while self.cells and (text == "|" or text.endswith(" |")):
             text = text[:-1].rstrip(BLANKS)
-        self.cells = 0
+        self.cells, self.fed = 0, False
         for kind, value in self.stack:
             if kind in MOVED:
                 value[0] = 0
