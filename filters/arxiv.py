@@ -106,9 +106,12 @@ def paper_body(text: str, literals: tuple[Span, ...]) -> tuple[str | None, int]:
     """The text from its first heading to what ends it, and where that heading is; None where there is no heading."""
     landmarks = list(_landmarks(text, literals))
     begin = next((match.end() for match in landmarks if match["document"]), 0)
-    start = -1
+    start, shown = -1, 0
     for match in landmarks:
-        if match["document"] or match.start() < begin:
+        if match.start() < begin:
+            continue
+        if match["document"] or (match["end"] and shown):
+            shown += 1 if match["document"] else -1  # A whole document that is shown in this one.
             continue
         is_heading = bool(match["heading"] or match["plain"])
         if is_heading and not _REFERENCES.match(text, match.end()):

@@ -10,6 +10,7 @@ from filters.batch import FilterResult, reasons, texts, with_column
 from filters.tex_scan import read_regions
 
 _BLANKS = re.compile(r"[ \t]*")
+_EMPTY_LINES = re.compile(r"(?:[ \t]*\n)*")
 _ENDS_WITH_WORD = re.compile(r"\\[A-Za-z@]+\Z")
 _MAX_WORD_CHARS = 100
 _MAX_INDENT_CHARS = 1000
@@ -44,11 +45,11 @@ class TexComments:
 def remove_comments(text: str) -> tuple[str, int]:
     """The text without its comments, and how many there were."""
     spans = read_regions(text).comments
-    pieces: list[str] = []
+    pieces: list[str] = [""]
     position = 0
     joined = False
     for start, end in spans:
-        if start > position or not joined:
+        if start > position:
             joined = False
             pieces.append(text[position:start])
         if text[start] != "%":
@@ -60,6 +61,8 @@ def remove_comments(text: str) -> tuple[str, int]:
         else:
             position = _after_line(text, end, pieces[-1])
             joined = position > end
+        if pieces[-1].endswith("\n\n"):  # Empty lines around what went are one paragraph's end.
+            position = _EMPTY_LINES.match(text, position).end()  # type: ignore[union-attr]
     pieces.append(text[position:])
     return "".join(pieces), len(spans)
 

@@ -16,6 +16,7 @@ _CONTROL = re.compile(r"\\(?:[A-Za-z@]+|.)", re.DOTALL)
 _WORD_AT_END = re.compile(r"(\\[A-Za-z@]+)[ \t]*\Z")
 _BLANK_REST = re.compile(r"\s*\Z")
 _BLANKS = re.compile(r"[ \t]*")
+_EMPTY_GROUP = re.compile(r"\{\}(?![_^])")
 _LINE_REST = re.compile(r"[ \t]*\n")
 _ONE_TOKEN = re.compile(r"\\[A-Za-z]+\Z|.\Z|\{[^{}]*\}\Z", re.DOTALL)
 _ACCENTS = "hat bar tilde vec dot ddot check breve acute grave overline underline widehat widetilde overrightarrow"
@@ -55,11 +56,12 @@ def expand_macros(text: str, *, max_expansion: int = 10) -> Expanded:
 class _Frame:
     """A text being read: the document at the bottom, the expansion under way on top."""
 
-    __slots__ = ("position", "text")
+    __slots__ = ("name_end", "position", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.position = 0
+        self.name_end = -1
 
 
 @dataclass(slots=True)
@@ -198,8 +200,11 @@ class _Expander:
 
     def _space(self) -> None:
         r"""`\xspace`: a blank, unless what follows the call is punctuation or a blank already."""
-        rests = (frame.text[frame.position : frame.position + 2] for frame in reversed(self.frames))
-        following = next(filter(None, rests), "")
+        for frame in reversed(self.frames):
+            if frame.name_end == frame.position:
+                return
+            if following := frame.text[frame.position : frame.position + 2]:
+                break
         if following and following[0] not in _NO_BLANK_BEFORE and following not in (r"\ ", r"\/", "\\\n"):
             self.pieces.append(" ")
 
@@ -256,7 +261,7 @@ class _Expander:
             return self._take_back(self.call)
         self.expanded += 1
         if not macro.parameters and name[1:2].isalpha():
-            frame.position = _BLANKS.match(frame.text, frame.position).end()  # type: ignore[union-attr]
+            self._end_name(frame)
         if self._wants_one_token() and body and not _ONE_TOKEN.match(body):
             body = f"{{{body}}}"
         if macro.is_final:
@@ -264,6 +269,14 @@ class _Expander:
         else:
             self.frames.append(_Frame(body))
         return True
+
+    @staticmethod
+    def _end_name(frame: _Frame) -> None:
+        r"""Pass over the blanks that end a macro's name, or the empty group: `\x{} y` is what `\x` says, and ` y`."""
+        if group := _EMPTY_GROUP.match(frame.text, frame.position):
+            frame.position = frame.name_end = group.end()
+        else:
+            frame.position = _BLANKS.match(frame.text, frame.position).end()  # type: ignore[union-attr]
 
     def _wants_one_token(self) -> bool:
         word = _WORD_AT_END.search(self.pieces[-1][-_MAX_WORD_CHARS:]) if self.pieces else None

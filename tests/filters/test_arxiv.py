@@ -110,6 +110,8 @@ def test_heading_in_a_listing_begins_nothing():
         r"\section*{References}",
         r"\section{\bf Bibliography}",
         r"\section{REFERENCES}",
+        r"\input{ms.bbl}",
+        r"\input paper.bbl ",
         r"\end{document}",
         r"\bye",
     ],
@@ -123,6 +125,11 @@ def test_body_ends_with_appendix_bibliography_or_document(closing):
 )
 def test_what_only_looks_like_an_end_ends_nothing(text):
     assert paper_body(rf"\section{{A}} {text} after", ())[0] == f"\\section{{A}} {text} after\n"
+
+
+def test_a_document_that_is_shown_in_the_document_ends_nothing():
+    text = r"\begin{document} \begin{document} x \end{document} \section{A} y \end{document} z"
+    assert paper_body(text, ())[0] == "\\section{A} y\n"
 
 
 def test_bibliography_before_the_body_ends_nothing():

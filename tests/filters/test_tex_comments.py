@@ -146,3 +146,18 @@ def test_comments_in_a_row_join_what_stands_around_them(text, left):
 def test_every_kind_of_comment_is_counted_once():
     text = "a %b\n\\begin{comment}%c\n\\end{comment}\\iffalse d % e\n\\fi\\begin{verbatim}%\\end{verbatim}% f"
     assert remove_comments(text)[1] == 4
+
+
+@pytest.mark.parametrize(
+    "text, left",
+    [
+        ("a\n\n% b\n\nc", "a\n\nc"),
+        ("a\n\n% b\n% c\n\n\n  \n  d", "a\n\n  d"),
+        ("a\n\n% b\n\n% c\n\nd", "a\n\nd"),
+        ("a\n\n\n\nb", "a\n\n\n\nb"),
+        ("a\n\n\\begin{comment}\nb\n\\end{comment}\n\nc", "a\n\nc"),
+        ("a\n% b\n\nc", "a\n\nc"),
+    ],
+)
+def test_empty_lines_around_a_comment_are_one_paragraphs_end(text, left):
+    assert remove_comments(text)[0] == left

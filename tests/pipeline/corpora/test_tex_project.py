@@ -195,7 +195,7 @@ def test_one_latin_1_file_does_not_spoil_the_paper():
     [
         (r"\title{On  Stars}", "On Stars"),
         (r"\title[Short]{Long\\ title\thanks{money}}", "Long title"),
-        (r"\newcommand{\x}{X}\title{The \x{} files}", "The X{} files"),
+        (r"\newcommand{\x}{X}\title{The \x{} files}", "The X files"),
         ("% \\title{Old}\n\\title{New}", "New"),
         (r"\def\title#1{x#1}\title{Real}", "Real"),
         (r"\title{unclosed", None),
