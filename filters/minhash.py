@@ -37,8 +37,8 @@ class Bands:
     bands: int
     rows: int
 
-    def chance(self, similarity: float) -> float:
-        """How probably texts of that Jaccard similarity become a candidate pair."""
+    def chance(self, similarity: Any) -> Any:
+        """How probably texts of that Jaccard similarity, or of each of an array of them, become a candidate pair."""
         return 1 - (1 - similarity**self.rows) ** self.bands
 
 
@@ -85,11 +85,12 @@ def choose_bands(threshold: float, permutations: int, *, false_negative_weight: 
     best, least = Bands(1, 1), np.inf
     for bands in range(1, permutations + 1):
         for rows in range(1, permutations // bands + 1):
-            too_many = weights @ (1 - (1 - below**rows) ** bands) * threshold / 2
-            missed = weights @ (1 - above**rows) ** bands * (1 - threshold) / 2
+            found = Bands(bands, rows)
+            too_many = weights @ found.chance(below) * threshold / 2
+            missed = weights @ (1 - found.chance(above)) * (1 - threshold) / 2
             error = float((1 - false_negative_weight) * too_many + false_negative_weight * missed)
             if error < least:
-                best, least = Bands(bands, rows), error
+                best, least = found, error
     return best
 
 
