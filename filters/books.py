@@ -9,26 +9,38 @@ from filters.batch import FilterResult, reasons, texts, with_column
 from filters.gutenberg import unwrap
 
 PUBLIC_DOMAIN = "Public domain in the USA"
+PUBLIC_DOMAIN_LICENSES = (PUBLIC_DOMAIN, "Public domain", "CC0-1.0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicDomain:
-    """Drops the few texts that Project Gutenberg distributes under somebody's copyright.
+    """Keeps books under the licences that are named, and drops the few that are distributed under a copyright.
 
     Source: Touvron et al. 2023 (LLaMA), section 2.1: "the Gutenberg Project, which contains books that are in the
     public domain".
-    Differs: nothing.
-    Reads license. Rewrites nothing. Rejects: copyrighted. Counts: nothing.
+    Differs: which licences those are is told; so is what becomes of a book of which no rights are known, which is
+    kept by default: whoever puts a book without a word of its rights before the pipeline answers for it.
+    Reads license. Rewrites nothing. Rejects: copyrighted, unknown_license. Counts: license_not_known.
     """
 
     name: ClassVar[str] = "books_public_domain"
-    reasons: ClassVar[tuple[str, ...]] = ("copyrighted",)
+    reasons: ClassVar[tuple[str, ...]] = ("copyrighted", "unknown_license")
+    licenses: tuple[str, ...] = PUBLIC_DOMAIN_LICENSES
+    keep_unknown: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.licenses:
+            raise ValueError("licenses must name at least one licence")
 
     def apply(self, batch: pa.RecordBatch) -> FilterResult:
         """Same rows in the same order; `reason` is null where the document is kept."""
         licenses = batch.column("license").to_pylist()
-        why = reasons(None if license == PUBLIC_DOMAIN else "copyrighted" for license in licenses)
-        return FilterResult(batch, why, {})
+        return FilterResult(batch, reasons(map(self._reason, licenses)), {"license_not_known": licenses.count(None)})
+
+    def _reason(self, license: str | None) -> str | None:
+        if license is None:
+            return None if self.keep_unknown else "unknown_license"
+        return None if license in self.licenses else "copyrighted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

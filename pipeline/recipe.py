@@ -24,7 +24,7 @@ class Inputs(Section):
     c4: Texts = ()  # Empty: `c4/**/*.json.gz`, or CommonCrawl's files where C4 is made of them.
     github: Texts = tuple(f"github/**/*.{ending}" for ending in "tar.gz tgz zip jsonl.gz json.gz parquet".split())
     wikipedia: Texts = ("wikipedia/**/*.xml*.bz2", "wikipedia/**/*.xml")  # parts are `….xml-p1p41242.bz2`
-    books: Texts = ("books/**/*.txt", "books/**/*.zip")
+    books: Texts = ("books/**/*.txt", "books/**/*.zip", "books/**/*.epub", "books/**/*.xml", "books/**/*.htm*")
     arxiv: Texts = ("arxiv/**/*.tar",)
     stackexchange: Texts = ("stackexchange/**/*.7z", "stackexchange/**/Posts.xml")
 

@@ -1,25 +1,26 @@
-"""Project Gutenberg's plain texts, one book a file, in any encoding; a zip holds one book a `.txt` member."""
+"""Books: plain texts in any encoding, HTML, TEI and EPUB, of Project Gutenberg and of others; a zip may hold many."""
 
-import codecs
-import lzma
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator
+from io import BytesIO
 
 from filters.batch import Filter
 from filters.books import PUBLIC_DOMAIN, GutenbergWrapper, LongEnough, PublicDomain
+from filters.gutenberg import MENTION
+from pipeline.corpora.book_archive import open_archive, read_member
+from pipeline.corpora.book_decoding import decode
 from pipeline.corpora.corpus import QUARANTINED_BYTES, BadRecord, Corpus, RawDocument, RawFile
+from pipeline.corpora.epub import is_epub, read_epub
+from pipeline.corpora.html_book import is_html, read_html
+from pipeline.corpora.marked_book import BookError, MarkedBook, license_of
+from pipeline.corpora.tei import is_tei, read_tei
 from pipeline.source_sections import Books
 
 COPYRIGHTED = "Copyrighted Project Gutenberg eBook"
 MAX_MEMBERS = 1000
-MAX_EXPANSION = 200
-"""A zip member that is packed tighter than this is a bomb; prose packs 3 times."""
 
 _HEADER_CHARS = 20_000
-_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-_DECLARED = re.compile(rb"^[ \t]*Character set encoding:[ \t]*([A-Za-z0-9_.() -]{1,40})", re.IGNORECASE | re.MULTILINE)
 _FIELD = re.compile(r"^[ \t]*(Title|Language|Release Date|Posting Date):[ \t]*(.{1,300})", re.IGNORECASE | re.MULTILINE)
 _TITLE_CONTINUES = re.compile(r"^[ \t]{6,}(\S.{0,200})$")
 _FIRST_LINE = re.compile(
@@ -44,27 +45,30 @@ _LANGUAGES = dict(
         "norwegian=no welsh=cy hebrew=he arabic=ar icelandic=is irish=ga"
     ).split()
 )
-_CANDIDATES = "cp1251 koi8_r cp866 mac_cyrillic iso8859_5 iso8859_7 cp1253 cp1255 gb18030 big5".split()
-_HIGH_RUN = re.compile(rb"[\x80-\xff]++")
-_AMONG_ASCII = re.compile(rb"(?:(?<=[A-Za-z])[\x80-\xff]|[\x80-\xff](?=[A-Za-z]))[\x80-\xff]*+")
+_MARKUP = ("<?xml", "<!doctype", "<!--", "<html", "<tei")
+_PLAIN, _MARKED = (".txt",), (".htm", ".html", ".xhtml", ".xml", ".tei", ".epub")
+_COUNTRY = re.compile(r"A Project Gutenberg (?:of )?(Australia|Canada) ebook", re.IGNORECASE)
 
-BAD_REASONS = ("binary", "undecodable", "book_too_large", "damaged_zip", "zip_bomb", "too_many_members", "no_book")
-
-_ZIP_ERRORS = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    OSError,
-    RuntimeError,
-    ValueError,
-    LookupError,
+BAD_REASONS = (
+    "binary",
+    "undecodable",
+    "book_too_large",
+    "damaged_zip",
+    "zip_bomb",
+    "too_many_members",
+    "symbolic_link",
+    "encrypted_book",
+    "no_book",
+    "broken_epub",
+    "malformed_markup",
+    "unknown_markup",
+    "declares_entities",
+    "nested_too_deeply",
 )
-"""What `zipfile` raises on damage: it believes each number of the directory."""
 
 
 def read(file: RawFile, settings: Books) -> Iterator[RawDocument | BadRecord]:
-    """The book in a text file, or the books in a zip."""
+    """The book in a file, or the books in a zip."""
     with file.open() as stream:
         magic = stream.read(4)
     if magic == b"PK\x03\x04":
@@ -75,82 +79,66 @@ def read(file: RawFile, settings: Books) -> Iterator[RawDocument | BadRecord]:
         yield BadRecord(key="book", reason="book_too_large", detail=detail, size=file.size)
         return
     with file.open() as stream:
-        yield book("book", stream.read(settings.max_book_bytes))
+        yield book("book", stream.read(settings.max_book_bytes), name=file.name)
 
 
 def filters(settings: Books) -> tuple[Filter, ...]:
     """The rules of stage `clean`."""
-    return (PublicDomain(), GutenbergWrapper(), LongEnough(min_chars=settings.min_chars))
-
-
-def book(key: str, raw: bytes) -> RawDocument | BadRecord:
-    """One book from its file's bytes."""
-    if not raw.startswith(_BOMS[1][0]) and not raw.startswith(_BOMS[2][0]) and b"\x00" in raw:
-        return BadRecord(
-            key=key, reason="binary", detail="it holds NUL bytes", raw=raw[:QUARANTINED_BYTES], size=len(raw)
-        )
-    text = decode(raw)
-    if text is None:
-        return BadRecord(key=key, reason="undecodable", raw=raw[:QUARANTINED_BYTES], size=len(raw))
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    header = text[:_HEADER_CHARS]
-    fields = {name.lower(): value.strip() for name, value in reversed(_FIELD.findall(header))}
-    number = _NUMBER.search(header)
-    copyrighted = "COPYRIGHTED Project Gutenberg" in header[:4000]
-    return RawDocument(
-        key=key,
-        text=text,
-        title=_title(header, fields),
-        license=COPYRIGHTED if copyrighted else PUBLIC_DOMAIN,
-        url=f"https://www.gutenberg.org/ebooks/{number[1]}" if number else None,
-        date=_date(header, fields),
-        language=_LANGUAGES.get(re.split(r"[ ,;(]", fields.get("language", "").lower(), maxsplit=1)[0]),
+    return (
+        PublicDomain(licenses=settings.licenses, keep_unknown=settings.keep_unknown_license),
+        GutenbergWrapper(),
+        LongEnough(min_chars=settings.min_chars),
     )
 
 
-def decode(raw: bytes) -> str | None:
-    """The text: by its byte-order mark, as UTF-8 where that fits, as its header declares, or as it looks."""
-    for mark, encoding in _BOMS:
-        if raw.startswith(mark):
-            return _decoded(raw, encoding)
-    text = _decoded(raw, "utf-8")
-    if text is not None:
-        return text
-    declared = _DECLARED.search(raw[:_HEADER_CHARS])
-    for encoding in (*(_encodings(declared[1].decode()) if declared else ()), *_detected(raw)):
-        text = _decoded(raw, encoding)
-        if text is not None:
-            return text
-    return None
-
-
-def _encodings(declared: str) -> tuple[str, ...]:
-    """A declared name as codecs; what is called ISO-8859-1 often uses the quotes of Windows-1252."""
-    name = re.sub(r"[^a-z0-9]+", "-", declared.lower()).strip("-")
-    if re.search(r"8859-1$|latin-?1$|ascii|1252|646", name):
-        return ("cp1252", "latin-1")
+def book(key: str, raw: bytes, *, name: str = "") -> RawDocument | BadRecord:
+    """One book from the bytes of its file, a plain text or one in markup."""
     try:
-        return (codecs.lookup(name).name,)
-    except LookupError:
-        return ()
+        return document(key, _read(raw, name.lower()))
+    except BookError as error:
+        kept = raw[:QUARANTINED_BYTES]
+        return BadRecord(key=key, reason=error.reason, detail=error.detail, raw=kept, size=len(raw))
 
 
-def _detected(raw: bytes) -> tuple[str, ...]:
-    """Latin letters stand among ASCII ones; other alphabets are told apart by charset-normalizer."""
-    if len(_AMONG_ASCII.findall(raw)) * 2 >= len(_HIGH_RUN.findall(raw)):
-        return ("cp1252", "latin-1")
-    from charset_normalizer import from_bytes
+def document(key: str, found: MarkedBook) -> RawDocument:
+    """A book with what its own metadata say and, where they are silent, what Gutenberg's header says."""
+    header = found.text[:_HEADER_CHARS]
+    fields = {name.lower(): value.strip() for name, value in reversed(_FIELD.findall(header))}
+    number = _NUMBER.search(header)
+    language = _LANGUAGES.get(re.split(r"[ ,;(]", fields.get("language", "").lower(), maxsplit=1)[0])
+    return RawDocument(
+        key=key,
+        text=found.text,
+        title=found.title or _title(header, fields),
+        license=license_of(found.rights) or _gutenberg_license(header),
+        url=found.url or (f"https://www.gutenberg.org/ebooks/{number[1]}" if number else None),
+        date=found.date or _date(header, fields),
+        language=found.language or language,
+    )
 
-    lines = [line for line in raw[: 1 << 20].split(b"\n") if not line.isascii()]
-    found = from_bytes(b"\n".join(lines[:400]), cp_isolation=_CANDIDATES).best()
-    return (found.encoding,) if found else ()
+
+def _read(raw: bytes, name: str) -> MarkedBook:
+    text = decode(raw)
+    if text is None:
+        raise BookError("binary", "it holds NUL bytes") if b"\x00" in raw else BookError("undecodable")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    looks_marked = text[:1000].lstrip().lower().startswith(_MARKUP)
+    if looks_marked and is_tei(text):
+        return read_tei(text)
+    if (looks_marked or name.endswith(_MARKED)) and is_html(text, name):
+        return read_html(text)
+    if name.endswith(".xml") or (looks_marked and not name.endswith(_PLAIN)):
+        raise BookError("unknown_markup", text[:80])
+    return MarkedBook(text=text.removesuffix("\x1a"))
 
 
-def _decoded(raw: bytes, encoding: str) -> str | None:
-    try:
-        return raw.decode(encoding)
-    except (UnicodeError, LookupError):
-        return None
+def _gutenberg_license(header: str) -> str | None:
+    """What Project Gutenberg says of its own books; of another's nothing is known."""
+    if "COPYRIGHTED Project Gutenberg" in header[:4000]:
+        return COPYRIGHTED
+    if country := _COUNTRY.search(header[:4000]):
+        return f"Public domain in {country[1].title()}"
+    return PUBLIC_DOMAIN if MENTION.search(header[:4000]) else None
 
 
 def _title(header: str, fields: dict[str, str]) -> str | None:
@@ -182,33 +170,52 @@ def _iso_date(value: str) -> str | None:
 def _zipped(file: RawFile, max_bytes: int) -> Iterator[RawDocument | BadRecord]:
     with file.open() as stream:
         try:
-            archive = zipfile.ZipFile(stream)
-        except _ZIP_ERRORS as error:
-            yield BadRecord(key="zip", reason="damaged_zip", detail=str(error)[:200], size=file.size)
+            archive = open_archive(stream)
+        except BookError as error:
+            yield BadRecord(key="zip", reason=error.reason, detail=error.detail, size=file.size)
             return
         with archive:
-            members = [member for member in archive.infolist() if member.filename.lower().endswith(".txt")]
-            for member in members[:MAX_MEMBERS]:
-                yield _member(archive, member, max_bytes)
+            if is_epub(archive):
+                yield _epub("book", archive, max_bytes, file.size)
+            else:
+                yield from _members(archive, max_bytes, file.size)
+
+
+def _epub(key: str, archive: zipfile.ZipFile, max_bytes: int, size: int) -> RawDocument | BadRecord:
+    try:
+        return document(key, read_epub(archive, max_bytes))
+    except BookError as error:
+        return BadRecord(key=key, reason=error.reason, detail=error.detail, size=size)
+
+
+def _members(archive: zipfile.ZipFile, max_bytes: int, size: int) -> Iterator[RawDocument | BadRecord]:
+    """The texts of a zip; of one without texts, its books in markup."""
+    names = [(member.filename.lower(), member) for member in archive.infolist()]
+    members = [member for name, member in names if name.endswith(_PLAIN)]
+    members = members or [member for name, member in names if name.endswith(_MARKED)]
+    for member in members[:MAX_MEMBERS]:
+        try:
+            raw = read_member(archive, member, max_bytes)
+        except BookError as error:
+            detail, packed = error.detail, member.compress_size
+            yield BadRecord(key=member.filename, reason=error.reason, detail=detail, size=packed)
+        else:
+            yield _member_book(member.filename, raw, max_bytes)
     if not members:
-        yield BadRecord(key="zip", reason="no_book", detail="no .txt in it", size=file.size)
+        yield BadRecord(key="zip", reason="no_book", detail="no text and no book in markup in it", size=size)
     if len(members) > MAX_MEMBERS:
         detail = f"{len(members)} books, at most {MAX_MEMBERS} are read"
-        yield BadRecord(key="zip", reason="too_many_members", detail=detail, size=file.size)
+        yield BadRecord(key="zip", reason="too_many_members", detail=detail, size=size)
 
 
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_bytes: int) -> RawDocument | BadRecord:
-    key, size = member.filename, member.compress_size
-    if member.file_size > max_bytes:
-        return BadRecord(key=key, reason="book_too_large", detail=f"{member.file_size} bytes unpacked", size=size)
-    if member.file_size > MAX_EXPANSION * max(1, size):
-        return BadRecord(key=key, reason="zip_bomb", detail=f"{member.file_size} bytes in {size}", size=size)
+def _member_book(name: str, raw: bytes, max_bytes: int) -> RawDocument | BadRecord:
+    if not name.lower().endswith(".epub"):
+        return book(name, raw, name=name)
     try:
-        with archive.open(member) as content:
-            raw = content.read(max_bytes + 1)
-    except _ZIP_ERRORS as error:
-        return BadRecord(key=key, reason="damaged_zip", detail=str(error)[:200], size=size)
-    return book(key, raw)
+        archive = open_archive(BytesIO(raw))
+    except BookError as error:
+        return BadRecord(key=name, reason=error.reason, detail=error.detail, size=len(raw))
+    return _epub(name, archive, max_bytes, len(raw))
 
 
 CORPUS = Corpus(source="books", read=read, filters=filters, bad_reasons=BAD_REASONS)

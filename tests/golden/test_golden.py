@@ -135,6 +135,7 @@ def test_a_wiki_of_another_language_leaves_nothing():
 
 
 BOOK_COUNTS = {
+    "books_public_domain.license_not_known": 0,
     "books_wrapper.header_not_found": 0,
     "books_wrapper.footer_not_found": 0,
     "books_wrapper.transcriber_notes": 0,

@@ -1,7 +1,7 @@
 """Books come out of any encoding and out of zips; every real edition starts and ends where its book does."""
 
-import codecs
 import io
+import time
 import zipfile
 
 import pytest
@@ -9,7 +9,8 @@ import pytest
 from filters.books import PUBLIC_DOMAIN
 from filters.gutenberg import unwrap
 from pipeline.corpora import books
-from pipeline.corpora.books import BAD_REASONS, COPYRIGHTED, CORPUS, MAX_EXPANSION, book, decode
+from pipeline.corpora.book_archive import MAX_EXPANSION
+from pipeline.corpora.books import BAD_REASONS, COPYRIGHTED, CORPUS, book
 from pipeline.corpora.corpus import BadRecord, RawDocument, RawFile
 from pipeline.source_sections import Books
 
@@ -29,7 +30,6 @@ Character set encoding: {charset}
 *** START OF THIS PROJECT GUTENBERG EBOOK CANDIDE ***
 """
 FRENCH = "Il y avait en Westphalie un jeune garçon à qui la nature avait donné les mœurs les plus douces. « Été »\n" * 5
-RUSSIAN = "Мой дядя самых честных правил, когда не в шутку занемог, он уважать себя заставил\n" * 5
 
 
 def read(name, content, **settings):
@@ -88,43 +88,6 @@ def test_copyrighted_book_says_so(line, license):
     assert book("book", f"The Project Gutenberg EBook of X\n{line}\n".encode()).license == license
 
 
-@pytest.mark.parametrize(
-    "encoding, declared",
-    [
-        ("utf-8", "UTF-8"),
-        ("utf-8", "ASCII"),
-        ("cp1252", "ISO-8859-1"),
-        ("cp1252", "ISO Latin-1"),
-        ("cp1252", "Windows-1252"),
-        ("cp1252", "ASCII"),
-        ("cp1252", "nonsense"),
-        ("utf-16", "Unicode UTF-16"),
-    ],
-)
-def test_french_is_read_in_any_encoding(encoding, declared):
-    text = HEADER.format(charset=declared) + FRENCH
-    assert decode(text.encode(encoding)) == text
-
-
-@pytest.mark.parametrize(
-    "encoding, declared", [("koi8-r", "KOI8-R"), ("koi8-r", ""), ("cp1251", ""), ("cp1251", "windows-1251")]
-)
-def test_russian_is_read_declared_or_not(encoding, declared):
-    text = HEADER.format(charset=declared) + RUSSIAN
-    assert decode(text.encode(encoding)) == text
-
-
-def test_latin_1_bytes_that_windows_lacks_are_read_as_latin_1():
-    text = HEADER.format(charset="ISO-8859-1") + "caf\xe9 \x81"
-    assert decode(text.encode("latin-1")) == text
-
-
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16-le", "utf-16-be"])
-def test_byte_order_mark_is_no_part_of_the_text(encoding):
-    marks = {"utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
-    assert decode(marks.get(encoding, b"") + "été".encode(encoding)) == "été"
-
-
 @pytest.mark.parametrize("content, text", [(b"a\r\nb\rc\nd", "a\nb\nc\nd"), (b"", "")])
 def test_line_ends_become_line_feeds(content, text):
     assert book("book", content).text == text
@@ -152,6 +115,121 @@ def zipped(**members):
         for name, text in members.items():
             archive.writestr(name.replace("_", "."), text)
     return content.getvalue()
+
+
+def test_a_book_of_another_origin_has_unknown_rights():
+    record = book("book", b"A TITLE\n\nIt was a dark night.")
+    assert (record.text, record.license, record.title) == ("A TITLE\n\nIt was a dark night.", None, None)
+
+
+@pytest.mark.parametrize(
+    "masthead, license",
+    [
+        ("* A Project Gutenberg of Australia eBook *", "Public domain in Australia"),
+        ("* A Project Gutenberg Canada Ebook *", "Public domain in Canada"),
+    ],
+)
+def test_sister_projects_speak_for_their_own_country(masthead, license):
+    assert book("book", f"Title: X\n{masthead}\n\ntext".encode()).license == license
+
+
+HTML = "<html lang='en'><head><title>Emma</title></head><body><p>It was a\ndark night.</p></body></html>"
+TEI = "<TEI><teiHeader/><text xml:lang='fr'><body><p>Il était une fois.</p></body></text></TEI>"
+
+
+@pytest.mark.parametrize(
+    "name, content, text, title, language",
+    [
+        ("a.htm", HTML, "It was a dark night.", "Emma", "en"),
+        ("a.html", "<p>no root", "no root", None, None),
+        ("a.xml", TEI, "Il était une fois.", None, "fr"),
+        ("a.txt", f"<?xml version='1.0'?>{TEI}", "Il était une fois.", None, "fr"),
+        ("a.txt", "<<THIS>>\n", "<<THIS>>\n", None, None),
+        ("a.txt", "<!-- a note -->\nwords", "<!-- a note -->\nwords", None, None),
+        ("a.txt", "words\x1a", "words", None, None),
+    ],
+)
+def test_books_in_markup_are_read_as_text(name, content, text, title, language):
+    (record,) = read(name, content.encode())
+    assert (record.text, record.title, record.language, record.license) == (text, title, language, None)
+
+
+def test_gutenbergs_pages_say_what_its_texts_say():
+    paragraphs = "".join(f"<p>{line}</p>" for line in HEADER.format(charset="UTF-8").split("\n"))
+    (record,) = read("19942-h.htm", f"<html><body>{paragraphs}<p>{FRENCH}</p></body></html>".encode())
+    assert (record.date, record.language, record.license) == ("2006-11-27", "fr", PUBLIC_DOMAIN)
+    assert unwrap(record.text).text == " ".join(FRENCH.split())
+
+
+@pytest.mark.parametrize(
+    "name, content, reason",
+    [
+        ("a.xml", "<book><p>x</p></book>", "unknown_markup"),
+        ("a.xml", "words", "unknown_markup"),
+        ("a.xml", "<TEI><p>", "malformed_markup"),
+        ("a.xml", "<!DOCTYPE TEI [<!ENTITY a 'b'>]><TEI/>", "declares_entities"),
+        ("a.xml", "<TEI>" + "<p>" * 1000, "nested_too_deeply"),
+        ("a.htm", "<html>" + "<div>" * 1000, "nested_too_deeply"),
+    ],
+)
+def test_markup_that_cannot_be_read_is_a_bad_record(name, content, reason):
+    (record,) = read(name, content.encode())
+    assert (record.key, record.reason, record.size) == ("book", reason, len(content))
+
+
+def epub(**members):
+    package = (
+        '<package><metadata><title>Emma</title><rights>CC0</rights></metadata><manifest><item id="a" href="a.xhtml"'
+        ' media-type="application/xhtml+xml"/></manifest><spine><itemref idref="a"/></spine></package>'
+    )
+    container = '<container><rootfile full-path="p.opf"/></container>'
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, text in ({"META-INF/container.xml": container, "p.opf": package, "a.xhtml": HTML} | members).items():
+            archive.writestr(name, text)
+    return content.getvalue()
+
+
+def test_an_epub_is_one_book():
+    (record,) = read("emma.epub", epub())
+    assert (record.key, record.text, record.title, record.license) == (
+        "book",
+        "It was a dark night.",
+        "Emma",
+        "CC0-1.0",
+    )
+
+
+def test_an_epub_that_cannot_be_read_is_a_bad_record():
+    content = epub(**{"META-INF/rights.xml": "<rights/>"})
+    (record,) = read("emma.epub", content)
+    assert (record.key, record.reason, record.size) == ("book", "encrypted_book", len(content))
+
+
+def test_a_zip_without_texts_gives_its_books_in_markup():
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, text in {"11-h/11-h.htm": HTML, "11-h/a.jpg": "x", "b.epub": epub(), "c.epub": b"PK"}.items():
+            archive.writestr(name, text)
+    one, two, bad = read("11-h.zip", content.getvalue())
+    assert [(one.key, one.text), (two.key, two.text)] == [
+        ("11-h/11-h.htm", "It was a dark night."),
+        ("b.epub", "It was a dark night."),
+    ]
+    assert (bad.key, bad.reason) == ("c.epub", "damaged_zip")
+
+
+def test_texts_of_a_zip_come_before_its_pages():
+    assert [record.key for record in read("11.zip", zipped(a_txt="one", b_htm=HTML))] == ["a.txt"]
+
+
+def test_a_line_of_a_hundred_megabytes_takes_bounded_time():
+    before = time.process_time()
+    (record,) = read("a.txt", b"word " * (20 << 20), max_book_bytes=1 << 30)
+    assert len(unwrap(record.text).text) == 100 << 20
+    (record,) = read("a.txt", b"word " * (20 << 20))
+    assert record.reason == "book_too_large"
+    assert time.process_time() - before < 20
 
 
 def test_zip_holds_a_book_a_text_member():
@@ -274,11 +352,3 @@ def test_every_real_edition_starts_and_ends_with_its_book(real_data):
         lines = [line.strip() for line in unwrap(record.text).text.split("\n") if line.strip()]
         edges[path.name] = (lines[0], lines[-1])
     assert edges == EDGES
-
-
-@pytest.mark.real
-def test_encodings_of_real_books_are_right_without_their_declarations(real_data):
-    for path in (real_data / "books").rglob("*.txt"):
-        raw = path.read_bytes()
-        undeclared = decode(raw.replace(b"Character set encoding", b"x"))
-        assert undeclared == decode(raw).replace("Character set encoding", "x")
