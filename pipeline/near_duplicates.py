@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from filters.batch import Filter
+from filters.key_sets import sorted_keys
 from filters.near_duplicates import VERDICT, DropNearDuplicates, which_stay
 from filters.shingles import shingle_sets
 from filters.similarity import shared
@@ -229,16 +230,19 @@ def decide(blocks: Iterable[bytes]) -> Array:
     All pairs that overlap are here at once, in 20 bytes each and as much again while they are put in order.
     """
     held = [np.frombuffer(unpack(block)[2], OVERLAP) for block in blocks]
-    documents = np.unique(np.concatenate([rows[name] for rows in held for name in ("longer", "shorter")]))
-    longer, shorter = (
-        np.concatenate([np.searchsorted(documents, rows[name]).astype(np.int32) for rows in held])
-        for name in ("longer", "shorter")
-    )
+    numbers = np.concatenate([rows[name] for rows in held for name in ("longer", "shorter")])
+    documents = sorted_keys(numbers).copy()
+    del numbers
+    longer, shorter = np.empty((2, sum(map(len, held))), np.int32)
     overlap = np.concatenate([rows["overlap"] for rows in held])
-    del held
-    stays = which_stay(longer, shorter, len(documents))
-    for_it = np.flatnonzero(stays[longer])
-    longer, shorter, overlap = longer[for_it], shorter[for_it], overlap[for_it]
+    at = 0
+    for rows in held:
+        for name, side in (("longer", longer), ("shorter", shorter)):
+            side[at : at + len(rows)] = np.searchsorted(documents, rows[name])
+        at += len(rows)
+    del held, rows
+    kept = which_stay(longer, shorter, len(documents))[longer]
+    longer, shorter, overlap = longer[kept], shorter[kept], overlap[kept]
     order = np.lexsort((longer, -overlap, shorter))
     best = order[first_of_each(shorter[order])]
     going = np.zeros(len(best), _GOING)
