@@ -32,12 +32,15 @@ _MARK = re.compile(r"#([1-9])")
 _ARGUMENT_TYPE = re.compile(r"\s*\+?(?:(?P<plain>m)|(?P<optional>O)\s*(?=\{))")
 _CONTROL = re.compile(r"\\(?:[A-Za-z@]+|.)", re.DOTALL)
 _MACHINERY = re.compile(
-    r"\\(?:[A-Za-z]*@|if(?!f(?![A-Za-z]))|expandafter|csname|catcode|futurelet|noexpand|the(?![A-Za-z])|ProcessOption"
+    r"\\(?:[A-Za-z]+@|@[A-Za-z]|if(?!f(?![A-Za-z]))|expandafter|csname|catcode|futurelet|noexpand|the(?![A-Za-z])|ProcessOption"
     r"|NewDocumentCommand|verb(?![A-Za-z])|(?:re)?newenvironment|IfNoValue|IfBooleanT|IfValueT)"
 )
 _MODES = re.compile(
     r"\\ifmmode(?![A-Za-z@])(?P<math>[^\\]*(?:\\(?!if|else|fi)[^\\]*)*)\\else(?P<text>.*?)\\fi\s*", re.DOTALL
 )
+_DOT = re.compile(r"\s*\\futurelet\s*\\@let@token\s*\\@onedot\s*")
+DOT = r"\one@dot"
+r"""What `\onedot` of computer vision's templates stands for: a full stop, unless one follows."""
 _MATH_SIGNS = re.compile(r"\\ensuremath|[\s${}]|\\[()]|\\relax(?![A-Za-z@])")
 _MAX_OPTION_CHARS = 5000
 _MAX_PARAMETER_CHARS = 200
@@ -160,6 +163,8 @@ def _macro(
 ) -> Macro | None:
     if r"\ifmmode" in body:
         body = _MODES.sub(_in_either_mode, body)
+    if _DOT.fullmatch(body):
+        return Macro(DOT)
     is_conditional = name.startswith(r"\if") and name != r"\iff"
     if name in STRUCTURE or "@" in name or is_conditional or _MACHINERY.search(body):
         return None

@@ -8,7 +8,7 @@ from heapq import heappop, heappush
 from itertools import islice
 
 from filters.tex_arguments import Macro, UnclosedGroupError, fill_in, read_arguments, separator
-from filters.tex_definitions import DEFINING, DEFINITION, STRUCTURE, Definition, read_definition
+from filters.tex_definitions import DEFINING, DEFINITION, DOT, STRUCTURE, Definition, read_definition
 from filters.tex_groups import Groups
 from filters.tex_scan import read_regions
 
@@ -27,6 +27,7 @@ _FRACTIONS = "frac tfrac dfrac cfrac binom sqrt mbox textsc texttt"
 _TAKES_ONE_TOKEN = frozenset(f"\\{name}" for name in f"{_ACCENTS} {_FONTS} {_FRACTIONS}".split())
 """`\\sqrt\\x` must not become `\\sqrt a+b`: after these an expansion of several tokens gets braces."""
 _NO_BLANK_BEFORE = frozenset("{}~.!,:;?/')-\n \t")
+_IN_EXPANSIONS = frozenset((r"\xspace", DOT))
 _CALL_FLOOR_CHARS = 20_000
 _DOCUMENT_FLOOR_CHARS = 200_000
 _STEP_CHARS = 20
@@ -112,7 +113,7 @@ class _Expander:
         in_document = len(self.frames) == 1
         for match in _CONTROL.finditer(text, frame.position):
             name = match[0]
-            if name not in macros and name not in DEFINING and (in_document or name != r"\xspace"):
+            if name not in macros and name not in DEFINING and (in_document or name not in _IN_EXPANSIONS):
                 continue
             if in_document and not self._is_live(match):
                 continue
@@ -149,8 +150,8 @@ class _Expander:
         definition = DEFINITION.match(frame.text, match.start()) if name in DEFINING and self.left > 0 else None
         if definition and self._define(frame, definition):
             return
-        if name == r"\xspace" and name not in self.macros:
-            self._space()
+        if name in _IN_EXPANSIONS and name not in self.macros:
+            self._space(dot=name == DOT)
         elif name not in self.macros:
             self._write(name)
         elif not self._expand_call(frame, match):
@@ -198,13 +199,16 @@ class _Expander:
             if self.pieces:
                 self.pieces[-1] = self.pieces[-1].rstrip(" \t")
 
-    def _space(self) -> None:
-        r"""`\xspace`: a blank, unless what follows the call is punctuation or a blank already."""
+    def _space(self, *, dot: bool) -> None:
+        r"""`\xspace`: a blank, unless what follows the call is punctuation or a blank already. A dot comes first."""
+        following = ""
         for frame in reversed(self.frames):
             if frame.name_end == frame.position:
-                return
-            if following := frame.text[frame.position : frame.position + 2]:
+                following = "{"
+            if following := following or frame.text[frame.position : frame.position + 2]:
                 break
+        if dot and not following.startswith("."):
+            self.pieces.append(".")
         if following and following[0] not in _NO_BLANK_BEFORE and following not in (r"\ ", r"\/", "\\\n"):
             self.pieces.append(" ")
 

@@ -130,7 +130,9 @@ def test_a_body_of_tex_machinery_is_no_macro(body):
     assert read(text) == Definition(r"\a", None, len(text))
 
 
-@pytest.mark.parametrize("body", [r"a \iff b", r"\theta", r"\theorem", r"\verbose", r"a@b", r"\newtheorem"])
+@pytest.mark.parametrize(
+    "body", [r"a \iff b", r"\theta", r"\theorem", r"\verbose", r"a@b", r"\newtheorem", r"al.\@", r"\@ b"]
+)
 def test_a_body_that_only_resembles_machinery_is_a_macro(body):
     assert read(rf"\def\a{{{body}}}").macro == macro(0, None, body)
 

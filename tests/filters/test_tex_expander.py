@@ -237,3 +237,28 @@ def test_adversarial_definitions_cost_linear_time(text):
     started = time.process_time()
     expand_macros(text)
     assert time.process_time() - started < 10
+
+
+ONE_DOT = (
+    r"\makeatletter\DeclareRobustCommand\onedot{\futurelet\@let@token\@onedot}"
+    r"\def\@onedot{\ifx\@let@token.\else.\null\fi\xspace}\def\eg{\emph{e.g}\onedot} \def\etal{et al\onedot}\makeatother"
+)
+
+
+@pytest.mark.parametrize(
+    "text, expanded",
+    [
+        (r"as \eg this", r"as \emph{e.g}. this"),
+        (r"as \eg~this", r"as \emph{e.g}.~this"),
+        (r"Smith \etal. So", "Smith et al. So"),
+        (r"Smith \etal, so", "Smith et al., so"),
+        (r"Smith \etal{}s", "Smith et al.s"),
+        (r"Smith \etal", "Smith et al."),
+    ],
+)
+def test_one_dot_of_computer_visions_templates_is_one(text, expanded):
+    assert expand_macros(ONE_DOT + text).text.rpartition(r"\makeatother")[2] == expanded
+
+
+def test_a_space_factor_is_no_machinery():
+    assert expand_macros(r"\newcommand{\etal}{et~al.\@}Smith \etal\ (2003)").text == r"Smith et~al.\@\ (2003)"
