@@ -74,8 +74,11 @@ def hashes_in_python(text, size):
 
 
 def read(text, size=3, room=1000):
-    """The text's shingles in order, read as many at once as there is room for, and how many words it has."""
-    values, (start, end) = text_buffers(pa.array([text], pa.large_string()))
+    """The text's shingles in order, read as many at once as there is room for, and how many words it has.
+
+    It stands between other texts, of which it must see nothing.
+    """
+    values, (_, start, end, _) = text_buffers(pa.array(["before", text, "behind"], pa.large_string()))
     ring, chunk = np.full(size, 7, np.uint64), np.zeros(room, np.uint64)
     at, rolling, counted, found = int(start), 0, 0, []
     while at < end:
