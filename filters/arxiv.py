@@ -22,10 +22,13 @@ _LANDMARK = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _HEADING = re.compile(r"(?!the)[A-Za-z]{0,4}?(?:part|chapter|(?:sub){0,2}section|(?:sub)?paragraph)\*?")
+_LEVELS = ("part", "chapter", "section", "subsection", "subsubsection", "paragraph", "subparagraph")
 _REFERENCES = re.compile(
     r"(?:\[[^\]]{0,200}\]\s*)?\{[\\a-z\s{]{0,30}?(?:references?|bibliography|literature cited)[\s.:}]{0,9}\}",
     re.IGNORECASE,
 )
+_WRAPPER = re.compile(r"\\[A-Za-z]+\*?\s*\{\s*\Z")
+_MAX_WRAPPER_CHARS = 100
 _NO_TEXT = re.compile(r"\\[A-Za-z]+\*?\s*(?:\[[^\]{}]*\]\s*)?(?:\{[^{}]*\})?|[\s{}~.\\]+")
 _TITLE = re.compile(r"\\title\s*(?:\[[^\]]{0,500}\]\s*)?(?=\{)")
 _ABSTRACT = re.compile(r"\\begin\s*\{abstract\*?\}|\\abstract\s*(?=\{)")
@@ -58,8 +61,9 @@ class PaperBody:
 
     The first heading after `\begin{document}` begins the body: a part, chapter, section, paragraph or one of their
     kin, also plain TeX's. `\appendix`, `\bibliography`, a `thebibliography` or `references` environment, a first
-    `\bibitem`, a section called References, or `\end{document}` ends it; what follows is out, as in Minerva. With
-    `abstract` the paper's title and abstract come first. `max_chars` bounds what is left; 0 is no bound.
+    `\bibitem`, a section called References that is no deeper than the others, or `\end{document}` ends it; what
+    follows is out, as in Minerva. With `abstract` the paper's title and abstract come first. `max_chars` bounds what
+    is left; 0 is no bound.
 
     Source: LLaMA, section 2.1 ("everything before the first section, as well as the bibliography"); Lewkowycz et al.
     2022 (Minerva), appendix B.1.
@@ -106,21 +110,35 @@ def paper_body(text: str, literals: tuple[Span, ...]) -> tuple[str | None, int]:
     """The text from its first heading to what ends it, and where that heading is; None where there is no heading."""
     landmarks = list(_landmarks(text, literals))
     begin = next((match.end() for match in landmarks if match["document"]), 0)
-    start, shown = -1, 0
+    start, shown, top = -1, 0, len(_LEVELS)
     for match in landmarks:
         if match.start() < begin:
             continue
         if match["document"] or (match["end"] and shown):
             shown += 1 if match["document"] else -1  # A whole document that is shown in this one.
             continue
-        is_heading = bool(match["heading"] or match["plain"])
-        if is_heading and not _REFERENCES.match(text, match.end()):
-            start = match.start() if start < 0 else start
+        level = _level(match)
+        if level is not None and (level > top or not _REFERENCES.match(text, match.end())):
+            start, top = _outer_start(text, match.start()) if start < 0 else start, min(top, level)
         elif start >= 0:
             return text[start : match.start()].rstrip() + "\n", start
         elif match[0].startswith(r"\end") or match[0] == r"\bye":
             break
     return (text[start:].rstrip() + "\n", start) if start >= 0 else (None, 0)
+
+
+def _outer_start(text: str, start: int) -> int:
+    """Where the command begins that has a heading as its argument; the heading's own start where none has."""
+    wrapper = _WRAPPER.search(text, max(0, start - _MAX_WRAPPER_CHARS), start)
+    return wrapper.start() if wrapper else start
+
+
+def _level(match: re.Match[str]) -> int | None:
+    """How deep a heading is, a part being 0; None where a landmark is none. Plain TeX's are sections."""
+    if not match["heading"]:
+        return _LEVELS.index("section") if match["plain"] else None
+    name = match["heading"].rstrip("*")
+    return next(level for level, kind in reversed(list(enumerate(_LEVELS))) if name.endswith(kind))
 
 
 def _landmarks(text: str, literals: tuple[Span, ...]) -> Iterator[re.Match[str]]:

@@ -13,6 +13,10 @@ _SETTING = (
     r"\\(?:newif\s*\\if(?P<new>[A-Za-z@]+)"
     r"|let\s*\\if(?P<let>[A-Za-z@]+)\s*=?\s*\\if(?P<meaning>true|false)(?![A-Za-z@])"
 )
+_CLASS = re.compile(r"\\documentclass\s*\[(?P<options>[^\[\]]{0,1000})\]\s*\{IEEEtran\}")
+_CLASS_FLAG = re.compile(
+    r"\\if(CLASSOPTION(?:compsoc|comsoc|transmag|captionsoff|peerreview|conference|technote|onecolumn))\b"
+)
 _MAX_FLAGS = 100
 _TWO_TOKENS = re.compile(r"[ \t]*([^\\{}\s#%])(\s|[^\\{}#%])")
 _NUMBERS = re.compile(r"\s*(\d{1,9})\s*([<=>])\s*(\d{1,9})(?![0-9])")
@@ -20,6 +24,8 @@ _NUMBERS = re.compile(r"\s*(\d{1,9})\s*([<=>])\s*(\d{1,9})(?![0-9])")
 
 class Flags:
     r"""What each flag of `\newif` is at each place of a text; None where only running TeX could tell.
+
+    Those of IEEEtran, which papers ask around their first heading, are its class's options.
 
     A setting inside a group, or inside a conditional that cannot be decided, makes its flag undecided from there on. A
     conditional inside a group may be part of a macro, which is called later: it is decided only where no later setting
@@ -29,6 +35,7 @@ class Flags:
     def __init__(self, text: str, hidden: tuple[Span, ...], undecided: list[Span], groups: Groups) -> None:
         self._groups = groups
         self._settings: dict[str, list[tuple[int, bool | None]]] = {}
+        self._settings.update(_class_options(text, hidden))
         names = sorted({match[1] for match in _NEW_FLAG.finditer(text)} | {match[1] for match in _LET.finditer(text)})
         if not names or len(names) > _MAX_FLAGS:
             return
@@ -58,6 +65,15 @@ class Flags:
         return value
 
 
+def _class_options(text: str, hidden: tuple[Span, ...]) -> dict[str, list[tuple[int, bool | None]]]:
+    fences = _Fences(hidden)
+    loaded = next((match for match in _CLASS.finditer(text) if not fences.hold(match.start())), None)
+    if not loaded:
+        return {}
+    options = {f"CLASSOPTION{option.strip()}" for option in loaded["options"].split(",")}
+    return {name: [(0, name in options)] for name in set(_CLASS_FLAG.findall(text))}
+
+
 class _Fences:
     """Sorted spans, asked in rising order whether one holds a position."""
 
@@ -74,8 +90,8 @@ class _Fences:
 
 
 def has_flags(text: str) -> bool:
-    r"""Whether a text may define flags: `\newif`, or `\let` to `\iftrue` or `\iffalse`."""
-    return r"\newif" in text or bool(_LET.search(text))
+    r"""Whether a text may have flags: `\newif`, `\let` to `\iftrue` or `\iffalse`, options of a class."""
+    return r"\newif" in text or r"\ifCLASSOPTION" in text or bool(_LET.search(text))
 
 
 def constant_condition(name: str, text: str, position: int) -> bool | None:

@@ -85,6 +85,11 @@ def test_text_without_a_heading_has_no_body(text):
     assert paper_body(text, ()) == (None, 0)
 
 
+def test_a_heading_within_a_command_begins_with_it():
+    text = r"front \IEEEraisesectionheading{\section{A}\label{a}} text"
+    assert paper_body(text, ()) == ("\\IEEEraisesectionheading{\\section{A}\\label{a}} text\n", 6)
+
+
 def test_heading_in_the_preamble_begins_nothing():
     text = r"\titleformat{\section}{x} \section{no} \begin{document} front \section{Yes} a"
     assert paper_body(text, ())[0] == "\\section{Yes} a\n"
@@ -130,6 +135,21 @@ def test_what_only_looks_like_an_end_ends_nothing(text):
 def test_a_document_that_is_shown_in_the_document_ends_nothing():
     text = r"\begin{document} \begin{document} x \end{document} \section{A} y \end{document} z"
     assert paper_body(text, ())[0] == "\\section{A} y\n"
+
+
+@pytest.mark.parametrize(
+    "text, body",
+    [
+        (r"\section{A} a \subsection{References} b", r"\section{A} a \subsection{References} b"),
+        (r"\subsection{A} a \subsection*{References} b", r"\subsection{A} a"),
+        (r"\paragraph{A} a \subsection{References} b", r"\paragraph{A} a"),
+        (r"\newsec{A} a \subsubsection{References} b", r"\newsec{A} a \subsubsection{References} b"),
+        (r"\newsec{A} a \section{References} b", r"\newsec{A} a"),
+        (r"\chapter{A} a \section{References} b", r"\chapter{A} a \section{References} b"),
+    ],
+)
+def test_references_end_the_body_where_they_are_no_deeper_than_its_headings(text, body):
+    assert paper_body(text, ())[0] == f"{body}\n"
 
 
 def test_bibliography_before_the_body_ends_nothing():
@@ -213,7 +233,7 @@ def test_paper_without_tex_is_rejected(documents, text, path, reason):
         r"\section*{Reference}",
         r"\section[Refs]{References}",
         r"\chapter*{\large\bf References:}",
-        r"\subsection{ {\sc references} }",
+        r"\section{ {\sc references} }",
     ],
 )
 def test_rarer_ends_end_the_body_too(closing):

@@ -99,3 +99,25 @@ def test_constant_conditions_are_decided(name, after, value, rest):
     place = len(name) + 1
     assert constant_condition(name, text, place) is value
     assert text[condition_end(name, text, place) :] == rest
+
+
+@pytest.mark.parametrize(
+    "head, value",
+    [
+        (r"\documentclass[10pt,journal,compsoc]{IEEEtran}", True),
+        (r"\documentclass[10pt, compsoc ]{IEEEtran}", True),
+        (r"\documentclass[journal]{IEEEtran}", False),
+        (r"\documentclass{IEEEtran}", None),
+        (r"\documentclass[compsoc]{article}", None),
+    ],
+)
+def test_flags_of_a_class_are_its_options(head, value):
+    text = head + r"\ifCLASSOPTIONcompsoc a\else b\fi"
+    flags = Flags(text, (), [], Groups(text, scopes=False))
+    assert flags.value("CLASSOPTIONcompsoc", len(text)) is value
+    assert has_flags(text)
+
+
+def test_a_class_in_a_comment_has_no_options():
+    text = "%\\documentclass[compsoc]{IEEEtran}\n\\documentclass[journal]{IEEEtran}\\ifCLASSOPTIONcompsoc"
+    assert Flags(text, ((0, 34),), [], Groups(text, scopes=False)).value("CLASSOPTIONcompsoc", len(text)) is False
