@@ -90,20 +90,22 @@ class Row:
 def parse_row(raw: bytes) -> Row | None:
     """The post of one `<row …>` element, or None where it is not well-formed or lacks its numbers."""
     element = raw.rstrip().removesuffix(b"</posts>").rstrip().removesuffix(b"</row>")
-    attributes = xml_attributes(element, "row")
+    attributes = xml_attributes(element, "row", _ATTRIBUTES)
     if attributes is None:
         return None
     numbers = [attributes.get(name, fallback) for name, fallback in _NUMBERS]
     if not all(_INTEGER.fullmatch(number) for number in numbers):
         return None
     post, kind, parent, score = map(int, numbers)
-    texts = [attributes.get(name, "") for name in ("Title", "Body", "CreationDate", "ContentLicense")]
+    texts = [attributes.get(name, "") for name in _TEXTS]
     return Row(
         id=post, type=kind, parent=parent, score=score, title=texts[0], body=texts[1], date=texts[2], license=texts[3]
     )
 
 
 _NUMBERS = (("Id", ""), ("PostTypeId", ""), ("ParentId", "0"), ("Score", "0"))
+_TEXTS = ("Title", "Body", "CreationDate", "ContentLicense")
+_ATTRIBUTES = (*(name for name, _ in _NUMBERS), *_TEXTS)
 
 
 class PostStore:
