@@ -166,7 +166,8 @@ class _Session:
             {"stage": stage, "source": source, "units_to_do": todo, "units": units}
             for stage, source, todo, units in conductor.plan(stages)
         ]
-        inputs = {source: [unit.input for unit in units] for source, units in conductor.units.items()}
+        files = {source: dict.fromkeys(unit.input for unit in units) for source, units in conductor.units.items()}
+        inputs = {source: list(names) for source, names in files.items()}
         recipe = self._run.recipe.model_dump(mode="json")
         if self._as_json:
             click.echo(json.dumps({"recipe": recipe, "inputs": inputs, "stages": left}))

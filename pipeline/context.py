@@ -11,6 +11,7 @@ import fsspec
 import fsspec.core
 import pyarrow as pa
 
+from pipeline.corpora.registry import CORPORA
 from pipeline.errors import SettingError
 from pipeline.inputs import Inputs
 from pipeline.ledger import LedgerEntry, read_entry
@@ -38,13 +39,21 @@ class Run:
         return Inputs(Folder(self.recipe.inputs.root), memory)
 
     def units(self, source: str) -> list[Unit]:
-        """The source's input files, in name order. Raises SettingError where there is none."""
+        """The source's input files, in name order, and of each its parts. Raises SettingError where there is none."""
         inputs = self.inputs
         names = inputs.names(source, self.recipe)
         if not names:
             patterns = ", ".join(self.recipe.patterns(source)) or "an empty list"
             raise SettingError(f"inputs.{source}: no file below {inputs.folder.url} matches {patterns}")
-        return [Unit(source=source, name=unit_name(source, name), input=name, size=inputs.size(name)) for name in names]
+        return [unit for name in names for unit in self._units(source, name, inputs.size(name))]
+
+    def _units(self, source: str, name: str, size: int) -> Iterator[Unit]:
+        """One file as a unit, or as one for each of its parts."""
+        parts = CORPORA[source].parts(name, size, getattr(self.recipe, source))
+        for part in range(1, parts + 1):
+            share = size * part // parts - size * (part - 1) // parts
+            unit = unit_name(source, name, part, parts)
+            yield Unit(source=source, name=unit, input=name, size=share, part=part, parts=parts)
 
     def unit_count(self, source: str) -> int:
         """How many units the source has."""
@@ -86,15 +95,20 @@ class Run:
             found.update(entry.counts if entry else {})
         return found
 
-    def input_digest(self, unit: Unit) -> str:
-        """Digest of the raw file; remembered beside what the file system says of it, so that no rerun reads it."""
-        remembered = f"logs/inputs/{unit.source}/{unit.name}.json"
+    def input_digests(self, unit: Unit) -> dict[str, str]:
+        """Digests of the raw file, and of what is read along with it, by name."""
+        along = self.inputs.companions(unit.source, unit.input)
+        return {name: self._input_digest(unit.source, name) for name in (unit.input, *along)}
+
+    def _input_digest(self, source: str, name: str) -> str:
+        """The digest is remembered beside what the file system says of the file, so that no rerun reads it."""
+        remembered = f"logs/inputs/{source}/{unit_name(source, name)}.json"
         inputs = self.inputs
-        fingerprint = inputs.fingerprint(unit.input)
+        fingerprint = inputs.fingerprint(name)
         held = self.output.read_json(remembered)
         if held is not None and held.get("fingerprint") == fingerprint:
             return str(held["digest"])
-        digest = inputs.digest(unit.input)
+        digest = inputs.digest(name)
         if self.remembers:
             self.output.write_json(remembered, {"fingerprint": fingerprint, "digest": digest})
         return digest

@@ -7,11 +7,13 @@ import io
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from tempfile import TemporaryFile
 from typing import BinaryIO, cast
 
 from pipeline.corpora.corpus import RawFile
 from pipeline.corpora.stackexchange import choose_sites, count_posts, site_of
+from pipeline.corpora.wikinames import index_names, is_index, read_as_another
 from pipeline.recipe import Recipe
 from pipeline.storage import Folder, digest_of
 
@@ -27,25 +29,49 @@ class Inputs:
 
     def names(self, source: str, recipe: Recipe) -> list[str]:
         """The source's files that the recipe asks for, in name order."""
-        found = {name for pattern in recipe.patterns(source) for name in self.folder.glob(pattern)}
+        found = self._found(source, recipe)
         if source == "commoncrawl" and recipe.commoncrawl.dumps:
-            found = {name for name in found if any(dump in name for dump in recipe.commoncrawl.dumps)}
+            found = [name for name in found if any(dump in name for dump in recipe.commoncrawl.dumps)]
         if source == "stackexchange":
-            found = set(self._largest_sites(sorted(found), recipe.stackexchange.sites))
-        return sorted(found)
+            found = sorted(self._largest_sites(found, recipe.stackexchange.sites))
+        if source == "wikipedia":
+            again = read_as_another(found)
+            found = [name for name in found if name not in again and not is_index(name)]
+        return found
 
-    def left_out(self, source: str, recipe: Recipe) -> list[str]:
-        """What the patterns match and another key leaves out."""
-        return sorted(
-            {name for pattern in recipe.patterns(source) for name in self.folder.glob(pattern)}
-            - set(self.names(source, recipe))
-        )
+    def _found(self, source: str, recipe: Recipe) -> list[str]:
+        return sorted({name for pattern in recipe.patterns(source) for name in self.folder.glob(pattern)})
 
-    def file(self, name: str) -> RawFile:
-        """The raw file of a name: a file, or a folder as a tar archive."""
+    def left_out(self, source: str, recipe: Recipe) -> dict[str, str]:
+        """What the patterns match and is not read: name → why."""
+        found = self._found(source, recipe)
+        again = read_as_another(found) if source == "wikipedia" else {}
+        why = {name: f"the same dump is read as {other}" for name, other in again.items()}
+        return {name: why.get(name, "by the recipe") for name in sorted(set(found) - set(self.names(source, recipe)))}
+
+    def companions(self, source: str, name: str) -> list[str]:
+        """Files that are there and read along with one of the source."""
+        folder = name.rpartition("/")[0]
+        found = index_names(name) if source == "wikipedia" else []
+        names = [f"{folder}/{other}" if folder else other for other in found]
+        return [other for other in names if self.folder.size(other) is not None][:1]
+
+    def file(self, name: str, part: int = 1, parts: int = 1) -> RawFile:
+        """The raw file of a name, or a part of it: a file, or a folder as a tar archive."""
         if name.endswith("/"):
             return RawFile(name=f"{name.rstrip('/')}.tar", size=self.size(name), opener=lambda: self._tar(name))
-        return RawFile(name=name, size=self.size(name), opener=lambda: self.folder.open(name))
+        return RawFile(
+            name=name,
+            size=self.size(name),
+            opener=lambda: self.folder.open(name),
+            beside=partial(self._beside, name.rpartition("/")[0]),
+            part=part,
+            parts=parts,
+        )
+
+    def _beside(self, folder: str, name: str) -> RawFile | None:
+        path = f"{folder}/{name}" if folder else name
+        return self.file(path) if self.folder.size(path) is not None else None
 
     def size(self, name: str) -> int:
         """Bytes of a file, or of all files of a folder."""

@@ -63,8 +63,8 @@ class Conductor:
         """Bring the named stages up to date. Raises FatalError where the ledger does not balance."""
         self._list_units()
         for source in self.units:
-            for name in self.run.inputs.left_out(source, self.run.recipe):
-                self.reporter.say(f"  {source}: {name} is left out by the recipe")
+            for name, why in self.run.inputs.left_out(source, self.run.recipe).items():
+                self.reporter.say(f"  {source}: {name} is left out: {why}")
         self._prune()
         _sweep(self.run.output)
         for step in STEPS:

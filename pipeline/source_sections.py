@@ -66,6 +66,7 @@ class Wikipedia(Section):
 
     languages: Texts = WIKIPEDIA_LANGUAGES
     max_page_bytes: Positive = 8 << 20
+    part_bytes: Positive = 128 << 20
 
 
 class Books(Section):
@@ -98,3 +99,4 @@ class StackExchange(Section):
     max_post_bytes: Positive = 2 << 20
     max_thread_bytes: Positive = 64 << 20
     max_archive_bytes: Positive = 1 << 40
+    part_bytes: Positive = 512 << 20

@@ -86,24 +86,27 @@ class Clean:
         return self._key(run, unit, self._inputs(run, unit))
 
     def process(self, run: Run, unit: Unit) -> LedgerEntry:
-        """Read and clean one raw file."""
-        inputs = self._inputs(run, unit)
+        """Read and clean one raw file, or a part of one."""
+        file = run.inputs.file(unit.input, unit.part, unit.parts)
+        return self.write(run, unit, file, _records(CORPORA[unit.source], file, getattr(run.recipe, unit.source)))
+
+    def write(self, run: Run, unit: Unit, file: RawFile, records: Iterator[Record]) -> LedgerEntry:
+        """Clean the unit's records, which were read of the file, and write its done record."""
+        inputs, tally = self._inputs(run, unit), Tally()
         key = self._key(run, unit, inputs)
-        corpus, settings = CORPORA[unit.source], getattr(run.recipe, unit.source)
-        file = run.inputs.file(unit.input)
-        tally = Tally()
+        filters = CORPORA[unit.source].filters(getattr(run.recipe, unit.source))
         with UnitOutputs(
             run.output, self.name, unit.source, unit.name, keep_rejected=run.recipe.rejected.keep
         ) as outputs:
-            records = readable(_records(corpus, file, settings), outputs, tally, unit.input)
-            process_batches(document_batches(unit.source, file, records), corpus.filters(settings), outputs, tally)
+            good = readable(records, outputs, tally, unit.input)
+            process_batches(document_batches(unit.source, file, good), filters, outputs, tally)
         return run.record(tally.entry(self.name, unit.source, unit.name, key, inputs, outputs.written))
 
     def _key(self, run: Run, unit: Unit, inputs: dict[str, str]) -> str:
         return run.key(self.name, unit.source, unit.name, self._settings(run, unit), inputs)
 
     def _inputs(self, run: Run, unit: Unit) -> dict[str, str]:
-        return {unit.input: run.input_digest(unit)}
+        return run.input_digests(unit)
 
     def _settings(self, run: Run, unit: Unit) -> Any:
         return [run.recipe.rejected.keep, getattr(run.recipe, unit.source).model_dump(mode="json")]

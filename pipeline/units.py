@@ -24,19 +24,30 @@ QUARANTINE_SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
-    """One input file and the outputs that it becomes: what is dealt, retried and resumed."""
+    """One input file, or part `part` of `parts` of one, and what it becomes: what is dealt, retried and resumed.
+
+    `size` is the file's bytes, or the part's share of them.
+    """
 
     source: str
     name: str
     input: str
     size: int
+    part: int = 1
+    parts: int = 1
 
 
-def unit_name(source: str, path: str) -> str:
-    """A file name that follows from the input's path below the root, distinct for distinct paths."""
+def unit_name(source: str, path: str, part: int = 1, parts: int = 1) -> str:
+    """A file name that follows from the input's path below the root, distinct for distinct paths and parts."""
     stem = path.removeprefix(f"{source}/")
     plain = re.sub(r"[^A-Za-z0-9._-]", "-", stem).strip(".-")[-120:]
-    return plain if plain == stem else f"{plain}-{digest_of(path)[:8]}"
+    is_plain = plain == stem and not _PART.search(stem)
+    name = plain if is_plain else f"{plain}-{digest_of(path)[:8]}"
+    return name if parts == 1 else f"{name}-part-{part:05d}-of-{parts:05d}"
+
+
+_PART = re.compile(r"-part-\d+-of-\d+\Z")
+"""What the name of a part ends with, so that no file may have a name of this kind to itself."""
 
 
 class UnitOutputs:

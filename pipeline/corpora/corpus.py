@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -18,11 +18,28 @@ QUARANTINED_BYTES = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawFile:
-    """One file of a raw dump. `name` is its path below the recipe's `inputs.root`, the same on every machine."""
+    """One file of a raw dump, or part `part` of `parts` of one.
+
+    `name` is its path below the recipe's `inputs.root`, the same on every machine; `beside(name)` is a file of that
+    name in the same folder, where there is one.
+    """
 
     name: str
     size: int
     opener: Callable[[], BinaryIO]
+    beside: Callable[[str], "RawFile | None"] = lambda _: None
+    part: int = 1
+    parts: int = 1
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The part's share of the file: it is of what begins in these bytes."""
+        return self.size * (self.part - 1) // self.parts, self.size * self.part // self.parts
+
+    @property
+    def whole(self) -> "RawFile":
+        """The file of which this is a part."""
+        return replace(self, part=1, parts=1)
 
     def open(self) -> BinaryIO:
         """A new binary stream from the start of the file; the caller closes it."""
@@ -71,6 +88,9 @@ class Corpus:
 
     `read(file, settings)` yields a record or a bad record for each thing in the file, in file order, and raises only
     on a bug. `filters(settings)` are the rules of stage `clean`. `bad_reasons` are all reasons of its bad records.
+    `parts(name, size, settings)` is how many units a file becomes: read with `part` and `parts`, each gives the
+    records that begin in its share of the bytes. Where `joins_parts`, a document may lie in several parts, and those
+    of a file are cleaned together (`pipeline/join_work.py`).
     `stages(recipe)` are the stages that its documents go through one after another; `side_stages` are map stages
     beside that chain, each with the stage whose documents it looks at.
     """
@@ -79,6 +99,8 @@ class Corpus:
     read: Callable[[RawFile, Any], Iterator[Record]]
     filters: Callable[[Any], tuple[Filter, ...]]
     bad_reasons: tuple[str, ...]
+    parts: Callable[[str, int, Any], int] = lambda name, size, settings: 1
+    joins_parts: bool = False
     stages: Callable[[Any], tuple[str, ...]] = lambda _: ("clean",)
     side_stages: Mapping[str, str] = field(default_factory=dict)
 

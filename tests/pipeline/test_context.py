@@ -34,6 +34,30 @@ def test_units_are_the_files_that_match_in_order(run, tmp_path):
     assert len({unit.name for unit in units}) == 2
 
 
+def test_a_large_dump_is_several_units_that_share_its_bytes(tmp_path):
+    dump(tmp_path, "wikipedia/enwiki.xml", b"x" * 1001)
+    dump(tmp_path, "wikipedia/dewiki.xml", b"x" * 400)
+    recipe = load_recipe("llama1", [f'inputs.root="{tmp_path / "dumps"}"', "wikipedia.part_bytes=400"])
+    small, *parts = Run(recipe, Folder(str(tmp_path / "out"))).units("wikipedia")
+    assert (small.name, small.part, small.parts, small.size) == ("dewiki.xml", 1, 1, 400)
+    assert [(unit.input, unit.part, unit.parts) for unit in parts] == [
+        ("wikipedia/enwiki.xml", n, 3) for n in (1, 2, 3)
+    ]
+    assert sum(unit.size for unit in parts) == 1001
+    assert len({unit.name for unit in parts}) == 3
+
+
+def test_the_index_of_a_dump_is_an_input_too_and_the_parts_have_one_digest(run, tmp_path):
+    stem = "wikipedia/enwiki-20220720-pages-articles-multistream"
+    dump(tmp_path, f"{stem}.xml.bz2")
+    dump(tmp_path, f"{stem}-index.txt")
+    (unit,) = run.units("wikipedia")
+    digests = run.input_digests(unit)
+    assert list(digests) == [f"{stem}.xml.bz2", f"{stem}-index.txt"]
+    assert run.input_digests(replace(unit, name="other", part=2, parts=3)) == digests
+    assert len(run.output.list("logs/inputs/wikipedia")) == 2
+
+
 def test_units_are_counted_or_known_to_be_so_many(run, tmp_path):
     dump(tmp_path, "c4/b.json.gz")
     assert run.unit_count("c4") == 1
@@ -87,11 +111,11 @@ def test_a_unit_whose_output_is_gone_is_not_current(run):
 def test_an_inputs_digest_is_remembered_until_the_file_changes(run, tmp_path, monkeypatch):
     dump(tmp_path, "c4/a.json.gz", b"1")
     (unit,) = run.units("c4")
-    first = run.input_digest(unit)
+    first = run.input_digests(unit)["c4/a.json.gz"]
     monkeypatch.setattr(Folder, "digest", lambda *_: "read again")
-    assert run.input_digest(unit) == first
+    assert run.input_digests(unit)["c4/a.json.gz"] == first
     dump(tmp_path, "c4/a.json.gz", b"22")
-    assert run.input_digest(unit) == "read again"
+    assert run.input_digests(unit)["c4/a.json.gz"] == "read again"
 
 
 def test_a_run_travels_to_workers(run):

@@ -36,7 +36,7 @@ def test_only_the_recipes_dumps_are_read(inputs, tmp_path):
         put(tmp_path, f"commoncrawl/{dump}/a.wet.gz")
     chosen = recipe('commoncrawl.dumps=["2019-35"]')
     assert inputs.names("commoncrawl", chosen) == ["commoncrawl/CC-MAIN-2019-35/a.wet.gz"]
-    assert inputs.left_out("commoncrawl", chosen) == ["commoncrawl/CC-MAIN-2021-04/a.wet.gz"]
+    assert inputs.left_out("commoncrawl", chosen) == {"commoncrawl/CC-MAIN-2021-04/a.wet.gz": "by the recipe"}
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_the_largest_sites_are_read_and_the_others_named(inputs, tmp_path):
         posts(tmp_path, site, count)
     chosen = recipe("stackexchange.sites=2")
     assert inputs.names("stackexchange", chosen) == ["stackexchange/beer/Posts.xml", "stackexchange/tea/Posts.xml"]
-    assert inputs.left_out("stackexchange", chosen) == ["stackexchange/coffee/Posts.xml"]
+    assert inputs.left_out("stackexchange", chosen) == {"stackexchange/coffee/Posts.xml": "by the recipe"}
 
 
 def test_of_two_dumps_of_a_site_the_larger_is_read(inputs, tmp_path):
@@ -138,3 +138,34 @@ def test_no_link_leads_out_of_a_folder(inputs, tmp_path):
     (tmp_path / "github/requests/c").symlink_to(tmp_path)
     with inputs.file("github/requests/").open() as stream, tarfile.open(fileobj=stream) as archive:
         assert archive.getnames() == ["requests/a.py"]
+
+
+def test_a_wikipedia_dump_in_two_forms_is_read_once_and_the_other_named(inputs, tmp_path):
+    stem = "wikipedia/enwiki-20220720-pages-articles"
+    for name in (f"{stem}.xml", f"{stem}-multistream.xml.bz2", f"{stem}-multistream-index.txt.bz2"):
+        put(tmp_path, name)
+    chosen = recipe('inputs.wikipedia=["wikipedia/**/*"]')
+    assert inputs.names("wikipedia", chosen) == [f"{stem}-multistream.xml.bz2"]
+    assert inputs.left_out("wikipedia", chosen) == {
+        f"{stem}-multistream-index.txt.bz2": "by the recipe",
+        f"{stem}.xml": f"the same dump is read as {stem}-multistream.xml.bz2",
+    }
+
+
+def test_an_index_goes_along_with_its_dump(inputs, tmp_path):
+    stem = "wikipedia/enwiki-20220720-pages-articles-multistream"
+    put(tmp_path, f"{stem}.xml.bz2")
+    assert inputs.companions("wikipedia", f"{stem}.xml.bz2") == []
+    put(tmp_path, f"{stem}-index.txt", "index")
+    assert inputs.companions("wikipedia", f"{stem}.xml.bz2") == [f"{stem}-index.txt"]
+    index = inputs.file(f"{stem}.xml.bz2").beside("enwiki-20220720-pages-articles-multistream-index.txt")
+    with index.open() as stream:
+        assert stream.read() == b"index"
+    assert inputs.companions("c4", f"{stem}.xml.bz2") == []
+
+
+def test_a_part_of_a_file_knows_its_share(inputs, tmp_path):
+    put(tmp_path, "wikipedia/enwiki.xml", "x" * 10)
+    spans = [inputs.file("wikipedia/enwiki.xml", part, 3).span for part in (1, 2, 3)]
+    assert spans == [(0, 3), (3, 6), (6, 10)]
+    assert inputs.file("wikipedia/enwiki.xml", 2, 3).whole.span == (0, 10)

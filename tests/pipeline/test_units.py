@@ -134,3 +134,18 @@ def test_a_unit_is_named_after_its_path(path, name):
 def test_distinct_paths_have_distinct_names():
     paths = ["c4/a/b.gz", "c4/a-b.gz", "c4/a b.gz", "a/b.gz"]
     assert len({unit_name("c4", path) for path in paths}) == len(paths)
+
+
+@pytest.mark.parametrize(
+    ("path", "part", "parts", "name"),
+    [
+        ("wikipedia/a.xml.bz2", 1, 1, "a.xml.bz2"),
+        ("wikipedia/a.xml.bz2", 2, 30, "a.xml.bz2-part-00002-of-00030"),
+    ],
+)
+def test_a_part_has_a_name_of_its_own(path, part, parts, name):
+    assert unit_name("wikipedia", path, part, parts) == name
+
+
+def test_a_file_that_is_called_like_a_part_is_told_from_it():
+    assert unit_name("c4", "c4/a-part-00002-of-00030") != unit_name("c4", "c4/a", 2, 30)

@@ -4,7 +4,9 @@ import pytest
 
 from pipeline.corpora import wikixml
 from pipeline.corpora.corpus import BadRecord
-from pipeline.corpora.wikixml import Page, Site, pages
+from pipeline.corpora.wikidump import Chunk, PartEnd
+from pipeline.corpora.wikipage import Page, Site
+from pipeline.corpora.wikixml import Head, pages, read_head
 
 LIMIT = 10_000
 HEAD = (
@@ -23,7 +25,19 @@ def page(number, text="text", extra=""):
 
 
 def read(*chunks, limit=LIMIT):
-    return list(pages([c.encode() if isinstance(c, str) else c for c in chunks], Site(), limit))
+    return list(pages(pieces(chunks), Site(), limit))
+
+
+def pieces(chunks):
+    """Text, bytes and whatever else a dump may give, as a dump gives it."""
+    at = 0
+    for chunk in chunks:
+        if isinstance(chunk, (str, bytes)):
+            data = chunk.encode() if isinstance(chunk, str) else chunk
+            yield Chunk(None, at, data)
+            at += len(data)
+        else:
+            yield chunk
 
 
 def summary(records):
@@ -40,13 +54,13 @@ def test_page_has_its_fields():
         text="a <ref> ß",
         text_bytes=10,
         redirect=True,
-        number=1,
+        place=f"byte:{len(HEAD)}",
     )
 
 
 def test_site_is_read():
     site = Site()
-    list(pages([(HEAD + "</mediawiki>").encode()], site, LIMIT))
+    list(pages(pieces([HEAD + "</mediawiki>"]), site, LIMIT))
     assert site == Site(
         language="de",
         dbname="dewiki",
@@ -59,7 +73,7 @@ def test_site_is_read():
 @pytest.mark.parametrize("size", [1, 7, 64, 100_000])
 def test_chunks_may_end_anywhere(size):
     content = (HEAD + page(1, "ä" * 50) + page(2) + "</mediawiki>").encode()
-    records = list(pages([content[at : at + size] for at in range(0, len(content), size)], Site(), LIMIT))
+    records = read(*(content[at : at + size] for at in range(0, len(content), size)))
     assert [(record.id, record.text) for record in records] == [("1", "ä" * 50), ("2", "text")]
 
 
@@ -95,8 +109,8 @@ def test_gap_costs_the_page_that_it_cuts():
     gap = BadRecord(key="byte:1", reason="damaged_stream")
     assert summary(read(HEAD + page(1) + page(2)[:50], gap, page(3)[60:] + page(4) + "</mediawiki>")) == [
         "1",
-        "damaged_stream",
         "malformed_xml",
+        "damaged_stream",
         "4",
     ]
 
@@ -167,3 +181,84 @@ def test_tag_that_never_ends_is_given_up(monkeypatch):
     monkeypatch.setattr(wikixml, "MAX_TOKEN_BYTES", 1000)
     chunks = [HEAD + "<page a='"] + ["x" * 400] * 10 + ["'>" + page(2) + "</mediawiki>"]
     assert summary(read(*chunks)) == ["malformed_xml", "2"]
+
+
+@pytest.mark.parametrize("split", [0, 1, 3, 6])
+def test_a_page_that_begins_within_another_costs_only_that(split):
+    content = HEAD + page(1)[:-7] + page(2) + "</mediawiki>"
+    at = content.index("<page><title>T2") + split
+    cut, good = read(content[:at], content[at:])
+    assert (cut.key, cut.reason, cut.detail) == ("1", "malformed_xml", "a page begins within it")
+    assert (good.id, good.place) == ("2", f"byte:{at - split}")
+
+
+def test_what_lies_behind_a_part_is_read_up_to_the_next_page():
+    own, behind = HEAD + page(1) + page(2)[:40], page(2)[40:] + "\n" + page(3)
+    assert summary(read(own, PartEnd(), behind)) == ["1", "2"]
+    assert summary(read(own, PartEnd(), behind[:60], behind[60:])) == ["1", "2"]
+
+
+def test_nothing_behind_a_part_is_read_where_no_page_is_open():
+    def never():
+        yield Chunk(None, 0, b"</page> nothing begins here")
+        yield PartEnd()
+        pytest.fail("more was asked for")
+
+    assert list(pages(never(), Site(), LIMIT, Head())) == []
+
+
+@pytest.mark.parametrize("split", range(7))
+def test_a_page_whose_mark_is_cut_belongs_to_the_part_where_it_begins(split):
+    content = page(1) + page(2)
+    at = len(page(1)) + split
+    first, second = content[:at], content[at:]
+    before = read(HEAD, first, PartEnd(), second, "</mediawiki>")
+    after = list(pages(pieces([second, "</mediawiki>"]), Site(), LIMIT, Head()))
+    assert (summary(before), summary(after)) == ((["1"], ["2"]) if split == 0 else (["1", "2"], []))
+
+
+def test_damage_behind_a_part_costs_its_open_page_and_is_told_by_the_next_part():
+    gap = BadRecord(key="byte:1", reason="damaged_stream")
+    assert summary(read(HEAD + page(1)[:40], PartEnd(), gap, page(2))) == ["malformed_xml"]
+
+
+def test_a_head_says_what_a_later_part_must_know():
+    site = Site()
+    declared = '<?xml version="1.0" encoding="ISO-8859-1"?>'
+    assert read_head(pieces([declared + HEAD[:50], HEAD[50:] + page(1)]), site) == Head(encoding="ISO-8859-1")
+    assert (site.dbname, site.namespaces["Diskussion"], site.begun.total()) == ("dewiki", "1", 0)
+
+
+@pytest.mark.parametrize(
+    ("content", "head"),
+    [
+        (b"", Head(empty=True)),
+        (HEAD + "</mediawiki>", Head(empty=True)),
+        (page(1), Head(rootless=True)),
+        ((HEAD + page(1)).encode("utf-16"), Head(splittable=False, empty=True)),
+        ('<!DOCTYPE m [<!ENTITY a "x">]>' + HEAD + page(1), Head(splittable=False)),
+    ],
+)
+def test_a_head_says_whether_pages_can_be_looked_for(content, head):
+    assert read_head(pieces([content]), Site()) == head
+
+
+def test_no_more_of_a_head_is_held_than_a_limit(monkeypatch):
+    monkeypatch.setattr(wikixml, "MAX_HEAD_BYTES", 100)
+    taken = iter([Chunk(None, 0, b"x" * 60), Chunk(None, 60, b"x" * 60), Chunk(None, 120, b"x" * 60)])
+    assert read_head(taken, Site()) == Head()
+    assert len(list(taken)) == 1
+
+
+def test_a_part_is_read_in_the_encoding_that_the_head_declares():
+    (record,) = pages(
+        pieces([page(1, "café").encode("latin-1")]), Site(), LIMIT, Head(encoding="ISO-8859-1", rootless=True)
+    )
+    assert record.text == "café"
+
+
+def test_pages_are_counted_by_the_stream_in_which_they_begin():
+    site, content = Site(), (HEAD + page(1) + page(2)).encode()
+    cut = content.index(b"<page><title>T2") + 3
+    list(pages([Chunk(0, 0, content[:cut]), Chunk(500, 0, content[cut:] + b"</mediawiki>")], site, LIMIT))
+    assert site.begun == {0: 2}
