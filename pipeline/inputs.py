@@ -1,17 +1,21 @@
 """Which raw files a run reads: what the recipe's patterns match, less what its other keys leave out.
 
-A pattern that ends in `/` matches folders: each is read as if it were a tar archive of its files.
+A pattern that ends in `/` matches folders: each is read as if it were a tar archive of its files; of a git repository,
+bare or not, what HEAD holds is read instead.
 """
 
 import io
+import shutil
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from tempfile import TemporaryFile
+from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import BinaryIO, cast
 
-from pipeline.corpora.corpus import RawFile
+from pipeline.corpora.corpus import GIT_SUFFIX, RawFile
 from pipeline.corpora.stackexchange import choose_sites, count_posts, site_of
 from pipeline.corpora.wikinames import index_names, is_index, read_as_another
 from pipeline.recipe import Recipe
@@ -57,7 +61,15 @@ class Inputs:
         return [other for other in names if self.folder.size(other) is not None][:1]
 
     def file(self, name: str, part: int = 1, parts: int = 1) -> RawFile:
-        """The raw file of a name, or a part of it: a file, or a folder as a tar archive."""
+        """The raw file of a name, or a part of it: a file, a folder as a tar archive, or a git repository."""
+        git = self._git_folder(name)
+        if git is not None:
+            return RawFile(
+                name=name.rstrip("/") if name.endswith(f"{GIT_SUFFIX}/") else f"{name}{GIT_SUFFIX}",
+                size=self.size(name),
+                opener=lambda: self._tar(name),
+                git_folder=lambda: self._local(name, git),
+            )
         if name.endswith("/"):
             return RawFile(name=f"{name.rstrip('/')}.tar", size=self.size(name), opener=lambda: self._tar(name))
         return RawFile(
@@ -91,7 +103,34 @@ class Inputs:
             return digest_of({member: self.folder.digest(member) for member in self._members(name)})
         return self.folder.digest(name)
 
+    def _git_folder(self, name: str) -> str | None:
+        """The folder of a repository's objects: the folder itself where it is bare, or the `.git/` in it."""
+        if not name.endswith("/"):
+            return None
+        folders = (name, f"{name}.git/")
+        return next((f for f in folders if self.folder.exists(f"{f}HEAD") and self.folder.exists(f"{f}objects")), None)
+
+    @contextmanager
+    def _local(self, name: str, git: str) -> Iterator[Path]:
+        """A repository's folder on this machine; from elsewhere, copied to a temporary one."""
+        if self.folder.is_local:
+            yield self.folder.local_path(git)
+            return
+        with TemporaryDirectory() as temporary:
+            for member in self._members(name):
+                copy = Path(temporary, member[len(git) :])
+                if ".." in copy.parts:
+                    continue
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                with self.folder.open(member) as stream, copy.open("wb") as target:
+                    shutil.copyfileobj(stream, target)
+            yield Path(temporary)
+
     def _members(self, name: str) -> list[str]:
+        git = self._git_folder(name)
+        if git is not None:
+            kept = tuple(git + part for part in ("HEAD", "packed-refs", "refs/", "objects/"))
+            return [member for member in self.folder.walk(git) if member.startswith(kept)]
         return [member for member in self.folder.walk(name) if not _LEFT_OUT_OF_TREES & set(member.split("/"))]
 
     def _tar(self, name: str) -> BinaryIO:

@@ -3,7 +3,9 @@
 import io
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -11,6 +13,9 @@ import pyarrow as pa
 from filters.batch import BATCH_BYTES, BATCH_DOCUMENTS, DOCUMENT_SCHEMA, Filter, document_id
 
 _SURROGATE = re.compile(rb"\xed[\xa0-\xbf]")  # U+D800 to U+DFFF, which no UTF-8 holds.
+
+GIT_SUFFIX = ".git"
+"""How the name of a raw file ends that stands for a git repository."""
 
 QUARANTINED_BYTES = 4096
 """How much of a broken record's raw bytes is kept to look at."""
@@ -21,12 +26,14 @@ class RawFile:
     """One file of a raw dump, or part `part` of `parts` of one.
 
     `name` is its path below the recipe's `inputs.root`, the same on every machine; `beside(name)` is a file of that
-    name in the same folder, where there is one.
+    name in the same folder, where there is one. Where it
+    stands for a git repository, `git_folder` gives the folder of its objects on this machine.
     """
 
     name: str
     size: int
     opener: Callable[[], BinaryIO]
+    git_folder: Callable[[], AbstractContextManager[Path]] | None = None
     beside: Callable[[str], "RawFile | None"] = lambda _: None
     part: int = 1
     parts: int = 1

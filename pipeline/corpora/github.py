@@ -1,6 +1,6 @@
-"""GitHub: BigQuery exports (Parquet, JSON lines) and source archives, a document a file."""
+"""GitHub: BigQuery exports (Parquet, JSON lines), source archives and git repositories, a document a file."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
 from charset_normalizer import from_bytes
@@ -21,23 +21,28 @@ from filters.github_redpajama import RedPajamaFile, RedPajamaHeader, RedPajamaSt
 from filters.licenses import MAX_LICENSE_CHARS, all_of, spdx_expression
 from filters.secrets import RedactSecrets
 from pipeline.corpora.code_tables import BAD_ROW_REASONS, JSON_SUFFIXES, PARQUET_SUFFIX, CodeRow, rows
-from pipeline.corpora.corpus import BadRecord, Corpus, RawDocument, RawFile, Record
+from pipeline.corpora.corpus import GIT_SUFFIX, BadRecord, Corpus, RawDocument, RawFile, Record
+from pipeline.corpora.git_tree import BAD_OBJECT_REASONS, git_members
 from pipeline.corpora.repository_licenses import UNKNOWN, FolderLicenses, is_license_file
 from pipeline.corpora.source_archives import BAD_MEMBER_REASONS, SUFFIXES, Member, members
 from pipeline.source_sections import GitHub
+
+_Members = Callable[[RawFile, int, Callable[[str], bool]], Iterator[Member | BadRecord]]
 
 _GUESSED_BYTES = 1 << 16
 _JSON_EXPANSION = 6  # `\\u0000` for one byte
 
 
 def read(file: RawFile, settings: GitHub) -> Iterator[Record]:
-    """A document for each file of the table or of the archive, in its order."""
+    """A document for each file of the table, of the archive or of HEAD, in its order."""
     name = file.name.lower()
     if name.endswith((PARQUET_SUFFIX, *JSON_SUFFIXES)):
         for row in rows(file, settings.max_file_bytes * _JSON_EXPANSION + (1 << 16)):
             yield row if isinstance(row, BadRecord) else _row_document(row, settings.max_file_bytes)
+    elif name.endswith(GIT_SUFFIX):
+        yield from _archive(file, settings.max_file_bytes, git_members)
     elif name.endswith(SUFFIXES):
-        yield from _archive(file, settings.max_file_bytes)
+        yield from _archive(file, settings.max_file_bytes, members)
     else:
         yield BadRecord(key="file", reason="unknown_format", detail=PurePosixPath(name).name, size=file.size)
 
@@ -98,7 +103,7 @@ def _row_document(row: CodeRow, max_file_bytes: int) -> RawDocument:
     )
 
 
-def _archive(file: RawFile, max_file_bytes: int) -> Iterator[Record]:
+def _archive(file: RawFile, max_file_bytes: int, members_of: _Members) -> Iterator[Record]:
     """Two passes: the licence may stand anywhere in the archive, and says which files are wanted."""
     licenses = FolderLicenses()
     roots: set[str] = set()
@@ -108,12 +113,14 @@ def _archive(file: RawFile, max_file_bytes: int) -> Iterator[Record]:
             roots.add(PurePosixPath(name).parts[0] if "/" in name else "")
         return is_license_file(name)
 
-    for member in members(file, MAX_LICENSE_CHARS, licensed):
+    for member in members_of(file, MAX_LICENSE_CHARS, licensed):
         if isinstance(member, Member) and not member.is_link:
             licenses.add(member)
     root = f"{roots.pop()}/" if len(roots) == 1 and "" not in roots else ""
     repository = root.rstrip("/") if root not in ("", "package/") else _stem(file.name)
-    for member in members(file, max_file_bytes + 1, lambda _: True):
+    is_empty = True
+    for member in members_of(file, max_file_bytes + 1, lambda _: True):
+        is_empty = False
         if isinstance(member, BadRecord):
             yield member
             continue
@@ -124,6 +131,8 @@ def _archive(file: RawFile, max_file_bytes: int) -> Iterator[Record]:
             license=licenses.of(member.name),
             path=member.name.removeprefix(root),
         )
+    if is_empty:
+        yield BadRecord(key="archive", reason="empty_archive", size=file.size)
 
 
 def decoded(content: bytes) -> str:
@@ -140,10 +149,10 @@ def decoded(content: bytes) -> str:
 
 
 def _stem(name: str) -> str:
-    base = PurePosixPath(name).name
-    return next(
-        (base[: -len(suffix)] for suffix in sorted(SUFFIXES, key=len, reverse=True) if base.endswith(suffix)), base
-    )
+    path = PurePosixPath(name)
+    base = path.parent.name if path.name == GIT_SUFFIX else path.name
+    endings = sorted((*SUFFIXES, GIT_SUFFIX), key=len, reverse=True)
+    return next((base.removesuffix(ending) for ending in endings if base.endswith(ending)), base)
 
 
 def _clean(text: str) -> str:
@@ -155,6 +164,6 @@ CORPUS = Corpus(
     source="github",
     read=read,
     filters=filters,
-    bad_reasons=("unknown_format", *dict.fromkeys((*BAD_ROW_REASONS, *BAD_MEMBER_REASONS))),
+    bad_reasons=("unknown_format", *dict.fromkeys((*BAD_ROW_REASONS, *BAD_MEMBER_REASONS, *BAD_OBJECT_REASONS))),
     stages=lambda _: ("clean", "dedup"),
 )

@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -24,7 +25,7 @@ MAX_NAME_BYTES = 1 << 20
 """A long name or an extended header lies in memory whole."""
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".zip")
-BAD_MEMBER_REASONS = ("broken_archive", "archive_too_large", "unsafe_name", "special_member")
+BAD_MEMBER_REASONS = ("broken_archive", "empty_archive", "archive_too_large", "unsafe_name", "special_member")
 
 _NAME_HEADERS = (
     tarfile.XHDTYPE,
@@ -33,6 +34,10 @@ _NAME_HEADERS = (
     tarfile.GNUTYPE_LONGNAME,
     tarfile.GNUTYPE_LONGLINK,
 )
+_ZIP_HEADER = struct.Struct("<26x2H")
+_DESCRIPTOR_BYTES = 24
+"""What may follow a zip's member: its sizes and checksum, where they were not known before."""
+
 _READ_ERRORS = (
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -109,7 +114,7 @@ def _tar_members(file: RawFile, max_bytes: int, wanted: Callable[[str], bool]) -
                 name = _readable(member.name)
                 if member.isdir():
                     continue
-                fault = _name_fault(name) or _kind_fault(member)
+                fault = name_fault(name) or _kind_fault(member)
                 if fault is not None:
                     yield BadRecord(key=name, reason=fault)
                 elif wanted(name) and (member.issym() or member.islnk()):
@@ -130,10 +135,11 @@ def _check_tail(stream: IO[bytes]) -> None:
 def _zip_members(file: RawFile, max_bytes: int, wanted: Callable[[str], bool]) -> Iterator[Member | BadRecord]:
     left = expansion_limit(file)
     with file.open() as raw, zipfile.ZipFile(raw) as archive:
+        _check_directory(raw, archive)
         for member in archive.infolist():
             if member.filename.endswith("/"):
                 continue
-            fault = _name_fault(member.filename)
+            fault = name_fault(member.filename)
             if fault is not None:
                 yield BadRecord(key=member.filename, reason=fault)
             elif wanted(member.filename):
@@ -143,6 +149,22 @@ def _zip_members(file: RawFile, max_bytes: int, wanted: Callable[[str], bool]) -
                 if left < 0:
                     raise ExpansionError("the members unpack to too much")
                 yield Member(_readable(member.filename), content, is_link=member.external_attr >> 28 == 0o12)
+
+
+def _check_directory(raw: BinaryIO, archive: zipfile.ZipFile) -> None:
+    """Raises where the directory passes over members, or all of them: `zipfile` believes it and reads the others."""
+    end = 0
+    for member in sorted(archive.infolist(), key=lambda member: member.header_offset):
+        if member.header_offset > end + _DESCRIPTOR_BYTES:
+            break
+        raw.seek(member.header_offset)
+        header = raw.read(_ZIP_HEADER.size)
+        if len(header) < _ZIP_HEADER.size:
+            raise zipfile.BadZipFile("a member's header is not there")
+        name_bytes, extra_bytes = _ZIP_HEADER.unpack(header)
+        end = max(end, member.header_offset + len(header) + name_bytes + extra_bytes + member.compress_size)
+    if archive.start_dir > end + _DESCRIPTOR_BYTES:
+        raise zipfile.BadZipFile(f"the directory names nothing of the bytes from {end} to {archive.start_dir}")
 
 
 def _unpacked(raw: BinaryIO) -> "closing[IO[bytes]]":
@@ -180,7 +202,8 @@ def _kind_fault(member: tarfile.TarInfo) -> str | None:
     return None if member.isfile() or member.issym() or member.islnk() else "special_member"
 
 
-def _name_fault(name: str) -> str | None:
+def name_fault(name: str) -> str | None:
+    """A reason where a name would escape from a folder."""
     path = PurePosixPath(name.replace("\\", "/"))
     unsafe = not name or path.is_absolute() or ".." in path.parts or "\0" in name or name[1:3] in (":/", ":\\")
     return "unsafe_name" if unsafe else None

@@ -2,8 +2,11 @@
 
 import tarfile
 
+import fsspec
 import pytest
+from git_repositories import small
 
+from pipeline.corpora.registry import CORPORA
 from pipeline.inputs import Inputs
 from pipeline.recipe_file import load_recipe
 from pipeline.storage import Folder
@@ -169,3 +172,37 @@ def test_a_part_of_a_file_knows_its_share(inputs, tmp_path):
     spans = [inputs.file("wikipedia/enwiki.xml", part, 3).span for part in (1, 2, 3)]
     assert spans == [(0, 3), (3, 6), (6, 10)]
     assert inputs.file("wikipedia/enwiki.xml", 2, 3).whole.span == (0, 10)
+
+
+@pytest.mark.parametrize(
+    ("folder", "git", "name"), [("x.git", "", "x.git"), ("x", "/.git", "x/.git"), ("y", "", "y/.git")]
+)
+def test_a_git_repository_is_read_from_its_objects(inputs, tmp_path, folder, git, name):
+    (tmp_path / "github" / folder).mkdir(parents=True)
+    small(tmp_path / f"github/{folder}{git}")
+    put(tmp_path, f"github/{folder}/untracked.py")
+    file = inputs.file(f"github/{folder}/")
+    assert file.name == f"github/{name}"
+    keys = [document.key for document in CORPORA["github"].read(file, recipe().github)]
+    assert keys == ["LICENSE", "run.sh", "src/main.py", "src/other.py", "sub"]
+
+
+def test_a_git_repository_changes_with_its_objects_alone(inputs, tmp_path):
+    (tmp_path / "github").mkdir()
+    repository = small(tmp_path / "github/x.git")
+    before = inputs.digest("github/x.git/"), inputs.fingerprint("github/x.git/"), inputs.size("github/x.git/")
+    put(tmp_path, "github/x.git/config")
+    put(tmp_path, "github/x.git/hooks/post-checkout")
+    assert before == (
+        inputs.digest("github/x.git/"),
+        inputs.fingerprint("github/x.git/"),
+        inputs.size("github/x.git/"),
+    )
+    repository.commit(repository.tree())
+    assert before[0] != inputs.digest("github/x.git/")
+
+
+def test_a_repository_from_elsewhere_is_read_from_a_copy(tmp_path):
+    fsspec.filesystem("memory").put(str(small(tmp_path / "x.git").folder), "/git-inputs/x.git", recursive=True)
+    file = Inputs(Folder("memory://git-inputs")).file("x.git/")
+    assert [document.path for document in CORPORA["github"].read(file, recipe().github)][:2] == ["LICENSE", "run.sh"]

@@ -248,3 +248,44 @@ def test_a_stream_ends_at_its_bound(limit, fits):
     else:
         with pytest.raises(ExpansionError, match="more than 9 bytes"):
             stream.read(100)
+
+
+def without_entries(content: bytes) -> bytes:
+    """The zip with an end record that says its directory has no bytes and no entries."""
+    at = content.rindex(b"PK\5\6")
+    return content[: content.index(b"PK\1\2")] + content[at : at + 8] + bytes(8) + content[at + 16 :]
+
+
+def test_a_zip_whose_directory_names_no_member_is_broken():
+    damaged = without_entries(zipped(FILES))
+    damaged = damaged[:-6] + (len(damaged) - 22).to_bytes(4, "little") + damaged[-2:]
+    assert zipfile.ZipFile(io.BytesIO(damaged)).namelist() == []
+    (record,) = found(damaged, "a.zip")
+    assert (record.key, record.reason) == ("archive", "broken_archive")
+    assert "names nothing of the bytes from 0 to" in record.detail
+
+
+def test_a_zip_whose_directory_passes_over_a_member_is_broken():
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, content in FILES.items():
+            archive.writestr(name, content)
+        del archive.filelist[1]
+    (record,) = found(stream.getvalue(), "a.zip")
+    assert record.reason == "broken_archive"
+
+
+def test_a_zip_written_to_a_pipe_is_whole():
+    class Pipe(io.BytesIO):
+        def seek(self, *_):
+            raise OSError("no seeking")
+
+    stream = Pipe()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in FILES.items():
+            archive.writestr(name, content)
+    assert found(stream.getvalue(), "a.zip") == [Member(name, body) for name, body in FILES.items()]
+
+
+def test_a_zip_of_folders_alone_or_of_nothing_has_no_members():
+    assert found(zipped({}), "a.zip") == found(zipped({"a/": b""}), "a.zip") == []
