@@ -269,9 +269,8 @@ def lay_out(
     """
     state = page.state[0]
     for text in range(first, len(offsets) - 1):
-        begin(page)
-        state.out_bytes = ends[text]
         at, end = offsets[text], offsets[text + 1]
+        begin(page, ends[text], end - at)
         while at < end and state.status == FINE:
             if values[at] == _LESS:
                 at = _tag(values, at, end, tables, page)

@@ -18,6 +18,9 @@ MAX_DEPTH = 256
 MAX_MARKS = 8
 """Quotes and lists within each other that are still marked: each level lengthens every line."""
 
+MAX_GROWTH, SPARE_BYTES = 4, 1 << 16
+"""A text may have so many times the bytes of its HTML, and some more: or else nothing but marks makes it so long."""
+
 FINE, NESTED_TOO_DEEPLY, OUT_OF_ROOM = 0, 1, 2
 """What became of a text."""
 
@@ -32,6 +35,7 @@ _STATE = np.dtype(
         ("status", np.int64),
         ("line_bytes", np.int64),  # of the line that is being gathered
         ("out_bytes", np.int64),  # written so far, earlier texts' among them
+        ("out_limit", np.int64),  # where this text ends at the latest
         ("lines", np.int64),  # of this text
         ("depth", np.int64),  # of the stack
         ("loose", np.int64),  # open elements that are not on the stack
@@ -82,10 +86,11 @@ def empty_page(line_bytes: int, out: NDArray[np.uint8]) -> Page:
     )
 
 
-@compiled_lean(numba.void(PAGE))
-def begin(page: Page) -> None:
-    """The page for the next text."""
+@compiled_lean(numba.void(PAGE, numba.int64, numba.int64))
+def begin(page: Page, at: Any, html_bytes: Any) -> None:
+    """The page for the next text, written to `out` from a place on."""
     state = page.state[0]
+    state.out_bytes, state.out_limit = at, at + MAX_GROWTH * html_bytes + SPARE_BYTES
     state.status = FINE
     state.line_bytes = state.lines = state.depth = state.loose = state.marks = state.lists = 0
     state.moved = state.code = state.hidden = state.blank_marks = state.empty_code_lines = state.cells = 0
@@ -177,6 +182,9 @@ def end_line(page: Page, keep_empty: Any) -> None:
                 state.empty_code_lines += 1
             else:
                 state.blank_wanted = True
+        return
+    if state.out_bytes > state.out_limit:
+        state.status = NESTED_TOO_DEEPLY
         return
     marks = min(state.marks, MAX_MARKS)
     if state.out_bytes + size + (state.empty_code_lines + 2) * (MAX_MARKS * _MARK_BYTES + 1) > len(page.out):

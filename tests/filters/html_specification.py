@@ -31,7 +31,7 @@ class TooDeepError(ValueError):
 
 def text_of(source: str) -> str:
     """The text, by expressions over the source."""
-    layout, at = Layout(), 0
+    layout, at = Layout(4 * len(source.encode()) + (1 << 16)), 0
     while at < len(source):
         found = MARKUP.match(source, at)
         if not found:
@@ -96,7 +96,8 @@ class Libxml2Target:
 class Layout:
     """Takes the events and lays the text out in lines, each behind the marks of its quotes and lists."""
 
-    def __init__(self, max_depth: int = 256, max_marks: int = 8) -> None:
+    def __init__(self, max_bytes: int = 1 << 30, max_depth: int = 256, max_marks: int = 8) -> None:
+        self.max_bytes = max_bytes
         self.max_depth, self.max_marks = max_depth, max_marks
         self.lines, self.line, self.stack, self.marks = [], "", [], []
         self.loose = self.empty_code_lines = self.cells = 0
@@ -241,6 +242,8 @@ class Layout:
                 self.empty_code_lines += "code" in self.kinds()
                 self.blank_wanted = "code" not in self.kinds()
             return
+        if sum(len(line.encode()) + 1 for line in self.lines) > self.max_bytes:
+            raise TooDeepError
         if self.blank_wanted and self.lines:
             self.lines.append("".join(rest for _, rest in self.blank_marks).rstrip())
         self.lines += ["".join(rest for _, rest in marks).rstrip()] * self.empty_code_lines

@@ -20,7 +20,7 @@ from filters.html_tags import BULLETS, CODE, ITEM, NUMBERS, QUOTE, RAISED, table
 
 def new_page(room: int = 1000) -> Page:
     page = empty_page(100, np.zeros(room, np.uint8))
-    begin(page)
+    begin(page, 0, 100)
     return page
 
 
@@ -128,5 +128,5 @@ def test_a_page_says_when_it_is_full_and_can_be_begun_again():
     put(page, "yy")
     end_line(page, False)
     assert (page.state[0]["status"], written(page)) == (OUT_OF_ROOM, "x" * 50 + "\n")
-    begin(page)
+    begin(page, 0, 100)
     assert page.state[0]["status"] == FINE

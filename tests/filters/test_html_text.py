@@ -349,10 +349,19 @@ def test_many_texts_are_laid_out_at_once_in_any_array():
 
 
 def test_the_room_for_the_texts_grows_with_their_marks():
-    source = "<ol start=999999999><li>" * 8 + "<br>x" * 5_000
+    source = "<blockquote>" * 8 + "<br>xyz" * 2_000
     found, _ = htmls_to_texts(pa.array(["<p>first", source, "<p>last"]))
     assert found.to_pylist() == ["first", text_of(source), "last"]
-    assert len(found[1].as_py()) > 10 * len(source)
+    assert len(found[1].as_py()) > 2 * len(source) + 5_000
+
+
+@pytest.mark.parametrize(("lines", "is_read"), [(1120, True), (1130, False)])
+def test_a_text_of_little_but_marks_is_nested_too_deeply(lines, is_read):
+    source = "<ol start=999999999><li>" * 7 + "<br>x" * lines
+    try:
+        assert (html_to_text(source) == text_of(source)) == is_read
+    except NestedTooDeeplyError:
+        assert not is_read
 
 
 def test_broken_bytes_of_a_string_become_question_marks():
