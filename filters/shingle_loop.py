@@ -109,8 +109,7 @@ def _leading_letters(block: Any) -> Any:
     digits = (ascii_only + _FROM_0) & ~(ascii_only + _PAST_9)
     others = ~((alphabetic | digits) & ~block) & _HIGH_BITS
     first = others & (~others + np.uint64(1))
-    behind = ~((first << np.uint64(1)) - np.uint64(1))
-    onward = trailing_zeros((~others | block) & _HIGH_BITS & behind) >> 3
+    onward = trailing_zeros((~others | block) & _HIGH_BITS & ~(first - np.uint64(1))) >> 3
     return small & ((first >> np.uint64(7)) - np.uint64(1)), trailing_zeros(others) >> 3, onward
 
 
