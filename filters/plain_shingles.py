@@ -1,9 +1,7 @@
 """What two texts share, counted in plain Python on tuples of words: slow, and without a hash to trust."""
 
 from filters.models import load_once
-from filters.shingle_loop import ALONE, IGNORED, MAPPED_CODE_POINTS, SEPARATOR, letters
-
-_LAST_LETTERS = 0x40000
+from filters.shingle_loop import ALONE, IGNORED, SEPARATOR, letter_of, letters
 
 
 def overlap_of_words(one: str, other: str, words: int, *, contained: bool) -> float:
@@ -24,8 +22,7 @@ class _Spelling(dict[int, str | None]):
     """What each code point is to a word: its bare letter, a word of its own, a blank, or nothing."""
 
     def __missing__(self, code: int) -> str | None:
-        outside = code | ALONE if code < _LAST_LETTERS else SEPARATOR
-        letter = int(letters()[code]) if code < MAPPED_CODE_POINTS else outside
+        letter = int(letter_of(code, letters()))
         bare = chr(letter & ~ALONE)
         known = {SEPARATOR: " ", IGNORED: None}
         self[code] = known[letter] if letter in known else f" {bare} " if letter & ALONE else bare

@@ -21,6 +21,7 @@ LETTERS = "aB zé’_-1\n\u0301\u00ad中文ßİ😀한국ไทのデｶ々क\U
         ("…", 1, set()),
         ("café cafe\u0301", 1, {("cafe",)}),
         ("中文 x", 1, {("中",), ("文",), ("x",)}),
+        ("a\U000e0041b \U00020000", 1, {("ab",), ("\U00020000",)}),
     ],
 )
 def test_a_shingle_is_so_many_words(text, words, shingles):
