@@ -128,6 +128,7 @@ class _Session:
     def do(self, stages: Sequence[str]) -> None:
         """Bring the stages up to date, then say what is there."""
         from pipeline.c4_chain import check_c4
+        from pipeline.corpora.wikipedia import check_wikipedia
         from pipeline.finish import check_finish, write_manifest
         from pipeline.group_stages import check_indexes
         from pipeline.models import check_models
@@ -136,6 +137,7 @@ class _Session:
         check_finish(stages)
         check_models(self._run.recipe, stages)
         check_c4(self._run.recipe, stages)
+        check_wikipedia(self._run.recipe.wikipedia, self._run.recipe.sources, stages)
         check_indexes(self._run.recipe, stages)
         for source in self._run.recipe.sources:
             self._run.units(source)  # A missing input is a wrong setting: found before any work.
@@ -156,11 +158,13 @@ class _Session:
     def dry_run(self, stages: Sequence[str]) -> None:
         """Print the resolved recipe, the inputs and what is left to do; write nothing."""
         from pipeline.c4_chain import check_c4
+        from pipeline.corpora.wikipedia import check_wikipedia
         from pipeline.models import check_models
         from pipeline.run import Conductor
 
         check_models(self._run.recipe, stages)
         check_c4(self._run.recipe, stages)
+        check_wikipedia(self._run.recipe.wikipedia, self._run.recipe.sources, stages)
         conductor = Conductor(self._run, self._engine, self._reporter)
         left = [
             {"stage": stage, "source": source, "units_to_do": todo, "units": units}

@@ -64,6 +64,7 @@ class GitHub(Section):
 class Wikipedia(Section):
     """Wikipedia dumps of twenty languages in Latin or Cyrillic script."""
 
+    mode: Mode = "intended"
     languages: Texts = WIKIPEDIA_LANGUAGES
     max_page_bytes: Positive = 8 << 20
     part_bytes: Positive = 128 << 20

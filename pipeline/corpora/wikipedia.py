@@ -1,11 +1,13 @@
 """Wikipedia's XML dumps, one document a page: `.xml`, plain or packed as bz2 (multistream too), gz or xz."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from importlib.util import find_spec
 from urllib.parse import quote, urlsplit
 
 from filters.batch import Filter
 from filters.citations import cited_urls
+from filters.huggingface_wikitext import HuggingFaceWikitext
 from filters.namespaces import WIKI_LANGUAGES
 from filters.wikipedia import (
     ARTICLE_NAMESPACE,
@@ -20,6 +22,7 @@ from pipeline.corpora.wikidump import can_be_split, dump_bytes
 from pipeline.corpora.wikiindex import count_pages, dump_index, index_faults
 from pipeline.corpora.wikipage import Page, Site
 from pipeline.corpora.wikixml import Head, pages, read_head
+from pipeline.errors import SettingError
 from pipeline.source_sections import Wikipedia
 
 _DUMP_NAME = re.compile(r"^([a-z][a-z_-]*?)wiki(?![a-z])(?:-(\d{8}))?")
@@ -68,7 +71,21 @@ def read(file: RawFile, settings: Wikipedia) -> Iterator[RawDocument | BadRecord
 
 def filters(settings: Wikipedia) -> tuple[Filter, ...]:
     """The rules of stage `clean`."""
-    return (LanguageIn(languages=settings.languages), ArticleNamespace(), NotRedirect(), WikitextToText())
+    faithful = settings.mode == "faithful"
+    return (
+        LanguageIn(languages=settings.languages),
+        ArticleNamespace(),
+        NotRedirect(by_text=not faithful),
+        HuggingFaceWikitext() if faithful else WikitextToText(),
+    )
+
+
+def check_wikipedia(settings: Wikipedia, sources: Collection[str], stages: Collection[str]) -> None:
+    """Raise SettingError where a library that these stages need is not there, before any work."""
+    needed = settings.mode == "faithful" and "wikipedia" in sources and "clean" in stages
+    if needed and find_spec("mwparserfromhell") is None:
+        asking = 'wikipedia.mode = "faithful"'
+        raise SettingError(f"{asking} needs a library that is not there: install tokenmill[mwparserfromhell]")
 
 
 def dump_language(file_name: str, site: Site) -> str:

@@ -50,6 +50,12 @@ def test_redirects_go(documents, text, path, reason):
     assert (result.reason.to_pylist(), result.counts) == ([reason], {})
 
 
+@pytest.mark.parametrize("path, reason", [("0", None), ("0/redirect", "redirect")])
+def test_redirects_go_by_the_dumps_element_alone_where_that_is_asked_for(documents, path, reason):
+    result = NotRedirect(by_text=False).apply(documents("#REDIRECT [[Paris]]", path=path, language="en"))
+    assert result.reason.to_pylist() == [reason]
+
+
 @pytest.mark.parametrize(
     "language, text, redirect",
     [

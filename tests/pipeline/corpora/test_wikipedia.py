@@ -5,6 +5,7 @@ import gzip
 import lzma
 import random
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -12,7 +13,8 @@ import pytest
 from pipeline.corpora import wikidump
 from pipeline.corpora.corpus import BadRecord, RawDocument, RawFile, document_batches
 from pipeline.corpora.wikipage import Site
-from pipeline.corpora.wikipedia import BAD_REASONS, CORPUS, SeenIds, dump_language
+from pipeline.corpora.wikipedia import BAD_REASONS, CORPUS, SeenIds, check_wikipedia, dump_language
+from pipeline.errors import SettingError
 from pipeline.source_sections import Wikipedia
 
 PAGE = (
@@ -283,6 +285,36 @@ def test_an_id_that_no_wiki_reaches_takes_no_memory(page_id):
     assert seen.key(page_id, "byte:5") == f"{page_id[:40]}@byte:5"
     assert seen.key("", "byte:5") == "byte:5"
     assert len(seen._bits) == 0
+
+
+@pytest.mark.parametrize(
+    "mode, by_text, last", [("intended", True, "wikipedia_wikitext"), ("faithful", False, "wikipedia_huggingface")]
+)
+def test_the_mode_chooses_the_rules(mode, by_text, last):
+    rules = CORPUS.filters(Wikipedia(mode=mode))
+    assert [rule.name for rule in rules] == ["wikipedia_language", "wikipedia_namespace", "wikipedia_redirect", last]
+    assert rules[2].by_text is by_text
+
+
+@pytest.mark.parametrize(
+    "mode, sources, stages, told",
+    [
+        ("faithful", ("wikipedia",), ("clean",), True),
+        ("faithful", ("books",), ("clean",), False),
+        ("faithful", ("wikipedia",), ("tokenize",), False),
+        ("intended", ("wikipedia",), ("clean",), False),
+    ],
+)
+def test_a_library_that_is_not_there_is_told_before_any_work(monkeypatch, mode, sources, stages, told):
+    monkeypatch.setattr("pipeline.corpora.wikipedia.find_spec", lambda name: None)
+    message = r'wikipedia.mode = "faithful" needs .*: install tokenmill\[mwparserfromhell\]'
+    with pytest.raises(SettingError, match=message) if told else nullcontext():
+        check_wikipedia(Wikipedia(mode=mode), sources, stages)
+
+
+def test_a_library_that_is_there_is_enough():
+    pytest.importorskip("mwparserfromhell", reason="mwparserfromhell is not installed")
+    check_wikipedia(Wikipedia(mode="faithful"), ("wikipedia",), ("clean",))
 
 
 def clean(path, name):
