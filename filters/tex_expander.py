@@ -30,6 +30,7 @@ _NO_BLANK_BEFORE = frozenset("{}~.!,:;?/')-\n \t")
 _IN_EXPANSIONS = frozenset((r"\xspace", DOT))
 _CALL_FLOOR_CHARS = 20_000
 _DOCUMENT_FLOOR_CHARS = 200_000
+_DOCUMENT_CEILING_CHARS = 64 << 20
 _STEP_CHARS = 20
 """What an expansion costs beside its length."""
 _SEARCH_CHARS = 500
@@ -88,7 +89,7 @@ class _Expander:
         self.undo: list[tuple[int, int, str, Macro | None, bool]] = []
         self.pieces: list[str] = []
         self.call: _Call | None = None
-        self.left = max_expansion * len(text) + _DOCUMENT_FLOOR_CHARS
+        self.left = min(max_expansion * len(text), _DOCUMENT_CEILING_CHARS) + _DOCUMENT_FLOOR_CHARS
         self.expanded = self.unexpanded = self.definitions = self.remembered = 0
         self.mentioned: dict[str, tuple[str, ...]] = {}
         self.text = text
@@ -142,7 +143,9 @@ class _Expander:
 
     def _write(self, piece: str) -> None:
         if piece:
-            self.pieces += [separator(self.pieces[-1:], piece), piece]
+            if gap := separator(self.pieces[-1:], piece):
+                self.pieces.append(gap)
+            self.pieces.append(piece)
 
     def _control(self, frame: _Frame, match: re.Match[str]) -> None:
         """Define, expand or copy the control sequence just read."""

@@ -14,10 +14,14 @@ _SCOPES = re.compile(
 )
 
 
+_MAX_BRACES = 2_000_000
+
+
 class Groups:
     """The groups of a whole text, found in one pass; a brace in a comment is none.
 
-    With `scopes` environments and `\\begingroup` are groups as well; `document` is none, nothing follows it.
+    With `scopes` environments and `\\begingroup` are groups as well; `document` is none, nothing follows it. After two
+    million braces no group is known any more.
     """
 
     def __init__(self, text: str, *, scopes: bool) -> None:
@@ -41,6 +45,9 @@ class Groups:
                 continue
             self._positions.append(match.start())
             self._innermost.append(stack[-1][0] if stack else -1)
+            if len(self._positions) >= _MAX_BRACES:
+                self._innermost[-1] = -1
+                break
 
     def end_of(self, position: int) -> int:
         """Where the innermost group around a position ends; the text's end where there is none."""

@@ -26,6 +26,8 @@ _INFLATED_TIMES = 16
 """A paper's figures and data may take this many times `max_paper_bytes` of TeX before it counts as a gzip bomb."""
 _PIECE_BYTES = 1 << 16
 _MAX_FILES = 20_000
+_MAX_MARKS = 4_000_000
+"""What TeX is found by costs a hundred bytes of memory each; a book of three megabytes has 150,000 of them."""
 
 
 class _PaperError(Exception):
@@ -92,9 +94,13 @@ def _paper(member: TarMember, content: "_Recorded", settings: ArXiv) -> tuple[st
     inflated = _Inflated(content, settings.max_paper_bytes * _INFLATED_TIMES)
     start = read_exactly(inflated, BLOCK_BYTES)
     files = _sources(start, inflated, settings)
+    if sum(content.count(mark) for _, content in files for mark in (b"\\", b"%", b"{")) > _MAX_MARKS:
+        raise _PaperError("too_large", f"over {_MAX_MARKS} commands, comments and groups")
     if settings.mode == "faithful":
         return _joined([content for _, content in files]), None
     text = TexProject(dict(files)).text(max_bytes=settings.max_paper_bytes)
+    if sum(map(text.count, "\\%{")) > _MAX_MARKS:
+        raise _PaperError("too_large", f"over {_MAX_MARKS} commands, comments and groups as TeX reads it")
     return text, find_title(text)
 
 

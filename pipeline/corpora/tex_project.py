@@ -4,6 +4,7 @@ import posixpath
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 from filters.tex_comments import remove_comments
 from filters.tex_expander import expand_macros
@@ -54,6 +55,7 @@ _ASIDE = re.compile(
     r"\\(?:thanks|footnote|inst|altaffilmark|textsuperscript|[vh]space\*?)\s*\{[^{}]*\}|\\\\(?:\[[^\]]*\])?|~"
 )
 _MAX_TITLE_CHARS = 1000
+_MAX_TITLES = 100
 _MAX_PREAMBLE_CHARS = 200_000
 _TITLE_MARK = "\ufdd0"  # A code point that no text holds.
 
@@ -72,10 +74,10 @@ def looks_like_tex(content: bytes) -> bool:
 def find_title(text: str) -> str | None:
     r"""What a paper says in its first `\title`, its macros expanded, without footnotes and line breaks."""
     text = remove_comments(text[:_MAX_PREAMBLE_CHARS])[0]
-    for heading in _TITLE.finditer(text):
+    for heading in islice(_TITLE.finditer(text), _MAX_TITLES):
         end = group_end(text, heading.end(), heading.end() + _MAX_TITLE_CHARS)
-        title = _plain_title(text[heading.end() + 1 : end - 1])
-        if end < 0 or not title or "#" in title:
+        title = _plain_title(text[heading.end() + 1 : end - 1]) if end >= 0 else ""
+        if not title or "#" in title:
             continue
         if "\\" in title:
             written = expand_macros(f"{text[: heading.start()]}\n\n{_TITLE_MARK}{title}").text

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filters import tex_groups
 from filters.tex_groups import Groups, group_end, option_end
 
 
@@ -91,6 +92,12 @@ def test_the_document_is_no_group():
 @pytest.mark.parametrize("text", [r"\begin{a}}", r"{\end{a}", r"\begin{a}\end{b}"])
 def test_what_does_not_fit_closes_nothing(text):
     assert Groups(text, scopes=True).is_inside(len(text))
+
+
+@pytest.mark.parametrize("bound, inside", [(3, True), (2, False)])
+def test_braces_are_followed_up_to_a_bound(monkeypatch, bound, inside):
+    monkeypatch.setattr(tex_groups, "_MAX_BRACES", bound)
+    assert Groups("{a{b", scopes=False).is_inside(4) is inside
 
 
 @given(st.text(alphabet="{}\\%\nab", max_size=40))

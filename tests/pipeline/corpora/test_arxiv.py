@@ -210,6 +210,20 @@ def test_faithful_rules_are_the_patterns():
     assert [rule.name for rule in CORPUS.filters(ArXiv(mode="faithful"))] == ["arxiv_source", "arxiv_patterns"]
 
 
+@pytest.mark.parametrize("bound, kept", [(13, True), (12, False)])
+def test_what_a_paper_makes_tex_do_is_bounded(monkeypatch, bound, kept):
+    monkeypatch.setattr(arxiv, "_MAX_MARKS", bound)
+    tree = tar_of(**{"ms.tex": PAPER + b"\\%{"})
+    assert (judged(read_all({"2201/2201.00001.gz": gzip.compress(tree)})) != ["too_large"]) is kept
+
+
+@pytest.mark.parametrize("bound, kept", [(22, True), (21, False)])
+def test_what_tex_reads_again_and_again_is_bounded(monkeypatch, bound, kept):
+    monkeypatch.setattr(arxiv, "_MAX_MARKS", bound)
+    tree = tar_of(**{"ms.tex": PAPER.replace(b"text", b"\\input{a}" * 3), "a.tex": b"%\n" * 4})
+    assert (judged(read_all({"2201/2201.00001.gz": gzip.compress(tree)})) != ["too_large"]) is kept
+
+
 @pytest.mark.parametrize("count, kept", [(3, True), (4, False)])
 def test_files_of_a_paper_are_bounded_by_their_number(monkeypatch, count, kept):
     monkeypatch.setattr(arxiv, "_MAX_FILES", 3)

@@ -248,3 +248,26 @@ def test_many_files_are_bounded_by_their_number():
 def test_depth_is_bounded(depth, reached):
     files = {f"f{i}.tex": rf"\input{{f{i + 1}}}" for i in range(depth)} | {f"f{depth}.tex": "END"}
     assert ("END" in flat(files | {"ms.tex": HEAD + r"\input{f0}"})) is reached
+
+
+@pytest.mark.parametrize("count, title", [(99, "T"), (100, None)])
+def test_a_title_is_looked_for_among_so_many(count, title):
+    assert find_title(r"\title{}" * count + r"\title{T}") == title
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"\title{" * 30_000,
+        r"\title[" * 30_000,
+        r"\input{" * 50_000,
+        r"\documentclass[" * 50_000,
+        "\\" * 300_000,
+        "%" * 10**6,
+    ],
+    ids=["titles", "short titles", "inputs", "classes", "backslashes", "percents"],
+)
+def test_adversarial_files_cost_linear_time(text):
+    started = time.process_time()
+    find_title(flat({"ms.tex": HEAD + text}))
+    assert time.process_time() - started < 10
