@@ -57,8 +57,9 @@ class _Layout:
         elif first == "|" or stripped.startswith(("----", "{|")):  # What broken tables leave is no text.
             self._flush()
         else:
-            self._switch("lines" if line[0] == " " else "paragraph")
-            self._lines.append(stripped)
+            preformatted = line[0] == " "  # Its blanks are meant, but for the first.
+            self._switch("lines" if preformatted else "paragraph")
+            self._lines.append(line[1:].rstrip() if preformatted else stripped)
 
     def blocks(self) -> list[str]:
         """Text blocks, and the headings under which any is left."""

@@ -127,6 +127,7 @@ _EVERYWHERE = _rules(
         around("lit. '", "'"): "lit;literal translation",
         around("'", "'"): "gloss",
         around("√"): "sqrt;radic",
+        around("$", "$"): "tmath",
         around("⟨", "⟩"): "angbr;angle bracket;grapheme",
         around("/", "/"): "ipaslink;ipa slink",
         around("[", "]"): "ipablink;ipa blink;мфа;мфа-всі",

@@ -13,6 +13,7 @@ from filters.wikilayout import BREAK, lay_out, restore
         ("a " + BREAK + " b", "a\nb"),
         ("a" + BREAK + " " + BREAK + BREAK + "b", "a\n\nb"),
         (" pre\n formatted", "pre\nformatted"),
+        (" if a:\n     b  = 1\n\n text", "if a:\n    b  = 1\n\ntext"),
         ("a    b", "a b"),
         ("----\ntext", "text"),
         ("| cell || cell\n|-\ntext\n{| class=x", "text"),

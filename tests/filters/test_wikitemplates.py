@@ -123,6 +123,7 @@ def test_everything_else_is_a_hole(language, content):
         ("lit literal_translation", "lit. 'a'"),
         ("gloss", "'a'"),
         ("sqrt radic", "√a"),
+        ("tmath", "$a$"),
         ("usd", "US$a"),
         ("gbp £ pound", "£a"),
         ("eur €", "€a"),
