@@ -119,11 +119,12 @@ def _with_letter(word: Any, pending: Any, filled: Any, letter: Any) -> Any:
     size, packed = 1, letter
     if letter >= 0x80:
         size, packed = 3, 0x808080 | (letter & 0x7F) | (letter >> 7 & 0x7F) << 8 | (letter >> 14 & 0x7F) << 16
-    for byte in range(size):
-        pending |= np.uint64(packed >> 8 * byte & 0xFF) << np.uint64(8 * filled)
-        filled += 1
-        if filled == _BLOCK_BYTES:
-            word, pending, filled = mix(word ^ pending), np.uint64(0), 0
+    packed = np.uint64(packed)
+    pending |= packed << np.uint64(8 * filled)
+    filled += size
+    if filled >= _BLOCK_BYTES:
+        filled -= _BLOCK_BYTES
+        word, pending = mix(word ^ pending), packed >> np.uint64(8 * (size - filled))
     return word, pending, filled
 
 
