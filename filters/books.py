@@ -1,6 +1,6 @@
 """Books: Project Gutenberg's wrappers off, public domain only."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import pyarrow as pa
@@ -91,3 +91,24 @@ class LongEnough:
         """Same rows in the same order; `reason` is null where the document is kept."""
         why = reasons("too_few_chars" if len(text) < self.min_chars else None for text in texts(batch))
         return FilterResult(batch, why, {})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropAlikeBooks:
+    """Applies RedPajama v1's verdict on books: one goes where an earlier one's SimHash is near.
+
+    Source: togethercomputer/RedPajama-Data (branch rp_v1) data_prep/book/dedup.py; the hash is in `filters/simhash.py`.
+    Differs: a verdict names the document's own id, and not a number that a book of another corpus has too.
+    Reads doc_id. Rewrites nothing. Rejects: alike_earlier_book. Counts: nothing.
+    """
+
+    name: ClassVar[str] = "books_simhash"
+    reasons: ClassVar[tuple[str, ...]] = ("alike_earlier_book",)
+    dropped: frozenset[str] = field(default=frozenset(), repr=False)
+
+    def apply(self, batch: pa.RecordBatch) -> FilterResult:
+        """Same rows in the same order; `reason` is null where the document is kept."""
+        ids = batch.column("doc_id").to_pylist()
+        return FilterResult(
+            batch, reasons("alike_earlier_book" if doc_id in self.dropped else None for doc_id in ids), {}
+        )

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from filters.models import load_once
+from pipeline.alike_books import AlikeRounds
 from pipeline.c4_chain import chain_settings, is_made, line_rounds, page_rounds
 from pipeline.context import Run
 from pipeline.corpora.registry import CORPORA, NEAR_DEDUP
@@ -55,6 +56,8 @@ def group_rounds(run: Run, stage: str, source: str, notes: Folder | None = None)
             zero_key_is_removed=faithful,
             index=_key_index(run, stage, source, LINES, notes),
         )
+    if source == "books":  # They have this stage in the faithful mode alone.
+        return AlikeRounds(partitions=dedup.partitions)
     return ExactRounds(partitions=dedup.partitions)
 
 

@@ -73,6 +73,7 @@ class Wikipedia(Section):
 class Books(Section):
     """Project Gutenberg texts, and books in EPUB, TEI and HTML."""
 
+    mode: Mode = "intended"
     licenses: Texts = ("Public domain in the USA", "Public domain", "CC0-1.0")
     keep_unknown_license: bool = True
     min_chars: Count = 1000

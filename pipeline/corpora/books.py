@@ -4,6 +4,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from io import BytesIO
+from typing import Any
 
 from filters.batch import Filter
 from filters.books import PUBLIC_DOMAIN, GutenbergWrapper, LongEnough, PublicDomain
@@ -83,7 +84,9 @@ def read(file: RawFile, settings: Books) -> Iterator[RawDocument | BadRecord]:
 
 
 def filters(settings: Books) -> tuple[Filter, ...]:
-    """The rules of stage `clean`."""
+    """The rules of stage `clean`; RedPajama v1 has none for its books, which came without wrappers."""
+    if settings.mode == "faithful":
+        return (GutenbergWrapper(),)
     return (
         PublicDomain(licenses=settings.licenses, keep_unknown=settings.keep_unknown_license),
         GutenbergWrapper(),
@@ -218,4 +221,9 @@ def _member_book(name: str, raw: bytes, max_bytes: int) -> RawDocument | BadReco
     return _epub(name, archive, max_bytes, len(raw))
 
 
-CORPUS = Corpus(source="books", read=read, filters=filters, bad_reasons=BAD_REASONS)
+def _stages(recipe: Any) -> tuple[str, ...]:
+    """As RedPajama v1 made them, books are deduplicated by SimHash, and not by what they contain of each other."""
+    return ("clean", "dedup") if recipe.books.mode == "faithful" else ("clean",)
+
+
+CORPUS = Corpus(source="books", read=read, filters=filters, bad_reasons=BAD_REASONS, stages=_stages)

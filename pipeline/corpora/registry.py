@@ -15,7 +15,8 @@ NEAR_DEDUP = "near-dedup"
 
 def document_stages(recipe: Recipe, source: str) -> tuple[str, ...]:
     """The stages that the source's documents go through, in order."""
-    last = (NEAR_DEDUP,) if source in recipe.near_dedup.sources else ()
+    as_redpajama = source == "books" and recipe.books.mode == "faithful"  # which has near-duplicates of its own
+    last = (NEAR_DEDUP,) if source in recipe.near_dedup.sources and not as_redpajama else ()
     return (*CORPORA[source].stages(recipe), *last)
 
 

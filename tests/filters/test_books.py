@@ -3,7 +3,7 @@
 import pytest
 
 from filters.batch import Filter
-from filters.books import PUBLIC_DOMAIN, GutenbergWrapper, LongEnough, PublicDomain
+from filters.books import PUBLIC_DOMAIN, DropAlikeBooks, GutenbergWrapper, LongEnough, PublicDomain
 
 HEADER = "*** START OF THE PROJECT GUTENBERG EBOOK X ***\n\nProduced by A\n\n"
 FOOTER = "\n\n*** END OF THE PROJECT GUTENBERG EBOOK X ***\n"
@@ -60,7 +60,7 @@ def test_negative_length_is_refused():
         LongEnough(min_chars=-1)
 
 
-@pytest.mark.parametrize("rule", [PublicDomain(), GutenbergWrapper(), LongEnough()])
+@pytest.mark.parametrize("rule", [PublicDomain(), GutenbergWrapper(), LongEnough(), DropAlikeBooks()])
 def test_rules_are_filters_and_take_an_empty_batch(documents, rule):
     assert isinstance(rule, Filter)
     assert len(rule.apply(documents()).reason) == 0
@@ -68,3 +68,9 @@ def test_rules_are_filters_and_take_an_empty_batch(documents, rule):
 
 def test_no_length_at_all_keeps_the_empty_book(documents):
     assert LongEnough(min_chars=0).apply(documents("")).reason.to_pylist() == [None]
+
+
+def test_books_with_an_earlier_one_alike_go(documents):
+    result = DropAlikeBooks(dropped=frozenset(["1"])).apply(documents("a", "b", "c"))
+    assert (result.reason.to_pylist(), result.counts) == ([None, "alike_earlier_book", None], {})
+    assert DropAlikeBooks().apply(documents("a")).reason.to_pylist() == [None]

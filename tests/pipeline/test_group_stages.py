@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.alike_books import AlikeRounds
 from pipeline.corpora.registry import NEAR_DEDUP
 from pipeline.dedup import ExactRounds, ParagraphRounds
 from pipeline.errors import SettingError
@@ -32,6 +33,7 @@ from pipeline.storage import Folder
     [
         (DEDUP, "commoncrawl", ParagraphRounds),
         (NEAR_DEDUP, "books", NearRounds),
+        (DEDUP, "books", AlikeRounds),
         (DEDUP, "c4", ExactRounds),
         (DEDUP, "github", ExactRounds),
         (PAGES, "commoncrawl", PageRounds),

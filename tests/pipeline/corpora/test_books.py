@@ -298,6 +298,11 @@ def test_a_member_packed_in_a_damaged_way_costs_only_itself():
     assert (bad.key, bad.reason, good.text) == ("a.txt", "damaged_zip", "two")
 
 
+def test_the_faithful_mode_takes_off_wrappers_alone():
+    assert [rule.name for rule in CORPUS.filters(Books(mode="faithful"))] == ["books_wrapper"]
+    assert [rule.name for rule in CORPUS.filters(Books())] == ["books_public_domain", "books_wrapper", "books_length"]
+
+
 EDGES = {
     "11-0.txt": ("ALICE’S ADVENTURES IN WONDERLAND", "THE END"),
     "11.txt": ("ALICE'S ADVENTURES IN WONDERLAND", "THE END"),
