@@ -8,6 +8,7 @@ from typing import ClassVar
 import pyarrow as pa
 
 from filters.batch import FilterResult, reasons, texts, with_column
+from filters.tex_arguments import after_gap
 from filters.tex_groups import group_end
 from filters.tex_scan import Span, outside, read_regions
 
@@ -31,7 +32,9 @@ _WRAPPER = re.compile(r"\\[A-Za-z]+\*?\s*\{\s*\Z")
 _MAX_WRAPPER_CHARS = 100
 _NO_TEXT = re.compile(r"\\[A-Za-z]+\*?\s*(?:\[[^\]{}]*\]\s*)?(?:\{[^{}]*\})?|[\s{}~.\\]+")
 _TITLE = re.compile(r"\\title\s*(?:\[[^\]]{0,500}\]\s*)?(?=\{)")
-_ABSTRACT = re.compile(r"\\begin\s*\{abstract\*?\}|\\abstract\s*(?=\{)")
+_ABSTRACT = re.compile(r"\\begin\s*\{abstract\*?\}|\\abstract(?![A-Za-z])(?P<groups>\s*(?=\{))?")
+_AMS_END = re.compile(r"\\endabstract(?![A-Za-z])")
+_ABSTRACT_GROUPS = 5
 _END_ABSTRACT = re.compile(r"\\end\s*\{abstract\*?\}")
 
 
@@ -156,11 +159,22 @@ def front_matter(front: str, title: str | None) -> str:
     heading = _TITLE.search(front)
     end = group_end(front, heading.end(), len(front)) if heading else -1
     titled = front[heading.start() : end] if heading and end >= 0 else f"\\title{{{title}}}" if title else ""
+    return "".join(f"{part}\n\n" for part in (titled, _abstract(front)) if part)
+
+
+def _abstract(front: str) -> str:
+    r"""The abstract: an environment, AMS-TeX's, `\abstract` with a group or, in Astronomy & Astrophysics, five."""
     opening = _ABSTRACT.search(front)
-    summary = ""
-    if opening and opening[0].startswith(r"\begin"):
-        closing = _END_ABSTRACT.search(front, opening.end())
-        summary = front[opening.start() : closing.end()] if closing else ""
-    elif opening:
-        summary = front[opening.start() : max(opening.start(), group_end(front, opening.end(), len(front)))]
-    return "".join(f"{part}\n\n" for part in (titled, summary) if part)
+    if not opening:
+        return ""
+    if opening["groups"] is None:
+        closing = (_END_ABSTRACT if opening[0].startswith(r"\begin") else _AMS_END).search(front, opening.end())
+        return front[opening.start() : closing.end()] if closing else ""
+    end = opening.start()
+    position = opening.end()
+    for _ in range(_ABSTRACT_GROUPS):
+        group = group_end(front, position, len(front)) if front.startswith("{", position) else -1
+        if group < 0:
+            break
+        end, position = group, after_gap(front, group)
+    return front[opening.start() : end]

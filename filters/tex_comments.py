@@ -86,4 +86,6 @@ def _after_line(text: str, end: int, before: str) -> int:
 def _after_hidden(text: str, start: int, end: int) -> int:
     """Where to read on after an environment or conditional: its line goes where nothing else is on it."""
     after = _BLANKS.match(text, end).end()  # type: ignore[union-attr]
-    return after + 1 if text[after : after + 1] == "\n" and _is_alone(text, start) else end
+    if text[after : after + 1] == "\n" and _is_alone(text, start):
+        return after + 1
+    return after if text[end - 1].isalpha() else end  # Blanks behind `\fi` or `\else` end its name.

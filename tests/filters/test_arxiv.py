@@ -272,6 +272,11 @@ def test_a_bye_before_the_body_ends_the_search():
         (r"\begin{abstract*}S\end{abstract*}", "\\begin{abstract*}S\\end{abstract*}\n\n"),
         (r"\abstract {S {T}} more", "\\abstract {S {T}}\n\n"),
         (r"\abstract S", ""),
+        (r"\abstract S \endabstract more", "\\abstract S \\endabstract\n\n"),
+        ("\\abstract{A}\n {B}{C}{D} {E}{F}", "\\abstract{A}\n {B}{C}{D} {E}\n\n"),
+        ("\\abstract{A}\n\n{B}", "\\abstract{A}\n\n"),
+        (r"\abstract{A}{B", "\\abstract{A}\n\n"),
+        (r"\abstractname{A}", ""),
     ],
 )
 def test_front_matter_stands_in_several_forms(front, kept):

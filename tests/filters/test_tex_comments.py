@@ -61,7 +61,7 @@ def test_command_does_not_grow_by_the_next_line(text, left):
         ("a\n\\begin{comment}\nb\n\\end{comment}\nc", "a\nc"),
         ("a \\begin{comment}b\\end{comment} c", "a  c"),
         ("a\n\\iffalse\nb\n\\fi\nc", "a\nc"),
-        ("a \\iffalse b\\else c\\fi d", "a  c d"),
+        ("a \\iffalse b\\else c\\fi d", "a cd"),
         ("\\begin{verbatim}\n% b\n\\end{verbatim}\n% c\n", "\\begin{verbatim}\n% b\n\\end{verbatim}\n"),
         ("\\verb|%| % c", "\\verb|%| "),
         ("see \\url{http://x/%7Ey} % c", "see \\url{http://x/%7Ey} "),
@@ -108,7 +108,7 @@ def test_every_word_outside_a_comment_is_kept(pieces):
         ("a \\begin{comment}b\\end{comment}\nc", "a \nc"),
         ("\\begin{comment}b\\end{comment} c", " c"),
         ("a\n  \\begin{comment}b\\end{comment}  \nc", "a\n  c"),
-        ("a\n\\iffalse b\\fi % c\nd", "a\n d"),
+        ("a\n\\iffalse b\\fi % c\nd", "a\nd"),
         ("\\iffalse b\\fi", ""),
     ],
 )
@@ -160,4 +160,32 @@ def test_every_kind_of_comment_is_counted_once():
     ],
 )
 def test_empty_lines_around_a_comment_are_one_paragraphs_end(text, left):
+    assert remove_comments(text)[0] == left
+
+
+@pytest.mark.parametrize(
+    "text, left",
+    [
+        ("Foo\n", "Foo\n"),
+        ("%auto-ignore\n", ""),
+        ("Foo %auto-ignore Bar\n", "Foo \n"),
+        ("Foo auto-ignore % Comment\n", "Foo auto-ignore \n"),
+        ("100\\% accurate\n", "100\\% accurate\n"),
+        ("  % Comment\n", ""),
+        ("Foo %Comment\n", "Foo \n"),
+        ("\\url{https://www.example.com/hello%20world}\n", "\\url{https://www.example.com/hello%20world}\n"),
+        ("Foo %\\url{https://www.example.com/hello%20world}\n", "Foo \n"),
+        ("Foo\n\\begin{equation}\n3x+2\n\\end{equation}\nFoo", "Foo\n\\begin{equation}\n3x+2\n\\end{equation}\nFoo"),
+        ("Foo\\begin{comment}\n3x+2\n\\end{comment}\nFoo", "Foo\nFoo"),
+        ("\\ifvar\n\\ifvar\nFoo\n\\fi\n\\fi\n", "\\ifvar\n\\ifvar\nFoo\n\\fi\n\\fi\n"),
+        ("\\ifvar\n\\iffalse\n\\ifvar\nFoo\n\\fi\n\\fi\n\\fi\n", "\\ifvar\n\\fi\n"),
+        ("\\ifvar\n\\iffalse\n\\iffalse\nFoo\n\\fi\n\\fi\n\\fi\n", "\\ifvar\n\\fi\n"),
+        ("\\iffalse\nFoo\n\\fi", ""),
+        ("\\iffalse\nFoo\n\\fi ", ""),
+        ("\\iffalse\nFoo\n\\fi\\end{document}", "\\end{document}"),
+        ("\\newcommand\\figref[1]{Figure~\\ref{fig:\\#1}}", "\\newcommand\\figref[1]{Figure~\\ref{fig:\\#1}}"),
+    ],
+)
+def test_cases_of_the_cleaner_for_submissions(text, left):
+    """The inputs of google-research/arxiv-latex-cleaner's tests; it leaves a bare percent sign where a comment was."""
     assert remove_comments(text)[0] == left

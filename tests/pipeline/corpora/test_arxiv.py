@@ -8,6 +8,7 @@ from collections import Counter
 
 import pytest
 
+from filters.tex_scan import read_regions
 from pipeline.corpora import arxiv
 from pipeline.corpora.arxiv import BAD_REASONS, CORPUS, arxiv_id, read
 from pipeline.corpora.corpus import BadRecord, RawDocument, RawFile, document_batches
@@ -156,15 +157,19 @@ def test_real_archive_gives_twelve_papers_and_one_pdf(real_data):
     path = real_data / "arxiv" / "arXiv_src_2201_001.tar"
     file = RawFile(name=path.name, size=path.stat().st_size, opener=lambda: path.open("rb"))
     records = list(read(file, ArXiv()))
-    reasons = Counter()
+    reasons, counts = Counter(), Counter()
     [batch] = document_batches("arxiv", file, records)
     for rule in CORPUS.filters(ArXiv()):
         result = rule.apply(batch)
+        counts.update(result.counts)
         reasons.update(filter(None, result.reason.to_pylist()))
         batch = result.batch.filter(result.reason.is_null())
     texts = batch.column("text").to_pylist()
     assert reasons == {"pdf_only": 1}
     assert len(texts) == 12
+    assert not any(read_regions(text).comments for text in texts)
+    # Two macros are left, of 28 and 194 calls: `\@ifnextchar`, and a table read by `\pdfstrcmp`.
+    assert (counts["macros_unexpanded"], counts["macros_expanded"]) == (222, 3304)
     assert all("\\section" in text or "\\olsection" in text for text in texts)
     assert not any(word in text for text in texts for word in ("\\begin{document}", "\\bibliography{", "\\Msun"))
 
