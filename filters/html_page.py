@@ -9,7 +9,8 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.html_tags import BULLETS, CODE, FORM_BYTES, HIDDEN, ITEM, LOWERED, NUMBERS, QUOTE, RAISED, TABLES, Tables
+from filters.html_moved import move
+from filters.html_tags import BULLETS, CODE, HIDDEN, ITEM, LOWERED, NUMBERS, QUOTE, RAISED, TABLES, Tables
 from tokenizer.kernels import compiled_lean
 
 MAX_DEPTH = 256
@@ -284,30 +285,6 @@ def open_element(page: Page, kind: Any, number: Any) -> None:
     state.depth += 1
 
 
-@compiled_lean(numba.void(PAGE, TABLES, numba.int64, numba.int64))
-def _move(page: Page, tables: Tables, form: Any, start: Any) -> None:
-    """Raise or lower what the line holds from `start` on, where each of its characters has such a form."""
-    state, line, forms = page.state[0], page.line, tables.forms[form]
-    size, at = np.int64(0), start
-    while at < state.line_bytes:
-        is_minus = at + 2 < state.line_bytes and line[at] == 0xE2 and line[at + 1] == 0x88 and line[at + 2] == 0x92
-        code = _MINUS if is_minus else line[at]
-        if code >= 0x80 or not forms[code, 0]:
-            return
-        size += forms[code, 0]
-        at += 3 if is_minus else 1
-    at, to = state.line_bytes, start + size
-    state.line_bytes = to
-    while at > start:
-        is_minus = line[at - 1] == 0x92  # no other character of those left is longer than a byte
-        code = _MINUS if is_minus else line[at - 1]
-        at -= 3 if is_minus else 1
-        to -= forms[code, 0]
-        for byte in range(FORM_BYTES):
-            if byte < forms[code, 0]:
-                line[to + byte] = forms[code, 1 + byte]
-
-
 @compiled_lean(numba.void(PAGE, TABLES))
 def pop(page: Page, tables: Tables) -> None:
     """The innermost open element closes."""
@@ -330,7 +307,7 @@ def pop(page: Page, tables: Tables) -> None:
     elif kind == HIDDEN:
         state.hidden -= 1
     elif kind in (RAISED, LOWERED):
-        _move(page, tables, kind - RAISED, value)
+        state.line_bytes = move(page.line, value, state.line_bytes, tables, kind - RAISED)
         state.moved -= 1
     state.blank_marks = min(state.blank_marks, state.marks)
     state.depth -= 1

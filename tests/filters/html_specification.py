@@ -93,6 +93,24 @@ class Libxml2Target:
         return self.layout.close()
 
 
+def is_moved(text: str) -> bool:
+    return not text or all(superscript(character) != character for character in text)
+
+
+def set_apart(before: str, text: str, kind: str) -> str:
+    """Keeps what could not be moved from reading as one word with what it stands behind."""
+    if not before or before[-1] in " \u00a0([{":
+        return text
+    is_formula = " " not in text and len(text.encode()) <= 12 and re.search(r"\A[0-9]|[*+/=-]", text)
+    if kind == "lowered":
+        return f"_({text})" if is_formula else f"_{text}" if re.fullmatch("[A-Za-z0-9]+", text) else f" {text}"
+    if text[0] in "[(*":
+        return text
+    if re.fullmatch("[a-z]+", text) and re.search(r"[A-Za-z0-9)]\Z", before):
+        return f"^{text}" if re.fullmatch("[^aeo]", text) else text if len(text) <= 3 else f" {text}"
+    return f"^({text})" if is_formula else f" {text}"
+
+
 class Layout:
     """Takes the events and lays the text out in lines, each behind the marks of its quotes and lists."""
 
@@ -216,7 +234,9 @@ class Layout:
         if kind in ("quote", "item"):
             self.marks.pop()
         if kind in MOVED:
-            self.line = self.line[: value[0]] + MOVED[kind](self.line[value[0] :])
+            before, moved = self.line[: value[0]], self.line[value[0] :]
+            form = MOVED[kind](moved)
+            self.line = before + (form if form != moved or is_moved(moved) else set_apart(before, moved, kind))
         self.stack.pop()
         if kind in LISTS:
             self.blank_wanted = not any(kind in LISTS for kind in self.kinds())

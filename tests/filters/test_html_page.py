@@ -100,7 +100,7 @@ def test_cells_are_parted_by_bars_and_empty_ones_at_the_end_go():
 
 
 @pytest.mark.parametrize(
-    ("text", "raised"), [("2", "²"), ("−12", "⁻¹²"), ("n", "ⁿ"), ("2a", "2a"), ("é", "é"), ("", "")]
+    ("text", "raised"), [("2", "²"), ("−12", "⁻¹²"), ("n", "ⁿ"), ("2a", "^(2a)"), ("é", " é"), ("", "")]
 )
 def test_a_part_of_a_line_is_raised_where_each_character_can_be(text, raised):
     page = new_page()

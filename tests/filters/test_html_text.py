@@ -114,7 +114,16 @@ def test_marks_of_deep_quotes_do_not_multiply_the_text():
         ("<pre><code>a\n</code></pre><pre><code>b\n</code></pre>", "a\n\nb"),
         ("<blockquote><pre><code>x\n  y\n</code></pre></blockquote>", "> x\n>   y"),
         ("<p>2<sup>nd</sup> H<sub>2</sub>O <kbd>Ctrl</kbd></p>", "2nd H₂O Ctrl"),
-        ("<p>10<sup>9</sup> m<sup>-2</sup>, x<sup>i+1</sup></p>", "10⁹ m⁻², xi+1"),
+        ("<p>10<sup>9</sup> m<sup>-2</sup>, x<sup>i+1</sup></p>", "10⁹ m⁻², x^(i+1)"),
+        (
+            "O(n<sup>k</sup>) (a+b)<sup>n-k</sup> a<sub>i</sub> a<sub>i+1</sub> x<sub>max</sub>",
+            "O(n^k) (a+b)^(n-k) a_i a_(i+1) x_max",
+        ),
+        ("1<sup>er</sup> XIX<sup>e</sup> Sm<sup>*</sup> so.<sup>[1]</sup> (<sup>k</sup>)", "1er XIXe Sm* so.[1] (k)"),
+        (
+            "so.<sup><a>wiki</a></sup> 2014<sup>PDF</sup> so.<sup>Q</sup> so<sub>a b</sub>",
+            "so. wiki 2014 PDF so. Q so a b",
+        ),
         ("<sup>a<br>b</sup><sub></sub>c<sup>2", "a\nbc²"),
         ("xy<sup>a<br>2</sup>3", "xya\n²3"),
         ("<p>« mot&nbsp;»</p>", "« mot\u00a0»"),
