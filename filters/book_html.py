@@ -21,12 +21,13 @@ _DROPPED_TAGS = frozenset(
 )
 _DROPPED_KINDS = frozenset(
     "toc landmarks page-list loi lot pagebreak footnote footnotes rearnote rearnotes endnote endnotes noteref "
-    "doc-toc doc-pagelist doc-pagebreak doc-footnote doc-endnote doc-endnotes doc-noteref backlink doc-backlink navigation".split()
+    "doc-toc doc-pagelist doc-pagebreak doc-footnote doc-endnote doc-endnotes doc-noteref "
+    "backlink doc-backlink navigation".split()
 )
 _DROPPED_CLASSES = frozenset(
     "pagenum pagenumber pageno page-number pagebreak newpage linenum lineno footnote footnotes fnanchor fnref noteref "
-    "footnote-ref footnote-anchor toc table-of-contents tocpage transnote trans-note tnote tnotes "
-    "transcribers-note".split()
+    "footnote-ref footnote-anchor toc table-of-contents tocpage transnote transnotes trans-note tnote tnotes trnote "
+    "tnbox mynote transcriber transcribernote transcriber-note transcribers-note transcribers-notes".split()
 )
 _DROPPED_IDS = frozenset({"toc", "footnotes", "endnotes", "table-of-contents"})
 _RENAMED = {"blockquote": "div"}

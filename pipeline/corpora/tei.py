@@ -15,7 +15,7 @@ _ROOT = re.compile(r"<(?:\w{1,40}:)?(?:TEI(?:\.2)?|teiCorpus(?:\.2)?)[\s/>]")
 _HEADER = "teiHeader"
 _DROPPED = frozenset(
     "note noteGrp fw figDesc rdg rdgGrp wit witDetail listWit del surplus index interp interpGrp facsimile sourceDoc"
-    " standOff metamark certainty respons".split()
+    " standOff metamark certainty respons gap".split()
 )
 _DROPPED_DIVISIONS = frozenset("contents toc index notes footnotes endnotes apparatus".split())
 _SLIPS = frozenset({"sic", "orig", "abbr"})

@@ -1,6 +1,7 @@
 """A chapter's HTML becomes its paragraphs; notes, page numbers and menus go."""
 
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -56,6 +57,8 @@ def test_what_a_reader_reads_stays(html, text):
         "<div id='toc'>I. 1</div>",
         "<div role='navigation'>next</div>",
         "<div class='transnote'>Spelling was kept.</div>",
+        '<div class = "mynote"><p>This text includes characters.</p></div>',
+        "<a class = 'tag' name\n= 'tag1' href = '#note1'>1</a>",
         "<div hidden='hidden'>x</div>",
         "<svg><text>x</text></svg>",
         "<img alt='A ship' src='a.png'/>",
@@ -100,8 +103,6 @@ def test_depth_is_bounded(levels, fine):
 )
 def test_hostile_pages_take_bounded_time(piece):
     before = time.process_time()
-    try:
+    with suppress(NestedTooDeeplyError):
         book_html_to_text(piece * (500_000 // len(piece)))
-    except NestedTooDeeplyError:
-        pass
     assert time.process_time() - before < 10

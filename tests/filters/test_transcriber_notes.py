@@ -20,6 +20,7 @@ FRONT = {
     "signs alone": "Words in _italics_ in the print stand between signs, text in bold as\n=bold=.\n",
     "French signs": "Au lecteur.\n\nLe texte en italiques dans l’original est indiqué comme _italiques_.\n",
     "German signs": "Im Original gesperrter Text ist _so ausgezeichnet_.\n",
+    "an encoding": "This text includes characters that require UTF-8\n(Unicode) file encoding:\n\n    Ā Ē\n\nIf not:",
     "curly": "Transcriber’s Note: x",
     "plural": "Transcribers' Notes: x",
     "Transcription": "Transcription notes: x",
@@ -46,6 +47,7 @@ def test_a_note_before_the_book_is_found(note):
 @pytest.mark.parametrize(
     "text",
     [
+        "This text contains the characters of my uncles.",
         "NOTE.\n\nThe author's spelling was kept.",
         "Editor's Note: the spelling was kept.",
         "Au lecteur.\n\nC'est icy un livre de bonne foy, lecteur.",
