@@ -10,6 +10,7 @@ _DECLARATION = re.compile(
     |[^%\n]*\\begin\s*\{CJK\*?\}\s*(?:\[[^\]\n]{0,50}\])?\s*\{(?P<cjk>[A-Za-z0-9+-]{2,20})\})""",
     re.MULTILINE | re.IGNORECASE | re.VERBOSE,
 )
+_MAY_DECLARE = re.compile(rb"inputenc|coding|CJK", re.IGNORECASE)
 _CODECS = {
     "latin1": "latin-1",
     "isolatin": "latin-1",
@@ -49,7 +50,10 @@ def declared_codec(content: bytes) -> str | None:
 
     None where it declares none, UTF-8, or one that we do not know.
     """
-    for declared in _DECLARATION.finditer(content[: 1 << 20]):
+    head = content[: 1 << 20]
+    if not _MAY_DECLARE.search(head):
+        return None
+    for declared in _DECLARATION.finditer(head):
         name = declared[declared.lastgroup or 0].decode().lower()
         if codec := _CODECS.get(re.sub(r"[-_.]", "", name)):
             return codec
