@@ -29,8 +29,8 @@ class RedPajamaThread:
     Differs: nothing but what cannot be read: more than MAX_DEPTH open elements; ties that the dump does not have in
         the order of their ids.
     Kept quirks: scores are compared as text; the title goes through the HTML parser, one blank before the body;
-        `<li>` and `<ol>` become LF and `*`, so a numbered list begins with an empty bullet, and `<ol start=…>` and
-        `<ul>` leave nothing; posts without text stay; blanks of the body's first and last lines stay.
+        `<li>` and `<ol>` become LF and `*`, so a numbered list begins with an empty bullet, unless it has a `start`;
+        posts without text stay; blanks at a body's beginning and end stay.
     Reads text (of `thread_html`). Rewrites text. Rejects: not_a_question, answer_without_question, nested_too_deeply.
         Counts: answers.
     """

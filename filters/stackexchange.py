@@ -72,7 +72,7 @@ class ThreadToText:
     Source: Touvron et al. 2023 (LLaMA), section 2.1: HTML tags out, answers by score, highest first;
         template of RedPajama v1, data_prep/stack_exchange.
     Differs: the title, which is plain text, is not parsed as HTML; numbered lists keep their numbers, quotes and
-        nested lists their marks; pictures leave nothing. Posts without text are left out.
+        nested lists their marks, rows of tables their lines; pictures leave nothing. Posts without text are left out.
     Reads text (of `thread_html`). Rewrites text. Rejects: not_a_question, answer_without_question, nested_too_deeply,
         empty_text, unanswered. Counts: answers, empty_posts.
     """
