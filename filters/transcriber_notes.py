@@ -18,7 +18,8 @@ _MARK = re.compile(
     r"|(?:bemerkungen|hinweise?) zur transkription|opmerkingen van de (?:bewerker|transcri\w+)"
     r"|nota (?:del|de la|de|di) tra(?:n)?s[ck]ri\w+|notas? d[aeo]l? transcri\w+"
     r"|(?:huomautus|huomautuksia) sähköi\w+"
-    r"|this (?:text|e-?text|file|e-?book) (?:includes|uses|contains) .{0,40}(?:characters that require|utf-8|unicode))\b",
+    r"|this (?:text|e-?text|file|e-?book) (?:includes|uses|contains) .{0,40}"
+    r"(?:characters that require|utf-8|unicode))\b",
     re.I,
 )
 _SIGNS = re.compile(
