@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.wikitext import wikitext_to_text
+from filters.wikitext import MAX_CHARS, wikitext_to_text
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "wikipedia"
 
@@ -124,6 +124,44 @@ def test_unbalanced_page_keeps_its_text_and_says_so(wikitext, text):
 
 def test_balanced_page_is_not_called_unbalanced():
     assert not wikitext_to_text("[[a]] {{b}} <ref>c</ref>\n{|\n|d\n|}", "en").unbalanced
+
+
+@pytest.mark.parametrize(
+    "wikitext, kept",
+    [
+        ("{{t|" * 10_000 + "}}" * 10_000 + "\nkept", "kept"),
+        ("[[a|" * 10_000 + "kept" + "]]" * 10_000, "kept"),
+        ("{{lang|fr|" * 60 + "word " * 1000 + "}}" * 60 + "\nkept", "kept"),
+        ("x " * (MAX_CHARS // 2) + "[[a|kept]]", "kept"),
+        ("{|\n" * 101 + "| a\n" + "|}\n" * 101 + "kept", "kept"),
+    ],
+)
+def test_a_page_too_tangled_or_too_long_is_simplified(wikitext, kept):
+    page = wikitext_to_text(wikitext, "en")
+    assert (page.text[-4:], page.unbalanced, page.simplified) == (kept, True, True)
+
+
+@pytest.mark.parametrize("length, simplified", [(MAX_CHARS, False), (MAX_CHARS + 1, True)])
+def test_the_longest_page_that_is_read_as_it_should_be(length, simplified):
+    assert wikitext_to_text("x" * length, "en").simplified is simplified
+
+
+def test_half_a_million_rows_of_a_table_are_dropped():
+    page = wikitext_to_text("{|\n" + "|-\n| a\n" * 500_000 + "|}\nkept", "en")
+    assert (page.text, page.unbalanced, page.simplified) == ("kept", False, False)
+
+
+@pytest.mark.parametrize(
+    "piece", ["{{t|", "[[a|", "{|\n", "<ref>", "<b x='", "\n****", "{", "({{t}}, ", "{{lang|fr|x}}", "\n|-\n| a", "''"]
+)
+def test_time_grows_with_the_page_and_no_faster(piece):
+    def seconds(length):
+        before = time.process_time()
+        wikitext_to_text(piece * (length // len(piece)), "en")
+        return time.process_time() - before
+
+    seconds(10_000)
+    assert seconds(800_000) < 4 * 4 * seconds(200_000) + 0.2
 
 
 @pytest.mark.parametrize(
