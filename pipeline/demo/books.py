@@ -1,11 +1,12 @@
-"""Demo books: Project Gutenberg texts of several ages, in two encodings, with an edition and a volume that overlap."""
+"""Demo books: Project Gutenberg texts of several ages, in two encodings, and books in EPUB and TEI; some overlap."""
 
 import textwrap
+from html import escape
 from pathlib import Path
 from random import Random
 
 from pipeline.demo import languages
-from pipeline.demo.containers import write_file
+from pipeline.demo.containers import write_file, zip_archive
 from pipeline.demo.prose import Passage, PassagePool
 
 BOOKS = 8
@@ -36,6 +37,8 @@ def write(folder: Path, pool: PassagePool, chars: int, rng: Random) -> None:
     owned = _modern("A Book with an Owner", _chapters(passages[3::BOOKS][:3], width=72))
     _write(folder, next(numbers), owned.replace(_FREE, _OWNED))
     write_file(folder / "6" / "binary.txt", bytes(range(256)) * 40)
+    write_file(folder / "epub" / "reader-5.epub", _epub("The Demo Reader, Volume 5", passages[4::BOOKS]))
+    write_file(folder / "tei" / "reader-6.xml", _tei("The Demo Reader, Volume 6", passages[5::BOOKS]).encode())
 
 
 def _write(folder: Path, number: int, text: str, *, encoding: str = "utf-8", suffix: str = "") -> None:
@@ -56,6 +59,41 @@ def _towns(language: str, chars: int, rng: Random) -> str:
     while sum(map(len, paragraphs)) < chars:
         paragraphs.append(textwrap.fill(languages.paragraph(language, rng, 5), 70))
     return "\n\n".join(paragraphs)
+
+
+def _epub(title: str, passages: list[Passage]) -> bytes:
+    """A volume once more, as an EPUB with a chapter a page, page numbers and a menu."""
+    pages = {
+        f"chapter-{number}.xhtml": f"<html><head><title>{title}</title></head><body><h2>CHAPTER {number}. "
+        f"{escape(passage.title)}</h2><span class='pagenum'>[Pg {number}]</span>{_paragraphs(passage)}</body></html>"
+        for number, passage in enumerate(passages, start=1)
+    }
+    menu = "".join(f"<li><a href='{name}'>{name}</a></li>" for name in pages)
+    pages["menu.xhtml"] = f"<html><body><nav epub:type='toc'><ol>{menu}</ol></nav></body></html>"
+    items = "".join(f"<item id='{name}' href='{name}' media-type='application/xhtml+xml'/>" for name in pages)
+    spine = "".join(f"<itemref idref='{name}'/>" for name in pages)
+    package = (
+        f"<package><metadata><title>{title}</title><language>en</language><rights>Public domain</rights></metadata>"
+        f"<manifest>{items}</manifest><spine>{spine}</spine></package>"
+    )
+    container = "<container><rootfiles><rootfile full-path='OPS/package.opf'/></rootfiles></container>"
+    own = {"mimetype": "application/epub+zip", "META-INF/container.xml": container, "OPS/package.opf": package}
+    return zip_archive(own | {f"OPS/{name}": page for name, page in pages.items()})
+
+
+def _tei(title: str, passages: list[Passage]) -> str:
+    """A volume once more, as an edition in TEI with notes and page breaks, and without a word of its rights."""
+    chapters = "".join(
+        f"<div type='chapter'><head>CHAPTER {number}. {escape(passage.title)}<note>Of the demo.</note></head>"
+        f"<pb n='{number}'/>{_paragraphs(passage)}</div>"
+        for number, passage in enumerate(passages, start=1)
+    )
+    header = f"<teiHeader><fileDesc><titleStmt><title>{title}</title></titleStmt></fileDesc></teiHeader>"
+    return f"<TEI xmlns='http://www.tei-c.org/ns/1.0'>{header}<text xml:lang='en'><body>{chapters}</body></text></TEI>"
+
+
+def _paragraphs(passage: Passage) -> str:
+    return "".join(f"<p>{escape(text)}</p>" for text in passage.paragraphs)
 
 
 def _modern(title: str, body: str, *, language: str = "English") -> str:

@@ -4,7 +4,8 @@ import bz2
 import gzip
 import io
 import tarfile
-from collections.abc import Iterable
+import zipfile
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -72,3 +73,14 @@ def seven_zip(members: Iterable[tuple[str, bytes]]) -> bytes:
         for name, content in members:
             archive.writestr(content, name)
     return buffer.getvalue()
+
+
+def zip_archive(members: Mapping[str, str]) -> bytes:
+    """A zip of texts, in their order."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, text in members.items():
+            member = zipfile.ZipInfo(name, DATE.timetuple()[:6])
+            member.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(member, text)
+    return content.getvalue()

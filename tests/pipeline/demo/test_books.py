@@ -51,3 +51,14 @@ def test_one_file_is_no_text_and_one_belongs_to_somebody(shelf):
     (bad,) = CORPUS.read(RawFile.of_bytes("binary.txt", shelf["binary.txt"].read_bytes()), Books())
     assert isinstance(bad, BadRecord)
     assert b"COPYRIGHTED Project Gutenberg" in shelf["60116.txt"].read_bytes()
+
+
+@pytest.mark.parametrize(
+    "name, book, license", [("reader-5.epub", "60105.txt", "Public domain"), ("reader-6.xml", "60106.txt", None)]
+)
+def test_two_volumes_come_once_more_in_markup(shelf, documents, tmp_path, name, book, license):
+    (path,) = tmp_path.rglob(name)
+    (record,) = CORPUS.read(RawFile.of_bytes(name, path.read_bytes()), Books())
+    first = body(shelf, book, documents).split()
+    assert record.text.split() == first[first.index("CHAPTER") :]
+    assert (record.language, record.license, record.title[:15]) == ("en", license, "The Demo Reader")

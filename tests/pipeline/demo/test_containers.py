@@ -2,10 +2,11 @@ import bz2
 import gzip
 import io
 import tarfile
+import zipfile
 
 import py7zr
 
-from pipeline.demo.containers import bzip2_streams, gzip_member, seven_zip, tar_archive, write_file
+from pipeline.demo.containers import bzip2_streams, gzip_member, seven_zip, tar_archive, write_file, zip_archive
 
 
 def test_a_file_replaces_the_one_before_and_leaves_nothing_beside_it(tmp_path):
@@ -56,3 +57,14 @@ def test_a_7z_archive_has_the_same_bytes_at_any_time(monkeypatch):
     first = seven_zip([("Posts.xml", b"<posts />")])
     monkeypatch.setattr(writer.ArchiveTimestamp, "from_now", lambda: writer.ArchiveTimestamp.from_datetime(1e9))
     assert seven_zip([("Posts.xml", b"<posts />")]) == first
+
+
+def test_a_zip_holds_its_members_in_order_and_no_time_of_its_own():
+    content = zip_archive({"mimetype": "one", "a/b": "é"})
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert [(member.filename, member.date_time[:3]) for member in archive.infolist()] == [
+            ("mimetype", (2022, 7, 1)),
+            ("a/b", (2022, 7, 1)),
+        ]
+        assert archive.read("a/b").decode() == "é"
+    assert zip_archive({"mimetype": "one", "a/b": "é"}) == content
