@@ -2,6 +2,7 @@
 
 from benchmarks.arxiv import arxiv
 from benchmarks.claims import Claim
+from benchmarks.code import github
 from benchmarks.encoding import tokenize
 from benchmarks.growth import growth, growth_memory
 from benchmarks.language import language_id
@@ -70,6 +71,14 @@ _ALL = (
         " BeautifulSoup is not installed; at least 90% of the words are shared",
         goal=10,
         measure=stackexchange,
+    ),
+    Claim(
+        name="github",
+        compares="source files to documents through all rules of stage `clean`, against RedPajama v1's header removal,"
+        " statistics and filter file by file in Python; in faithful mode the texts are the same",
+        goal=30,
+        goal_of="ours",
+        measure=github,
     ),
     Claim(
         name="gutenberg",

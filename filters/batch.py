@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -86,6 +87,12 @@ def texts(batch: pa.RecordBatch) -> list[str]:
     return values
 
 
+def heads(batch: pa.RecordBatch, chars: int) -> list[str]:
+    """The first characters of each of the batch's texts."""
+    values: list[str] = pc.utf8_slice_codeunits(batch.column("text"), 0, chars).to_pylist()
+    return values
+
+
 def text_bytes(batch: pa.RecordBatch) -> int:
     """UTF-8 bytes of all the batch's texts."""
     return pc.sum(pc.binary_length(batch.column("text"))).as_py() or 0
@@ -105,7 +112,7 @@ def reasons(values: Iterable[str | None]) -> pa.StringArray:
 
 def first_reason(**holds: Any) -> pa.StringArray:
     """For each row the first of the named reasons whose array of booleans holds there; null where none does."""
-    found = pa.nulls(len(next(iter(holds.values()))), pa.string())
-    for reason, rows in holds.items():
-        found = pc.coalesce(found, pc.if_else(pa.array(rows), reason, None))
-    return found
+    found = np.full(len(next(iter(holds.values()))), None, object)
+    for reason, rows in reversed(holds.items()):
+        found[np.asarray(rows, np.bool_)] = reason
+    return pa.array(found, pa.string())

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
-import numpy as np
 import pyarrow as pa
 
-from filters.batch import FilterResult, first_reason, reasons, texts
+from filters.batch import FilterResult, first_reason, heads, reasons
 from filters.code_counts import (
     ENCODED_CHARS,
     LINE_CHARS,
@@ -64,7 +63,7 @@ _GENERATED_PATH = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _MINIFIED_PATH = re.compile(r"(?:[.-]min|[.-]pack(?:ed)?)\.(?:js|css|mjs|cjs|html)$", re.IGNORECASE)
-_SHRUNK_SUFFIX = re.compile(r"\.(?:js|mjs|cjs|css)$", re.IGNORECASE)
+_SCRIPT_SUFFIX = re.compile(r"\.(?:js|mjs|cjs|css)$", re.IGNORECASE)
 _SOURCE_MAP = re.compile(r"^/[*/][#@] ?source(?:Mapping)?URL=", re.MULTILINE)
 
 _HINTS = "generat", "do not edit", "do not modify", "do not change", "bison", "created by", "gimp", "ppport"
@@ -138,12 +137,16 @@ class NotGenerated:
     def apply(self, batch: pa.RecordBatch) -> FilterResult:
         """Same rows in the same order; `reason` is null where the document is kept."""
         paths = [path or "" for path in batch.column("path").to_pylist()]
-        found = [_written_by_program(text, path) for text, path in zip(texts(batch), paths, strict=True)]
-        shrunk = [row for row, path in enumerate(paths) if found[row] is None and _SHRUNK_SUFFIX.search(path)]
-        if shrunk:
-            counts = line_counts(batch.column("text").take(pa.array(shrunk)))
-            for row in np.flatnonzero(counts[:, LINE_CHARS] > MAX_MINIFIED_MEAN * counts[:, LINES]):
-                found[shrunk[row]] = "minified"
+        tops = heads(batch, MAX_HEAD_CHARS)
+        found = [_written_by_program(head, path) for head, path in zip(tops, paths, strict=True)]
+        scripts = [row for row, path in enumerate(paths) if found[row] is None and _SCRIPT_SUFFIX.search(path)]
+        if scripts:
+            column = batch.column("text").take(pa.array(scripts))
+            counts = line_counts(column)
+            shrunk = counts[:, LINE_CHARS] > MAX_MINIFIED_MEAN * counts[:, LINES]
+            mapped = [bool(_SOURCE_MAP.search(text[-MAX_TAIL_CHARS:])) for text in column.to_pylist()]
+            for row, reason in zip(scripts, first_reason(generated=mapped, minified=shrunk).to_pylist(), strict=True):
+                found[row] = reason
         return FilterResult(batch, reasons(found), {})
 
 
@@ -155,24 +158,24 @@ def is_vendored(path: str) -> bool:
     return any(pair in _VENDORED_PAIRS for pair in pairwise(folders)) or _VENDORED_FILE.match(name) is not None
 
 
-def _written_by_program(text: str, path: str) -> str | None:
+def _written_by_program(head: str, path: str) -> str | None:
     if _MINIFIED_PATH.search(path):
         return "minified"
-    if _GENERATED_PATH.search(path) or says_generated(text):
-        return "generated"
-    compiled_output = _SHRUNK_SUFFIX.search(path) and _SOURCE_MAP.search(text[-MAX_TAIL_CHARS:])
-    return "generated" if compiled_output else None
+    return "generated" if _GENERATED_PATH.search(path) or says_generated(head) else None
 
 
 def says_generated(text: str) -> bool:
     """Whether a comment of the first lines says that a program wrote the file."""
     head = text[:MAX_HEAD_CHARS]
     lowered = head.lower()
-    if not any(hint in lowered for hint in _HINTS):
+    hints = [hint for hint in _HINTS if hint in lowered]
+    if not hints:
         return False
-    lines = head.split("\n", MAX_HEAD_LINES)[:MAX_HEAD_LINES]
-    told = (line for line in lines if any(hint in line.lower() for hint in _HINTS))
-    return any(_SAYS_GENERATED.match(line) or _GENERATOR_TAG.search(line) for line in told)
+    for line in head.split("\n", MAX_HEAD_LINES)[:MAX_HEAD_LINES]:
+        lowered = line.lower()
+        if any(hint in lowered for hint in hints) and (_SAYS_GENERATED.match(line) or _GENERATOR_TAG.search(line)):
+            return True
+    return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from filters.batch import FilterResult, first_reason, reasons, texts, with_column
-from filters.code_counts import CHARS, LINE_CHARS, LINES, LONGEST_LINE, alphanumeric_counts, line_counts
+from filters.batch import FilterResult, first_reason, heads, reasons, texts, with_column
+from filters.code_counts import LINE_CHARS, LINES, LONGEST_LINE, alphanumeric_counts, line_counts
 from filters.license_headers import strip_license_header
-from filters.licenses import is_permitted, license_of_notice, spdx_expression
+from filters.licenses import MAX_HEADER_CHARS, is_permitted, license_of_notice, spdx_expression
 
 _REPLACEMENT = "\ufffd"
 MAX_REPLACED_FRACTION = 0.01
@@ -49,7 +50,7 @@ class LicenseIs:
 
     def apply(self, batch: pa.RecordBatch) -> FilterResult:
         """Same rows in the same order; `reason` is null where the document is kept."""
-        notices = [license_of_notice(text) for text in texts(batch)]
+        notices = [license_of_notice(head) for head in heads(batch, MAX_HEADER_CHARS)]
         kept = batch.column("license").to_pylist()
         found = [notice or license for notice, license in zip(notices, kept, strict=True)]
         counts = {"file_licenses": sum(notice is not None for notice in notices)}
@@ -203,6 +204,6 @@ class AlphanumericFraction:
     def apply(self, batch: pa.RecordBatch) -> FilterResult:
         """Same rows in the same order; `reason` is null where the document is kept."""
         column = batch.column("text")
-        chars = line_counts(column)[:, CHARS]
+        chars = pc.utf8_length(column).to_numpy()
         too_few = alphanumeric_counts(column) < self.min_alphanumeric_fraction * chars
         return FilterResult(batch, first_reason(too_few_alphanumeric=too_few), {})

@@ -6,6 +6,7 @@ matchers allow, a clause such as "not for commercial use" would pass as MIT.
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
@@ -122,7 +123,8 @@ def license_of_notice(text: str) -> str | None:
     return _COPYLEFT[notice[1]] if notice else None
 
 
-def is_permitted(expression: str, permitted: Iterable[str]) -> bool:
+@lru_cache(maxsize=4096)
+def is_permitted(expression: str, permitted: tuple[str, ...]) -> bool:
     """Whether an SPDX expression can be met with permitted licences alone.
 
     An exception (`WITH`) only ever grants more; `+` (or later) counts as the licence named.

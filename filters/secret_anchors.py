@@ -46,7 +46,7 @@ _CLASSES = _classes()
 
 @dataclass(frozen=True, slots=True)
 class Anchors:
-    """Four letters each, of any case, and the bit that a text with them gets.
+    """At least four letters each, of any case, the first four its own, and the bit that a text with them gets.
 
     `named` is set where they stand in a name that is given a quoted value with a digit in it, as a key is; `address`
     where `://` is followed by `name:password@`.
@@ -55,15 +55,18 @@ class Anchors:
     words: Array
     bits: Array
     slots: Array
+    tails: Array
+    tail_ends: Array
     factor: int
     named: int
     address: int
 
     @classmethod
     def of(cls, letters: Mapping[str, int], *, named: Sequence[str], named_bit: int, address_bit: int) -> "Anchors":
-        """A table in which each word has a slot of its own."""
+        """A table in which the first four letters of each anchor have a slot of their own."""
         bits = {**dict.fromkeys(named, 1 << named_bit), **{word: 1 << bit for word, bit in letters.items()}}
-        words = {_folded(word): bit for word, bit in bits.items()}
+        words = {_first_four(anchor): bit for anchor, bit in bits.items()}
+        tails = [_folded(anchor[ANCHOR_BYTES:]) for anchor in bits]
         if len(words) != len(letters) + len(named) or len(words) > 254:
             raise ValueError(f"anchors must be different and fewer than 255, got {len(words)} of them")
         for factor in range(0x9E3779B1, 0x9E3779B1 + 2000, 2):
@@ -73,13 +76,19 @@ class Anchors:
         slots = np.zeros(1 << _SLOTS_BITS, np.uint8)
         slots[places] = np.arange(1, len(words) + 1)
         arrays = np.array(list(words), np.uint32), np.array(list(words.values()), np.int64), slots
-        return cls(*arrays, factor=factor, named=1 << named_bit, address=1 << address_bit)
+        tail_bytes = np.frombuffer(b"".join(tails), np.uint8)
+        tail_ends = np.cumsum([0, *map(len, tails)])
+        return cls(*arrays, tail_bytes, tail_ends, factor=factor, named=1 << named_bit, address=1 << address_bit)
 
 
-def _folded(word: str) -> int:
-    if len(word) != ANCHOR_BYTES or not word.isascii():
-        raise ValueError(f"an anchor has {ANCHOR_BYTES} letters of ASCII, got {word!r}")
-    return int.from_bytes(bytes(byte | 0x20 for byte in word.encode()), "big")
+def _folded(letters: str) -> bytes:
+    return bytes(byte | 0x20 for byte in letters.encode())
+
+
+def _first_four(anchor: str) -> int:
+    if len(anchor) < ANCHOR_BYTES or not anchor.isascii():
+        raise ValueError(f"an anchor has at least {ANCHOR_BYTES} letters of ASCII, got {anchor!r}")
+    return int.from_bytes(_folded(anchor[:ANCHOR_BYTES]), "big")
 
 
 @compiled(numba.boolean(BYTES, numba.int64, numba.int64, _SLOTS))
@@ -116,8 +125,21 @@ def _holds_a_password(values: Array, at: Any, end: Any) -> Any:
     return False
 
 
+@compiled(numba.boolean(BYTES, numba.int64, numba.int64, _SLOTS, numba.int64, numba.int64))
+def _goes_on(values: Array, at: Any, end: Any, tails: Array, first: Any, last: Any) -> Any:
+    """Whether the rest of an anchor follows."""
+    if at + last - first > end:
+        return False
+    for place in range(first, last):  # noqa: SIM110 - a loop, to be compiled
+        if values[at + place - first] | _FOLD != tails[place]:
+            return False
+    return True
+
+
 @compiled(
-    numba.void(BYTES, OFFSETS, _WORDS, _BITS, _SLOTS, numba.uint32, numba.int64, numba.int64, _SLOTS, _MASKS),
+    numba.void(
+        BYTES, OFFSETS, _WORDS, _BITS, _SLOTS, _SLOTS, _BITS, numba.uint32, numba.int64, numba.int64, _SLOTS, _MASKS
+    ),
     _nrt=False,
 )
 def _find(
@@ -126,6 +148,8 @@ def _find(
     words: Array,
     bits: Array,
     slots: Array,
+    tails: Array,
+    tail_ends: Array,
     factor: Any,
     named: Any,
     address: Any,
@@ -141,6 +165,8 @@ def _find(
             found = slots[np.uint32(word * factor) >> np.uint32(32 - _SLOTS_BITS)]
             if found and words[found - 1] == word and at - start >= ANCHOR_BYTES - 1:
                 bit = bits[found - 1]
+                if not _goes_on(values, at + 1, end, tails, tail_ends[found - 1], tail_ends[found]):
+                    continue
                 if bit != named or (not mask & named and _names_a_key(values, at + 1, end, classes)):
                     mask |= bit
             follows_scheme = values[at] == 0x2F and word & np.uint32(0xFFFFFF) == np.uint32(0x3A2F2F)
@@ -153,6 +179,6 @@ def anchor_masks(texts: pa.Array, anchors: Anchors) -> Array:
     """For each text a bit for each kind of secret that it may hold."""
     values, offsets = text_buffers(texts)
     masks = np.zeros(len(texts), np.int64)
-    table = anchors.words, anchors.bits, anchors.slots, np.uint32(anchors.factor), anchors.named, anchors.address
-    _find(values, offsets, *table, _CLASSES, masks)
+    table = anchors.words, anchors.bits, anchors.slots, anchors.tails, anchors.tail_ends
+    _find(values, offsets, *table, np.uint32(anchors.factor), anchors.named, anchors.address, _CLASSES, masks)
     return masks

@@ -100,7 +100,7 @@ def _body_of_key(match: re.Match[str]) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One kind of secret: four letters that every one of them has, its pattern, and what else must hold of a match.
+    """One kind of secret: four letters or more that each of them has, its pattern, and what else must hold of a match.
 
     The group `secret` of the pattern is what goes.
     """
@@ -118,52 +118,52 @@ def _rule(kind: str, anchors: str, pattern: str, holds: Callable[[re.Match[str]]
 _RULES = (
     _rule(
         "private_key",
-        "-beg",
+        "-----begin",
         r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----(?P<secret>[^-]{64,16000}(?:-[^-]{1,200}){0,4})"
         r"-----END ",
         _body_of_key,
     ),
-    _rule("aws_access_key", "akia asia abia acca", r"\b(?P<secret>(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16})\b"),
+    _rule("aws_access_key", "akia asia abia acca", r"(?P<secret>A(?<!\wA)(?:KIA|SIA|BIA|CCA)[A-Z2-7]{16})\b"),
     _rule(
         "aws_secret_key",
         "aws_ awss wsac ws_s",
         r"(?i:aws.{0,30}?(?:secret|key).{0,30}?['\"=:\s])(?P<secret>(?=[^\s]{0,39}\d)[A-Za-z0-9/+]{40})(?![A-Za-z0-9/+=])",
     ),
     _rule("gcp_api_key", "aiza", r"\b(?P<secret>AIza[\w-]{35})(?![\w-])"),
-    _rule("gcp_oauth_secret", "gocs ya29", r"\b(?P<secret>GOCSPX-[\w-]{28}|ya29\.[\w-]{30,})(?![\w-])"),
-    _rule("azure_key", "untk essk", r"(?:Account|Access)Key=(?P<secret>[A-Za-z0-9+/]{42,86}={1,2})"),
+    _rule("gcp_oauth_secret", "gocspx- ya29.", r"\b(?P<secret>GOCSPX-[\w-]{28}|ya29\.[\w-]{30,})(?![\w-])"),
+    _rule("azure_key", "accountkey= accesskey=", r"(?:Account|Access)Key=(?P<secret>[A-Za-z0-9+/]{42,86}={1,2})"),
     _rule(
         "github_token",
-        "ghp_ gho_ ghu_ ghs_ ghr_ b_pa",
+        "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_",
         r"\b(?P<secret>gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_\w{82})(?!\w)",
     ),
     _rule(
         "gitlab_token",
-        "glpa gldt glrt glcb glpt glso",
+        "glpat- gldt- glrt- glcbt- glptt- glsoat-",
         r"\b(?P<secret>gl(?:pat|dt|rt|cbt|ptt|soat)-[\w.-]{20,64})(?![\w-])",
     ),
     _rule(
         "slack_token",
-        "xoxb xoxp xoxa xoxr xoxs xoxe xoxc xoxd xapp ks.s",
+        "xoxb- xoxp- xoxa- xoxr- xoxs- xoxe xoxc- xoxd- xapp- hooks.slack.com/",
         r"\b(?P<secret>xox[abceprsd](?:\.xox[bp])?-[\w-]{20,250}|xapp-\d-[\w-]{20,200}"
         r"|(?<=hooks\.slack\.com/services/)T\w{7,12}/B\w{7,12}/\w{20,30})",
     ),
     _rule(
         "stripe_key",
-        "sk_l sk_t rk_l rk_t whse",
+        "sk_live_ sk_test_ rk_live_ rk_test_ whsec_",
         r"\b(?P<secret>[sr]k_(?:live|test)_[A-Za-z0-9]{16,200}|whsec_[A-Za-z0-9+/=]{30,80})(?!\w)",
     ),
-    _rule("openai_key", "t3bl", r"\b(?P<secret>sk-[\w-]{20,100}T3BlbkFJ[\w-]{20,100})(?![\w-])"),
-    _rule("anthropic_key", "sk-a", r"\b(?P<secret>sk-ant-[a-z]{3,8}\d\d-[\w-]{80,120})(?![\w-])"),
+    _rule("openai_key", "t3blbkfj", r"\b(?P<secret>sk-[\w-]{20,100}T3BlbkFJ[\w-]{20,100})(?![\w-])"),
+    _rule("anthropic_key", "sk-ant-", r"\b(?P<secret>sk-ant-[a-z]{3,8}\d\d-[\w-]{80,120})(?![\w-])"),
     _rule("npm_token", "npm_", r"\b(?P<secret>npm_[A-Za-z0-9]{36})(?!\w)"),
-    _rule("pypi_token", "i-ag", r"\b(?P<secret>pypi-AgE[\w-]{50,1000})"),
+    _rule("pypi_token", "pypi-age", r"\b(?P<secret>pypi-AgE[\w-]{50,1000})"),
     _rule(
         "hugging_face_token",
         " ".join(f"hf_{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"),
         r"\b(?P<secret>hf_[A-Za-z]{34})(?!\w)",
     ),
-    _rule("shopify_token", "shpa shpc shpp shps", r"\b(?P<secret>shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32})(?!\w)"),
-    _rule("digitalocean_token", "p_v1 o_v1 r_v1", r"\b(?P<secret>do[opr]_v1_[a-f0-9]{64})(?!\w)"),
+    _rule("shopify_token", "shpat_ shpca_ shppa_ shpss_", r"\b(?P<secret>shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32})(?!\w)"),
+    _rule("digitalocean_token", "dop_v1_ doo_v1_ dor_v1_", r"\b(?P<secret>do[opr]_v1_[a-f0-9]{64})(?!\w)"),
     _rule("vault_token", "hvs. hvb.", r"\b(?P<secret>hv[sb]\.[\w-]{80,300})(?![\w-])"),
     _rule(
         "jwt",
@@ -179,7 +179,8 @@ _PASSWORD_IN_URL = _rule(
 )
 _NAMED_SECRET = _rule(
     "named_secret",
-    "secr assw assp toke apik api_ api- cred s_ke skey s-ke te_k ekey tkey h_ke hkey n_ke nkey g_ke gkey"
+    "secret assw assphrase token apikey api_key api-key credential s_key skey s-key te_key ekey tkey h_key"
+    " hkey n_key nkey g_key gkey"
     " pwd= pwd: pwd' pwd\" _pwd",
     r"(?i:secret|passw(?:or)?d|passphrase|pwd|token|api[_-]?key|(?:access|auth|private|encryption|signing|session"
     r"|account|license|master|admin|app)[_-]?key|credentials?)[\w.-]{0,30}['\"`\])]{0,3}[ \t]{0,10}"

@@ -3,8 +3,8 @@ import pytest
 from benchmarks.registry import CLAIMS
 
 ASKED_FOR = (
-    "normalise-hash language-id duplicate-verdicts perplexity train-lm tokenize wikipedia stackexchange gutenberg"
-    " arxiv minhash-datasketch minhash-rensa commoncrawl-chain"
+    "normalise-hash language-id duplicate-verdicts perplexity train-lm tokenize wikipedia stackexchange github"
+    " gutenberg arxiv minhash-datasketch minhash-rensa commoncrawl-chain"
 )
 
 

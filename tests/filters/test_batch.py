@@ -1,5 +1,6 @@
 """The document's columns and the helpers over a batch."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -20,7 +21,16 @@ from filters import (
     tex_macros,
     wikipedia,
 )
-from filters.batch import DOCUMENT_SCHEMA, document_batch, document_id, reasons, text_bytes, with_column
+from filters.batch import (
+    DOCUMENT_SCHEMA,
+    document_batch,
+    document_id,
+    first_reason,
+    heads,
+    reasons,
+    text_bytes,
+    with_column,
+)
 
 PERPLEXITIES = "perplexity_head perplexity_middle perplexity_tail"
 THREAD_FAULTS = "not_a_question answer_without_question nested_too_deeply empty_text unanswered"
@@ -106,3 +116,14 @@ def test_reasons_are_strings_even_when_all_are_null():
 )
 def test_ledgers_know_a_filter_by_its_name_and_its_reasons(rule, name, declared):
     assert (rule.name, rule.reasons) == (name, tuple(declared.split()))
+
+
+def test_the_first_reason_that_holds_is_given():
+    found = first_reason(one=[True, False, False], two=np.array([True, True, False]))
+    assert found.to_pylist() == ["one", "two", None]
+    assert found.type == pa.string()
+    assert first_reason(one=[]).to_pylist() == []
+
+
+def test_heads_are_the_first_characters(documents):
+    assert heads(documents("éab", "", "a"), 2) == ["éa", "", "a"]

@@ -9,17 +9,12 @@ from hypothesis import strategies as st
 
 from filters.secret_anchors import Anchors, anchor_masks
 
-ANCHORS = Anchors.of({"ghp_": 0, "-beg": 1, "b.xy": 1}, named=("toke", "pwd="), named_bit=2, address_bit=3)
+ANCHORS = Anchors.of({"ghp_": 0, "-begin": 1, "b.xy": 1}, named=("toke", "pwd="), named_bit=2, address_bit=3)
 NAMED, ADDRESS = 4, 8
 
 
 def masks(*texts):
     return anchor_masks(pa.array(texts, pa.large_string()), ANCHORS).tolist()
-
-
-def letters_specification(text):
-    folded = "".join(chr(ord(one) | 0x20) if one.isascii() else "\0" for one in text)
-    return {"ghp_": 1, "-beg": 2, "b.xy": 2}, "".join(folded)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +26,8 @@ def letters_specification(text):
         ("GHP_x", 1),
         ("xghp_x", 1),
         ("-----BEGIN", 2),
+        ("-----BEGI", 0),
+        ("-begi\u00ee", 0),
         ("b.xy ghp_", 3),
         ("éghp_é", 1),
         ("g\nhp_", 0),
@@ -84,9 +81,9 @@ def test_an_address_counts_with_a_name_and_a_password(text, holds):
     assert masks(text) == [ADDRESS * holds]
 
 
-@given(st.lists(st.text(st.sampled_from("ghpGHP_-beBExy.é语 "), max_size=20), max_size=5))
+@given(st.lists(st.text(st.sampled_from("ghpGHP_-beBEgin.xyé语 "), max_size=20), max_size=5))
 def test_any_texts_letters_are_found_as_by_a_pattern(texts):
-    first, second = re.compile("ghp[_\x7f]", re.I | re.A), re.compile("[-\r]beg|b[.\x0e]xy", re.I | re.A)
+    first, second = re.compile("ghp[_\x7f]", re.I | re.A), re.compile("[-\r]begin|b[.\x0e]xy", re.I | re.A)
     assert masks(*texts) == [bool(first.search(text)) | 2 * bool(second.search(text)) for text in texts]
 
 
@@ -97,7 +94,13 @@ def test_a_slice_looks_at_its_own_texts_alone():
 
 
 @pytest.mark.parametrize(
-    ("letters", "says"), [({"abc": 0}, "4 letters"), ({"abcé": 0}, "4 letters"), ({"abcd": 0, "ABCD": 1}, "different")]
+    ("letters", "says"),
+    [
+        ({"abc": 0}, "4 letters"),
+        ({"abcé": 0}, "4 letters"),
+        ({"abcde": 0, "abcdf": 1}, "different"),
+        ({"abcd": 0, "ABCD": 1}, "different"),
+    ],
 )
 def test_anchors_are_four_different_letters(letters, says):
     with pytest.raises(ValueError, match=says):
