@@ -11,6 +11,7 @@ from filters.tex_scan import read_regions
 
 _BLANKS = re.compile(r"[ \t]*")
 _EMPTY_LINES = re.compile(r"(?:[ \t]*\n)*")
+_BLANK_END = re.compile(r"(?:[^\s\\](?=[ \t])|\\[ \t])([ \t]*)\Z")
 _ENDS_WITH_WORD = re.compile(r"\\[A-Za-z@]+\Z")
 _MAX_WORD_CHARS = 100
 _MAX_INDENT_CHARS = 1000
@@ -21,7 +22,7 @@ class TexComments:
     r"""Takes out what TeX does not read: `%` to the line's end, `comment` environments, `\iffalse … \fi`.
 
     As in TeX, a comment takes its line's end and the next line's indent with it, unless an empty line follows: that is
-    still a paragraph's end. `\%` is a percent sign, `\\%` a line break and a comment. Verbatim passages, listings and
+    still a paragraph's end. Where a blank stands before it the line's end stays instead, which is the same to TeX. `\%` is a percent sign, `\\%` a line break and a comment. Verbatim passages, listings and
     addresses keep their percent signs. A beginning without its end hides nothing.
 
     Source: LLaMA, section 2.1 ("we removed the comments"); Lewkowycz et al. 2022 (Minerva), appendix B.1; the cases of
@@ -58,6 +59,10 @@ def remove_comments(text: str) -> tuple[str, int]:
             # The whole line is comment: it goes, its indent too; the next line keeps its own.
             pieces[-1] = pieces[-1].rstrip(" \t")
             position = end + 1
+        elif start > position and (line := _BLANK_END.search(pieces[-1][-_MAX_INDENT_CHARS:])):
+            # A blank and no line end are to TeX what a line end is: the lines stay apart.
+            pieces[-1] = pieces[-1][: len(pieces[-1]) - len(line[1])]
+            position = end
         else:
             position = _after_line(text, end, pieces[-1])
             joined = position > end

@@ -32,7 +32,8 @@ for a while: 100\% sure.
 """
 
 GOLDEN_BODY = r"""\section{Introduction}
-A star of 5\,\ensuremath{M_\odot} burns for a while: 100\% sure.
+A star of 5\,\ensuremath{M_\odot} burns
+for a while: 100\% sure.
 \begin{equation}E = mc^2 \end{equation}
 \begin{verbatim}
 % \appendix \Msun

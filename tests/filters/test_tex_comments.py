@@ -12,7 +12,7 @@ from filters.tex_comments import TexComments, remove_comments
     [
         ("", ""),
         ("no comment\n", "no comment\n"),
-        ("one % two\nthree", "one three"),
+        ("one % two\nthree", "one\nthree"),
         ("one% two\n   three", "onethree"),
         ("5\\% of it\n", "5\\% of it\n"),
         ("row\\\\% note\nrow", "row\\\\row"),
@@ -33,7 +33,7 @@ def test_comment_goes_and_its_line_end_with_it(text, left):
         ("one\n   % indented\n   two", "one\n   two"),
         ("one\n\n% c\ntwo", "one\n\ntwo"),
         ("one\n% c\n\ntwo", "one\n\ntwo"),
-        ("one % c\n\ntwo", "one \n\ntwo"),
+        ("one % c\n\ntwo", "one\n\ntwo"),
         ("one%\n% c\n\ntwo", "one\n\ntwo"),
         ("{%\n  % c\n  two}", "{two}"),
     ],
@@ -63,8 +63,8 @@ def test_command_does_not_grow_by_the_next_line(text, left):
         ("a\n\\iffalse\nb\n\\fi\nc", "a\nc"),
         ("a \\iffalse b\\else c\\fi d", "a cd"),
         ("\\begin{verbatim}\n% b\n\\end{verbatim}\n% c\n", "\\begin{verbatim}\n% b\n\\end{verbatim}\n"),
-        ("\\verb|%| % c", "\\verb|%| "),
-        ("see \\url{http://x/%7Ey} % c", "see \\url{http://x/%7Ey} "),
+        ("\\verb|%| % c", "\\verb|%|"),
+        ("see \\url{http://x/%7Ey} % c", "see \\url{http://x/%7Ey}"),
     ],
 )
 def test_hidden_passages_go_and_literal_ones_stay(text, left):
@@ -132,10 +132,10 @@ def test_an_indent_is_looked_back_for_only_so_far(text, left):
 @pytest.mark.parametrize(
     "text, left",
     [
-        ("a %b\n%c\nd", "a d"),
+        ("a %b\n%c\nd", "a\nd"),
         ("a%b\n  %c\n  d", "ad"),
         ("a%b\n%c\n\nd", "a\n\nd"),
-        ("%a\n  b %c\n  d", "  b d"),
+        ("%a\n  b %c\n  d", "  b\n  d"),
         ("a%b\n\t%c\n%d", "a"),
     ],
 )
@@ -168,13 +168,13 @@ def test_empty_lines_around_a_comment_are_one_paragraphs_end(text, left):
     [
         ("Foo\n", "Foo\n"),
         ("%auto-ignore\n", ""),
-        ("Foo %auto-ignore Bar\n", "Foo \n"),
-        ("Foo auto-ignore % Comment\n", "Foo auto-ignore \n"),
+        ("Foo %auto-ignore Bar\n", "Foo\n"),
+        ("Foo auto-ignore % Comment\n", "Foo auto-ignore\n"),
         ("100\\% accurate\n", "100\\% accurate\n"),
         ("  % Comment\n", ""),
-        ("Foo %Comment\n", "Foo \n"),
+        ("Foo %Comment\n", "Foo\n"),
         ("\\url{https://www.example.com/hello%20world}\n", "\\url{https://www.example.com/hello%20world}\n"),
-        ("Foo %\\url{https://www.example.com/hello%20world}\n", "Foo \n"),
+        ("Foo %\\url{https://www.example.com/hello%20world}\n", "Foo\n"),
         ("Foo\n\\begin{equation}\n3x+2\n\\end{equation}\nFoo", "Foo\n\\begin{equation}\n3x+2\n\\end{equation}\nFoo"),
         ("Foo\\begin{comment}\n3x+2\n\\end{comment}\nFoo", "Foo\nFoo"),
         ("\\ifvar\n\\ifvar\nFoo\n\\fi\n\\fi\n", "\\ifvar\n\\ifvar\nFoo\n\\fi\n\\fi\n"),
@@ -188,4 +188,20 @@ def test_empty_lines_around_a_comment_are_one_paragraphs_end(text, left):
 )
 def test_cases_of_the_cleaner_for_submissions(text, left):
     """The inputs of google-research/arxiv-latex-cleaner's tests; it leaves a bare percent sign where a comment was."""
+    assert remove_comments(text)[0] == left
+
+
+@pytest.mark.parametrize(
+    "text, left",
+    [
+        ("a % b\n  c", "a\n  c"),
+        ("a \t % b\nc", "a\nc"),
+        ("a\\ % b\nc", "a\\ \nc"),
+        ("a\\  % b\nc", "a\\ \nc"),
+        ("a \\\\ % b\nc", "a \\\\ \nc"),
+        ("{ % b\nc", "{\nc"),
+        ("a % b\n% c\n\nd", "a\n\nd"),
+    ],
+)
+def test_lines_stay_apart_where_a_blank_stands_before_the_comment(text, left):
     assert remove_comments(text)[0] == left

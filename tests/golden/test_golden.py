@@ -181,7 +181,7 @@ def test_a_paper_in_two_files_leaves_its_sections_without_comments_and_macros():
 def test_a_paper_can_keep_title_and_abstract():
     archive = tar({"2601/2601.00001.gz": gzip.compress(tar(tree("arxiv/paper")))})
     papers = cleaned("arxiv", "arxiv/arXiv_src_2601_001.tar", archive, abstract=True)
-    abstract = "\\begin{abstract}\nLamps are seen from afar. \\end{abstract}\n\n"
+    abstract = "\\begin{abstract}\nLamps are seen from afar.\n\\end{abstract}\n\n"
     front = "\\title{On the Range of Lamps}\n\n" + abstract
     assert papers.kept == {"2601.00001": front + expected("arxiv/paper.kept")}
     assert papers.counts["arxiv_body.abstracts_kept"] == 1
