@@ -22,8 +22,10 @@ class TexComments:
     r"""Takes out what TeX does not read: `%` to the line's end, `comment` environments, `\iffalse … \fi`.
 
     As in TeX, a comment takes its line's end and the next line's indent with it, unless an empty line follows: that is
-    still a paragraph's end. Where a blank stands before it the line's end stays instead, which is the same to TeX. `\%` is a percent sign, `\\%` a line break and a comment. Verbatim passages, listings and
-    addresses keep their percent signs. A beginning without its end hides nothing.
+    still a paragraph's end. Where a blank stands before it the line's end stays instead, which is the same to TeX. `\%`
+    is a percent sign, `\\%` a line break and a comment. Verbatim passages, listings and addresses keep their percent
+    signs. Conditionals and flags of `\newif` that one pass can decide are decided. A beginning without its end hides
+    nothing.
 
     Source: LLaMA, section 2.1 ("we removed the comments"); Lewkowycz et al. 2022 (Minerva), appendix B.1; the cases of
     google-research/arxiv-latex-cleaner.

@@ -223,13 +223,13 @@ def test_a_definition_alone_on_its_line_leaves_no_empty_line(text, expanded):
 @pytest.mark.parametrize(
     "text",
     [
-        r"\def\b{" + "x" * 200_000 + r"\@z}\b" + r"\b" * 20_000,
-        r"\def\a#1|{x}" + r"\a y" * 20_000,
-        r"\newcommand{\a}[1][d]{#1}" + r"\a[" * 20_000,
-        "".join(rf"\def\{'a' * (index % 50 + 1)}{{x}}" for index in range(20_000)),
-        "".join("{" + rf"\def\{'a' * (index % 50 + 1)}{{x}}" for index in range(10_000)),
-        r"\def\a{\b}" * 20_000 + r"\a" * 20_000,
-        r"\newcommand{\a}{b" * 20_000,
+        r"\def\b{" + "x" * 200_000 + r"\@z}\b" + r"\b" * 5_000,
+        r"\def\a#1|{x}" + r"\a y" * 5_000,
+        r"\newcommand{\a}[1][d]{#1}" + r"\a[" * 5_000,
+        "".join(rf"\def\{'a' * (index % 50 + 1)}{{x}}" for index in range(5_000)),
+        "".join("{" + rf"\def\{'a' * (index % 50 + 1)}{{x}}" for index in range(5_000)),
+        r"\def\a{\b}" * 5_000 + r"\a" * 5_000,
+        r"\newcommand{\a}{b" * 5_000,
     ],
     ids=["machinery", "delimiters", "options", "definitions", "scopes", "redefinitions", "unclosed"],
 )
