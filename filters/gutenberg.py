@@ -46,7 +46,8 @@ _SISTER_END = re.compile(
     r"(?: of)? australia\W*$|this site is full of free ebooks",
     re.I,
 )
-_LEGAL_BLOCK = re.compile(r"^<<THIS ELECTRONIC VERSION OF[^<>]{0,2000}>>\n*", re.M)
+_LEGAL_BLOCK_BEGINS = "<<THIS ELECTRONIC VERSION OF"
+_LEGAL_BLOCK = re.compile(rf"^{_LEGAL_BLOCK_BEGINS}[^<>]{{0,2000}}>>\n*", re.M)
 
 _MADE = "produced|prepared|transcribed|scanned|typed|proof-?read|digiti[sz]ed|entered|created|converted|keyed"
 _FILE = "e-?text|e-?book|file|text|electronic (?:text|edition|version)"
@@ -94,7 +95,9 @@ def unwrap(text: str) -> Unwrapped:
     if start:
         body = _without_file_credits(body)
     first = next((index for index, line in enumerate(body) if line.strip()), len(body))
-    book = _LEGAL_BLOCK.sub("", "\n".join(body[first:]))
+    book = "\n".join(body[first:])
+    if _LEGAL_BLOCK_BEGINS in book:
+        book = _LEGAL_BLOCK.sub("", book)
     return Unwrapped(book.rstrip(), bool(start or sister), end < len(lines), notes)
 
 
