@@ -62,7 +62,7 @@ class GroupWork(Protocol):
         ...
 
     def sketch(self, index: int) -> Iterator[Keyed]:
-        """(partition, block) pairs of one piece."""
+        """(partition, block) pairs of one piece; of `straight_to(piece)`, what goes to a piece without being judged."""
         ...
 
     def judge(self, round_index: int, partition: int, blocks: Iterator[bytes]) -> Iterator[Keyed]:
@@ -264,6 +264,12 @@ class _Group(beam.PTransform):  # type: ignore[misc]
         hands = pipeline | "deal" >> _Deal(work.sketched, self._hands)
         # (partition, parcel)
         parcels = hands | "sketch" >> beam.ParDo(_Sketch(work, carrier)).with_output_types(tuple[int, bytes])
+        straight = []
+        if work.rounds():
+            # (piece, parcel) of what is for no judge
+            to_pieces = beam.FlatMap(_for_pieces).with_output_types(tuple[int, bytes])
+            straight = [parcels | "to pieces" >> to_pieces]
+            parcels = parcels | "to judges" >> beam.FlatMap(_for_judges).with_output_types(tuple[int, bytes])
         for index in range(work.rounds()):
             grouped = parcels | f"group {index}" >> beam.GroupByKey()
             judge = beam.ParDo(_Judge(work, carrier, index)).with_output_types(tuple[int, bytes])
@@ -276,11 +282,26 @@ class _Group(beam.PTransform):  # type: ignore[misc]
             >> beam.FlatMap(lambda _: ((i, b"") for i in work.applied())).with_output_types(tuple[int, bytes])
         )
         return (
-            (parcels, marks)
+            (parcels, *straight, marks)
             | "verdicts" >> beam.Flatten()
             | "by piece" >> beam.GroupByKey()
             | "apply" >> beam.ParDo(_Apply(work, carrier))
         )
+
+
+def straight_to(piece: int) -> int:
+    """The partition of a block that no judge is to see: it goes to the piece as it is."""
+    return -1 - piece
+
+
+def _for_pieces(parcel: Keyed) -> Iterator[Keyed]:
+    if parcel[0] < 0:
+        yield -1 - parcel[0], parcel[1]
+
+
+def _for_judges(parcel: Keyed) -> Iterator[Keyed]:
+    if parcel[0] >= 0:
+        yield parcel
 
 
 class _Sketch(beam.DoFn):  # type: ignore[misc]

@@ -11,9 +11,10 @@ from pipeline.engine import Engine
 from pipeline.errors import FatalError
 from pipeline.finish import finish_steps
 from pipeline.group_stages import GROUP_STAGES
+from pipeline.join_work import is_joined, join_work
 from pipeline.key_index import KEYS
 from pipeline.ledger import MODELS, LedgerEntry, chain_faults, entry_name, read_entry, read_ledger
-from pipeline.map_stages import MAP_STAGES
+from pipeline.map_stages import CLEAN, MAP_STAGES
 from pipeline.models import ALL_MODELS, Model
 from pipeline.near_audit import PAGE, audit_name, lost_too_much
 from pipeline.progress import Reporter
@@ -144,12 +145,14 @@ class Conductor:
                         work.finish()
                     self.worked += names
                 return
+            joined = self._joins(names, scratch)
             maps = self._maps(names, scratch)
             if maps is not None:
                 sizes, marked = dict(maps.sizes()), maps.manifest.marked
                 total = sum(sizes.values())
                 with self.reporter.watch(", ".join(names), total, lambda: sum(sizes[index] for index in marked())):
                     self.engine.run(maps)
+            if joined or maps is not None:
                 self.worked += names
 
     def _group(self, stage: str, source: str, names: list[str], scratch: Folder) -> GroupStageWork | None:
@@ -159,6 +162,15 @@ class Conductor:
         manifest = Manifest(scratch, f"{stage}-{source}.json")
         return group_stage_work(self.run, stage, source, self.units[source], after, manifest)
 
+    def _joins(self, names: list[str], scratch: Folder) -> bool:
+        """Clean the files whose parts exchange what belongs together; whether any was left to do."""
+        work = join_work(self.run, self.units, Manifest(scratch, "join.json")) if CLEAN.name in names else None
+        if work is not None:
+            total = sum(size for _, size in work.sketched())
+            with self.reporter.watch(CLEAN.name, total, work.bytes_done):
+                self.engine.run_groups([work], scratch)
+        return work is not None
+
     def _maps(self, names: list[str], scratch: Folder) -> MapWork | None:
         items = []
         for source, units in self.units.items():
@@ -166,7 +178,7 @@ class Conductor:
             items += [
                 {"unit": asdict(unit), "stages": stages}
                 for unit in units
-                if any(done(MAP_STAGES[stage], self.run, unit) is None for stage in stages)
+                if not is_joined(unit) and any(done(MAP_STAGES[stage], self.run, unit) is None for stage in stages)
             ]
         return MapWork(self.run, Manifest(scratch, "units.json").write({"items": items})) if items else None
 

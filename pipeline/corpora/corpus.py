@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -90,14 +90,30 @@ Record = RawDocument | BadRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PartJoin:
+    """How parts of a file, numbered from 1, exchange what belongs together. Results hang on no order of blocks.
+
+    `readers(name, parts)` are the parts that read the file. `sketch(file, settings, wanted)` gives (part, whether it is
+    judged, block) of what one of them reads: blocks that are judged for any part, others for the wanted ones alone.
+    `judge(blocks)` gives (part, block) from all blocks to be judged of a part. `read(file, settings, blocks)` are the
+    part's records, from the blocks that were sent to it.
+    """
+
+    readers: Callable[[str, int], Iterable[int]]
+    sketch: Callable[[RawFile, Any, Collection[int]], Iterator[tuple[int, bool, bytes]]]
+    judge: Callable[[Iterable[bytes]], Iterator[tuple[int, bytes]]]
+    read: Callable[[RawFile, Any, Iterable[bytes]], Iterator[Record]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Corpus:
     """A source: how its raw files are read and cleaned, and the stages that follow.
 
     `read(file, settings)` yields a record or a bad record for each thing in the file, in file order, and raises only
     on a bug. `filters(settings)` are the rules of stage `clean`. `bad_reasons` are all reasons of its bad records.
     `parts(name, size, settings)` is how many units a file becomes: read with `part` and `parts`, each gives the
-    records that begin in its share of the bytes. Where `joins_parts`, a document may lie in several parts, and those
-    of a file are cleaned together (`pipeline/join_work.py`).
+    records that begin in its share of the bytes. With a `join` a document's records may lie in any of the parts, which
+    exchange them (`pipeline/join_work.py`).
     `stages(recipe)` are the stages that its documents go through one after another; `side_stages` are map stages
     beside that chain, each with the stage whose documents it looks at.
     """
@@ -107,7 +123,7 @@ class Corpus:
     filters: Callable[[Any], tuple[Filter, ...]]
     bad_reasons: tuple[str, ...]
     parts: Callable[[str, int, Any], int] = lambda name, size, settings: 1
-    joins_parts: bool = False
+    join: PartJoin | None = None
     stages: Callable[[Any], tuple[str, ...]] = lambda _: ("clean",)
     side_stages: Mapping[str, str] = field(default_factory=dict)
 

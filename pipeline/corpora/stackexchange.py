@@ -1,7 +1,7 @@
 """StackExchange: `Posts.xml`, plain or in the `.7z` that is distributed, as threads of a question and its answers."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import date
 from pathlib import PurePosixPath
@@ -9,15 +9,15 @@ from pathlib import PurePosixPath
 from filters.batch import Filter
 from filters.redpajama_thread import RedPajamaThread
 from filters.stackexchange import Kind, Post, ThreadToText, thread_html
-from pipeline.corpora.corpus import BadRecord, Corpus, RawDocument, RawFile, Record
-from pipeline.corpora.posts import ANSWER, QUESTION, PostStore, Row, RowSplitter
-from pipeline.corpora.seven_zip import BAD_ARCHIVE_REASONS, ArchiveFaultError, feed_member
+from pipeline.corpora.corpus import BadRecord, Corpus, PartJoin, RawDocument, RawFile, Record
+from pipeline.corpora.post_parts import join, judge, part_count, reading_parts, sketch
+from pipeline.corpora.post_store import PostStore
+from pipeline.corpora.posts import ANSWER, QUESTION, BadRow, Row, RowSplitter, read_row
+from pipeline.corpora.posts_table import OTHER_TABLE, POSTS, part_rows, stream_posts
+from pipeline.corpora.seven_zip import BAD_ARCHIVE_REASONS, ArchiveFaultError
 from pipeline.section import Mode
 from pipeline.source_sections import StackExchange
 
-POSTS = "Posts.xml"
-_READ_BYTES = 1 << 20
-_OTHER_TABLE = re.compile(r"-(Badges|Comments|PostHistory|PostLinks|Tags|Users|Votes)\.7z\Z", re.IGNORECASE)
 _DUMP_DATE = re.compile(r"-(19|20)\d\d(-\d\d){0,2}\Z")
 _OWN_DOMAINS = {"stackoverflow", "serverfault", "superuser", "askubuntu", "stackapps"}
 _CC_BY_SA = re.compile(r"CC BY-SA (\d\.\d)")
@@ -27,17 +27,36 @@ _CC_BY_SA_4 = date(2018, 5, 2).isoformat()
 
 def read(file: RawFile, settings: StackExchange) -> Iterator[Record]:
     """Threads of one site, by the question's id; before them the rows that could not be read."""
-    if _OTHER_TABLE.search(file.name):
+    if OTHER_TABLE.search(file.name):
         return
+    splitter, faults = RowSplitter(max_bytes=settings.max_post_bytes), []
+    with closing(PostStore(max_thread_bytes=settings.max_thread_bytes)) as store:
+        for found in part_rows(file, splitter, settings.max_archive_bytes):
+            if isinstance(found, BadRecord):
+                faults.append(found)
+                continue
+            row = read_row(*found, settings.max_post_bytes)
+            if isinstance(row, BadRow):
+                store.add_bad(row)
+            else:
+                store.add(found[0], found[2], row)
+        store.finish()
+        yield from _records(file, settings, store, faults)
+
+
+def read_joined(file: RawFile, settings: StackExchange, blocks: Iterable[bytes]) -> Iterator[Record]:
+    """The same of the threads whose question is of one part of the file."""
+    with closing(PostStore(max_thread_bytes=settings.max_thread_bytes)) as store:
+        faults = join(store, blocks)
+        yield from _records(file, settings, store, faults)
+
+
+def _records(file: RawFile, settings: StackExchange, store: PostStore, faults: list[BadRecord]) -> Iterator[Record]:
     site = site_of(file.name)
-    store = PostStore(max_post_bytes=settings.max_post_bytes, max_thread_bytes=settings.max_thread_bytes)
-    with closing(store):
-        fault = _load(file, store, settings.max_archive_bytes)
-        yield from store.bad_rows()
-        for thread in store.threads():
-            yield thread if isinstance(thread, BadRecord) else _document(site, thread, settings.mode)
-        if fault is not None:
-            yield fault
+    yield from store.bad_rows()
+    for thread in store.threads():
+        yield thread if isinstance(thread, BadRecord) else _document(site, thread, settings.mode)
+    yield from faults
 
 
 def filters(settings: StackExchange) -> tuple[Filter, ...]:
@@ -62,10 +81,10 @@ def count_posts(file: RawFile) -> int:
         nonlocal count
         count += sum(1 for _ in splitter.feed(data))
 
-    if _OTHER_TABLE.search(file.name):
+    if OTHER_TABLE.search(file.name):
         return 0
     try:
-        _stream(file, feed, 1 << 62)
+        stream_posts(file, feed, 1 << 62)
     except ArchiveFaultError:
         return 0
     return count + sum(1 for _ in splitter.close())
@@ -97,35 +116,6 @@ def site_of(name: str) -> str:
         meta, _, own = label.rpartition(".meta")
         return f"meta.{meta}.com" if meta and not own else f"{label}.com"
     return f"{label}.stackexchange.com"
-
-
-def _load(file: RawFile, store: PostStore, max_archive_bytes: int) -> BadRecord | None:
-    """Fill the store; what was wrong with the file as a whole."""
-    fault = None
-    try:
-        _stream(file, store.feed, max_archive_bytes)
-    except ArchiveFaultError as error:
-        fault = BadRecord(key="archive", reason=error.reason, detail=error.detail, size=file.size)
-    store.finish()
-    if fault is not None:
-        return fault
-    if not store.splitter.opened:
-        return BadRecord(key="file", reason="not_posts", detail="no <posts> in it", size=file.size)
-    if not store.splitter.tail.rstrip().endswith((b"</posts>", b"<posts/>", b"<posts />")):
-        return BadRecord(key="file", reason="truncated_file", detail="no </posts> at its end")
-    return None
-
-
-def _stream(file: RawFile, feed: Callable[[bytes], None], max_bytes: int) -> None:
-    if file.name.lower().endswith(".7z"):
-        feed_member(file, POSTS, feed, max_bytes=max_bytes)
-        return
-    try:
-        with file.open() as stream:
-            while data := stream.read(_READ_BYTES):
-                feed(data)
-    except OSError as error:
-        raise ArchiveFaultError("unreadable_file", str(error)) from error
 
 
 def _document(site: str, thread: list[Row], mode: Mode) -> RawDocument:
@@ -161,6 +151,8 @@ CORPUS = Corpus(
     source="stackexchange",
     read=read,
     filters=filters,
+    parts=lambda name, size, settings: 1 if OTHER_TABLE.search(name) else part_count(name, size, settings),
+    join=PartJoin(readers=reading_parts, sketch=sketch, judge=judge, read=read_joined),
     bad_reasons=(
         "malformed_row",
         "post_too_large",

@@ -45,7 +45,12 @@ def test_blocks_go_through_all_rounds_to_every_piece(letters, engine, tmp_path):
     engine.run_groups(works, Folder(str(tmp_path / "scratch")))
     for label in ("grouped", "other"):
         assert Path(tmp_path, f"{label}-0").read_bytes() == b"\0\1\2\0\1\2"
-        assert [Path(tmp_path, f"{label}-{index}").read_bytes() for index in (1, 2, 3)] == [b"", b"", b""]
+        assert [Path(tmp_path, f"{label}-{index}").read_bytes() for index in (1, 3)] == [b"", b""]
+
+
+def test_what_is_for_no_judge_goes_straight_to_its_piece(letters, engine, tmp_path):
+    engine.run_groups([letters.Grouped(str(tmp_path))], Folder(str(tmp_path / "scratch")))
+    assert Path(tmp_path, "grouped-2").read_bytes() == b"\x0a|\x0b|\x0c"
 
 
 def test_the_embedded_engine_sends_addresses_and_others_send_blocks(tmp_path):

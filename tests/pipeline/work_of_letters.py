@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.engine import straight_to
 from pipeline.errors import FatalError
 
 
@@ -26,7 +27,7 @@ class Letters:
 
 @dataclass(frozen=True)
 class Grouped:
-    """Sends each piece's number to every partition; each partition tells piece 0 what it got."""
+    """Sends each piece's number to every partition; each partition tells piece 0 what it got. Piece 2 gets mail."""
 
     folder: str
     label: str = "grouped"
@@ -40,6 +41,7 @@ class Grouped:
     def sketch(self, index):
         for partition in range(2):
             yield partition, bytes([index])
+        yield straight_to(2), bytes([10 + index])
 
     def rounds(self):
         return 2

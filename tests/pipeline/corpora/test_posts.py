@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.corpora.corpus import BadRecord
-from pipeline.corpora.posts import PostStore, Row, RowSplitter, parse_row
+from pipeline.corpora.posts import BadRow, Row, RowSplitter, parse_row, read_row
 
 
 def split(data: bytes, step: int, max_bytes: int = 1000):
@@ -104,53 +104,29 @@ def test_a_forbidden_character_does_not_cost_the_row(reference):
     assert found.body == "a b"
 
 
-def filled(*rows: str, **limits: int) -> PostStore:
-    store = PostStore(**{"max_post_bytes": 10_000, "max_thread_bytes": 100_000} | limits)
-    store.feed(b"<posts>")
-    for attributes in rows:
-        store.feed(row(attributes))
-    store.feed(b"</posts>")
-    store.finish()
-    return store
+@pytest.mark.parametrize("step", [1, 7, 1000])
+def test_a_splitter_may_begin_within_the_table(step):
+    start = DUMP.index(b"d=")
+    splitter = RowSplitter(max_bytes=1000, start=start)
+    data = DUMP[start:]
+    rows = [row for at in range(0, len(data), step) for row in splitter.feed(data[at : at + step])]
+    assert splitter.row_start == DUMP.index(b"<row\n")
+    assert [DUMP[at : at + size] for at, _, size in rows] == [raw for _, raw, _ in rows] == [b'<row Id="2" ></row>']
 
 
-def answer(number: int, parent: int, score: int) -> str:
-    return f'Id="{number}" PostTypeId="2" ParentId="{parent}" Score="{score}"'
-
-
-def test_answers_are_joined_by_number_and_not_by_spelling():
-    store = filled(answer(2, 1, 9), answer(3, 1, 88), answer(4, 1, 10), answer(5, 1, -1), 'Id="1" PostTypeId="1"')
-    assert [[post.id for post in thread] for thread in store.threads()] == [[1, 3, 4, 2, 5]]
-
-
-def test_equal_scores_go_by_id():
-    store = filled('Id="9" PostTypeId="1"', answer(12, 9, 5), answer(11, 9, 5), answer(100, 9, 5))
-    assert [[post.id for post in thread] for thread in store.threads()] == [[9, 11, 12, 100]]
-
-
-def test_what_belongs_to_no_question_stands_alone():
-    store = filled('Id="1" PostTypeId="1"', answer(2, 7, 0), 'Id="3" PostTypeId="5"', answer(4, 3, 0), answer(5, 1, 0))
-    assert [[post.id for post in thread] for thread in store.threads()] == [[1, 5], [2], [3], [4]]
-
-
-def test_each_row_that_is_lost_is_told():
-    long = f'Id="3" PostTypeId="1" Body="{"x" * 20_000}"'
-    store = filled('Id="1" PostTypeId="1"', 'Id="1" PostTypeId="1"', 'Id="2"', long)
-    assert [bad.reason for bad in store.bad_rows()] == ["repeated_id", "malformed_row", "post_too_large"]
-    first = row('Id="1" PostTypeId="1"')
-    assert next(store.bad_rows()).key == f"byte-{len(b'<posts>') + len(first)}"
-
-
-@pytest.mark.parametrize(("limit", "fits"), [(9, True), (8, False)])
-def test_a_thread_is_bounded(limit, fits):
-    body = 'Body="xxx"'
-    rows = (
-        f'Id="1" PostTypeId="1" {body}',
-        f"{answer(2, 1, 0)} {body}",
-        f"{answer(3, 1, 0)} {body}",
-        'Id="4" PostTypeId="1"',
-    )
-    first, second = filled(*rows, max_thread_bytes=limit).threads()
-    assert isinstance(first, BadRecord) is not fits
-    assert getattr(first, "reason", "thread_too_large") == "thread_too_large" or fits
-    assert not isinstance(second, BadRecord)
+@pytest.mark.parametrize(
+    ("raw", "size", "reason"),
+    [
+        (b'<row Id="1" PostTypeId="1" />', 30, None),
+        (b'<row Id="1" PostTypeId="1" />', 31, "post_too_large"),
+        (b'<row Id="1" />', 14, "malformed_row"),
+        (b"<row " + b"x" * 9000, 20, "malformed_row"),
+    ],
+)
+def test_a_row_is_a_post_or_bad(raw, size, reason):
+    found = read_row(7, raw, size, 30)
+    if reason is None:
+        assert isinstance(found, Row)
+    else:
+        assert found == BadRow(start=7, reason=reason, raw=raw[:4096], size=size)
+        assert found.record == BadRecord(key="byte-7", reason=reason, raw=raw[:4096], size=size)
