@@ -64,7 +64,8 @@ def _closed(before: str, after: str) -> str:
         return left + right
     if right[0] in ";:!?»":  # French has a blank here; it stands behind the hole, then.
         return left + (after if len(right) < len(after) and len(left) == len(before) else right)
-    return f"{left} {right}" if len(left) < len(before) or len(right) < len(after) else left + right
+    parted = len(left) < len(before) or len(right) < len(after)
+    return f"{left} {right}" if parted or (left[-1] in ".!?" and right[0].isupper()) else left + right
 
 
 def _without_label(before: str) -> str:
