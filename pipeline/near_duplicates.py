@@ -40,9 +40,10 @@ CLUSTERS_OF = "clusters_of_"
 """What a note calls clusters of so many documents."""
 SKETCH_KEYS = 1 << 20
 """Keys that a sketch holds before it sends them: 28 MB."""
+SKETCH_PAIRS = 1 << 21
+"""Pairs that are held before they are sent: 64 MB."""
 GROUP_BYTES = 32 << 20
 """Text of the documents that are compared in one group: a shingle's hash takes about as much room as its word."""
-_BLOCK_ROWS = 1 << 18
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _ROW_BITS = 32
 
@@ -96,10 +97,19 @@ class NearRounds:
         records = _rows(blocks, KEY)
         if lost := left_out(records):
             self._note(f"keys-{partition}", {"pairs_left_out": lost})
+        held: list[Array] = []
         for pairs in pairs_of(records):
-            for target, rows in by_unit(_spread(pairs["shorter"], self.partitions), pairs):
-                for start in range(0, len(rows), _BLOCK_ROWS):
-                    yield target, pack(_PAIRS, 0, rows[start : start + _BLOCK_ROWS])
+            held.append(pairs)
+            if sum(map(len, held)) >= SKETCH_PAIRS:
+                yield from self._pairs(held)
+                held = []
+        if held:
+            yield from self._pairs(held)
+
+    def _pairs(self, held: list[Array]) -> Iterator[Keyed]:
+        pairs = summed(np.concatenate(held))
+        for target, rows in by_unit(_spread(pairs["shorter"], self.partitions), pairs):
+            yield target, pack(_PAIRS, 0, rows)
 
     def _ask(self, partition: int, blocks: Iterable[bytes]) -> Iterator[Keyed]:
         """Pairs that share enough keys, in groups of bounded size; each document's unit is told who asks for it."""

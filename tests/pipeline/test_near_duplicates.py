@@ -145,7 +145,7 @@ def test_groups_of_pairs_are_bounded_and_give_the_same(monkeypatch):
     whole = verdicts(units, CODE)
     monkeypatch.setattr(near_duplicates, "GROUP_BYTES", 1000)
     monkeypatch.setattr(near_duplicates, "SKETCH_KEYS", 10)
-    monkeypatch.setattr(near_duplicates, "_BLOCK_ROWS", 2)
+    monkeypatch.setattr(near_duplicates, "SKETCH_PAIRS", 2)
     assert whole
     assert verdicts(units, CODE) == whole
 
