@@ -117,7 +117,7 @@ def _header_end(lines: list[str]) -> int:
     """Index of the first line after the header; 0 where there is none."""
     end = 0
     for index, line in enumerate(lines[: min(HEADER_LINES, len(lines))]):
-        if "**" not in line and "*END" not in line and "PRINT" not in line and '"Small Print"' not in line:
+        if "*" not in line and not line.startswith('["'):
             continue
         if _END.match(line):
             break
