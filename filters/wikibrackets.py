@@ -21,6 +21,7 @@ _TOKEN = re.compile(
     r"|\{\{+|\}\}+|\{\||\|\}|\]\]|<(?:!--|/?([A-Za-z][A-Za-z0-9-]*+)[^<>]*+>)"
 )
 _RAISED = re.compile(r"<(sup|sub)>[ ]?([-+−]?[0-9]{1,6}[-+−]?|[-+−n])[ ]?</\1>", re.IGNORECASE)
+_NOWIKI_TAG = re.compile(r"</?nowiki\s*/?>", re.IGNORECASE)
 _POEM_TAG = re.compile(r"</?poem[^<>]*+>", re.IGNORECASE)
 
 _SILENT = frozenset(
@@ -274,9 +275,9 @@ class _Brackets:
 
     def _keep_verbatim(self, name: str, tag: str, content: str) -> None:
         if name in ("math", "chem", "ce"):
-            content = f"${' '.join(content.split())}$" if content.strip() else ""
+            content = f"${html.unescape(' '.join(content.split()))}$" if content.strip() else ""
         elif name in ("nowiki", "pre"):
-            content = html.unescape(content)
+            content = html.unescape(_NOWIKI_TAG.sub("", content))
         self.verbatim.append(content.strip("\n"))
         block = name in ("pre", "source", "syntaxhighlight") and "inline" not in tag.lower()
         around = "\n\n" if block else ""

@@ -22,7 +22,9 @@ _QUOTES = re.compile(r"'{2,}+")
 _APOSTROPHES = {2: "", 3: "", 5: ""}
 _ELIDED = re.compile(r"(?<![^\W\d_])(?:[cdjlmnst]|qu|un|(?:[adns]|de|da|su|ne)ll)$", re.IGNORECASE)
 _TITLE = re.compile(r"[^'\n]{1,80}''(?!')")
-_MAGIC_WORD = re.compile(r"__([^\W\d_]{3,40})__")
+_MAGIC_WORD = re.compile(r"__([^\W\d_](?:[^\W\d_]|_(?!_)){1,40}[^\W\d_])__")
+_MACROS = frozenset("COUNTER DATE FILE FUNCTION LINE TIME VA_ARGS".split())
+"""What articles on C write in the form of MediaWiki's magic words."""
 _VARIANT = re.compile(r"-\{([^{}\n]{0,500}+)\}-")
 _CONTROLS = bytes(code for code in range(32) if chr(code) not in "\t\n")
 _INVISIBLE = ("\u200b", "\u200e", "\u200f", "\u00ad", "\ufeff")
@@ -48,7 +50,7 @@ def wikitext_to_text(wikitext: str, language: str | None = None) -> PlainText:
     resolved, simplified = _resolve(text, language)
     text = _EXTERNAL_LINK.sub(lambda match: match[1] or HOLE, resolved.text)
     text = _QUOTES.sub(_apostrophe, text)
-    text = _MAGIC_WORD.sub(lambda match: "" if match[1].isupper() else match[0], text)
+    text = _MAGIC_WORD.sub(lambda match: "" if match[1].isupper() and match[1] not in _MACROS else match[0], text)
     if language in ("sr", "zh"):
         text = _VARIANT.sub(_first_variant, text)
     text = html.unescape(text)

@@ -317,14 +317,14 @@ def test_a_library_that_is_there_is_enough():
     check_wikipedia(Wikipedia(mode="faithful"), ("wikipedia",), ("clean",))
 
 
-def clean(path, name):
+def clean(path, name, mode="intended"):
     file = RawFile(name=name, size=path.stat().st_size, opener=lambda: path.open("rb"))
     records = list(CORPUS.read(file, Wikipedia()))
     good = [record for record in records if isinstance(record, RawDocument)]
     tally, kept = Counter(record.reason for record in records if isinstance(record, BadRecord)), []
     for raw in document_batches("wikipedia", file, good):
         batch = raw
-        for rule in CORPUS.filters(Wikipedia()):
+        for rule in CORPUS.filters(Wikipedia(mode=mode)):
             result = rule.apply(batch)
             tally.update(reason for reason in result.reason.to_pylist() if reason)
             batch = result.batch.filter(result.reason.is_null())
@@ -348,6 +348,16 @@ def clean(path, name):
 def test_real_dump_is_accounted_for(real_data, path, kept, rejected):
     documents, tally = clean(real_data / "wikipedia" / path, path)
     assert (len(documents), dict(tally)) == (kept, rejected)
+
+
+@pytest.mark.real
+def test_faithful_leaves_the_marks_that_the_script_leaves(real_data):
+    name = "hrwiki-minidump.xml.bz2"
+    path = real_data / "wikipedia" / "dbpedia-minidumps" / name
+    intended, faithful = (clean(path, name, mode)[0][0]["text"] for mode in ("intended", "faithful"))
+    marks = ("Berlin () je", "\n\nIzvori\n\nVanjske", "\nNjemačke pokrajine\n")  # A hole, a heading, a category.
+    assert [mark in faithful for mark in marks] == [True, True, True]
+    assert [mark in intended for mark in marks] == [False, False, False]
 
 
 @pytest.mark.real
