@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from filters.batch import FilterResult, first_reason, heads, reasons, texts, with_column
 from filters.code_counts import LINE_CHARS, LINES, LONGEST_LINE, alphanumeric_counts, line_counts
 from filters.license_headers import strip_license_header
-from filters.licenses import MAX_HEADER_CHARS, is_permitted, license_of_notice, spdx_expression
+from filters.licenses import MAX_HEADER_CHARS, is_permitted, license_of_boilerplate, license_of_notice, spdx_expression
 
 _REPLACEMENT = "\ufffd"
 MAX_REPLACED_FRACTION = 0.01
@@ -33,7 +33,8 @@ class LicenseIs:
 
     Source: Touvron et al. 2023 (LLaMA), section 2.1: Apache, BSD and MIT projects.
     Differs: RedPajama v1 asks BigQuery's key of the repository alone; a file's own `SPDX-License-Identifier` or GNU
-        notice goes before it here.
+        notice goes before it here, and where the repository says nothing, the licence text or Apache's notice at the
+        file's top is taken.
     Reads license, text. Rewrites license. Rejects: license_unknown, license_not_permitted. Counts: file_licenses.
     """
 
@@ -50,8 +51,11 @@ class LicenseIs:
 
     def apply(self, batch: pa.RecordBatch) -> FilterResult:
         """Same rows in the same order; `reason` is null where the document is kept."""
-        notices = [license_of_notice(head) for head in heads(batch, MAX_HEADER_CHARS)]
-        kept = batch.column("license").to_pylist()
+        tops, kept = heads(batch, MAX_HEADER_CHARS), batch.column("license").to_pylist()
+        notices = [
+            license_of_notice(head) or (license_of_boilerplate(head) if license is None else None)
+            for head, license in zip(tops, kept, strict=True)
+        ]
         found = [notice or license for notice, license in zip(notices, kept, strict=True)]
         counts = {"file_licenses": sum(notice is not None for notice in notices)}
         return FilterResult(with_column(batch, "license", found), reasons(map(self._fault, found)), counts)

@@ -40,13 +40,14 @@ _FAMILIES: tuple[tuple[str, Comments], ...] = (
 _BY_SUFFIX = {suffix: comments for suffixes, comments in _FAMILIES for suffix in suffixes.split()}
 
 _KEPT_LINE = re.compile(
-    r"#!|<\?|<!doctype|['\"]use strict|\W{1,4}(?:-\*-|vim?:|ex:|coding[:=]|type:|noqa|pylint|flake8|mypy|ruff|isort"
+    r"#!|<\?|<!doctype|//[!/](?!/)|['\"]use strict|\W{1,4}(?:-\*-|vim?:|ex:|coding[:=]|type:"
+    r"|noqa|pylint|flake8|mypy|ruff|isort"
     r"|fmt:|frozen_string_literal|encoding:|syntax ?=|escape ?=|shellcheck|eslint|jshint|jslint|global |tslint|prettier"
     r"|@ts-|@flow|@jsx|@providesModule|\+build|go:|nolint|export |swiftlint|requires?:|use strict)"
     r"|#.*coding[:=]",
     re.IGNORECASE,
 )
-"""Lines at a file's top that tools or languages read."""
+"""Lines at a file's top that tools or languages read, and the comments that document Rust, C# and Swift."""
 
 _LEGAL = re.compile(
     r"copyright|\(c\) ?\d{4}|©|all rights reserved|@licen[sc]e|licen[sc]e(?:d under|d to|d by| *:)"

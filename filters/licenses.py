@@ -18,6 +18,7 @@ _WORDS = re.compile(r"[^a-z0-9]+")
 _GRANT = "redistribution and use in source and binary forms with or without modification are permitted provided that"
 _RETAIN = "redistributions of source code must retain the above copyright"
 _REPRODUCE = "redistributions in binary form must reproduce the above copyright"
+_ANY_PURPOSE = "modify and or distribute this software for any purpose with or without fee is hereby granted"
 _TEXTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("MIT", (
         "permission is hereby granted free of charge to any person obtaining a copy of this software and associated "
@@ -33,8 +34,16 @@ _TEXTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("BSD-3-Clause-Clear", (_GRANT, _RETAIN, "no express or implied licenses to any party s patent rights")),
     ("BSD-3-Clause", (_GRANT, _RETAIN, _REPRODUCE, "to endorse or promote products derived from this software")),
     ("BSD-2-Clause", (_GRANT, _RETAIN, _REPRODUCE)),
+    ("ISC", (_ANY_PURPOSE + " provided that the above copyright notice and this permission notice appear",)),
+    ("0BSD", (_ANY_PURPOSE + " the software is provided as is",)),
+    ("Unlicense", ("this is free and unencumbered software released into the public domain",)),
+    ("Zlib", (
+        "in no event will the authors be held liable for any damages",
+        "altered source versions must be plainly marked as such",
+    )),
+    ("BSL-1.0", ("boost software license version 1 0 august 17th 2003",)),
 )  # fmt: skip
-"""Each permitted licence, and its near relations, by phrases of its text; the first of a family that fits is it."""
+"""Each permitted licence, its near relations and its peers, by phrases of its text; the first that fits is it."""
 
 _OTHERS: tuple[tuple[str, str], ...] = (
     ("AGPL-3.0-only", "gnu affero general public license"),
@@ -69,6 +78,9 @@ _COPYLEFT_NOTICE = re.compile(
     r"(?:redistribute|modify|distributed|licensed|released|available|use)\b[^;]{0,200}?"
     r"\bgnu (?:(lesser|library|affero) )?general public licen[sc]e"
 )
+_APACHE_NOTICE = (
+    "under the apache license version 2 0 the license you may not use this file except in compliance with the license"
+)
 _COPYLEFT = {
     None: "GPL-2.0-or-later",
     "lesser": "LGPL-2.1-or-later",
@@ -99,7 +111,7 @@ def all_of(expressions: Iterable[str]) -> str | None:
 
 def license_of_text(text: str) -> str | None:
     """The licence whose text this is, all of them where it holds several, or None."""
-    words = _as_words(text[:MAX_LICENSE_CHARS])
+    words = _as_words(text[:MAX_LICENSE_CHARS]).replace("commercial or non commercial", "commercial")
     found: list[str] = []
     for name, phrases in _TEXTS:
         of_known_family = name.startswith("BSD") and any(other.startswith("BSD") for other in found)
@@ -121,6 +133,12 @@ def license_of_notice(text: str) -> str | None:
         return all_of(spdx_expression(line) or "LicenseRef-Unknown" for line in lines)
     notice = _COPYLEFT_NOTICE.search(_as_words(head)) if "eneral" in head or "ENERAL" in head else None
     return _COPYLEFT[notice[1]] if notice else None
+
+
+def license_of_boilerplate(text: str) -> str | None:
+    """The licence that the head of a source file puts it under, by its text or by Apache's notice."""
+    head = text[:MAX_HEADER_CHARS]
+    return license_of_text(head) or ("Apache-2.0" if _APACHE_NOTICE in _as_words(head) else None)
 
 
 @lru_cache(maxsize=4096)

@@ -52,6 +52,26 @@ def test_a_files_own_licence_goes_before_its_repositorys(documents, license, hea
     assert result.counts == {"file_licenses": 1}
 
 
+APACHE = """// Licensed under the Apache License, Version 2.0 (the "License");
+// you may not use this file except in compliance with the License.
+"""
+
+
+@pytest.mark.parametrize(
+    ("license", "found", "reason"),
+    [
+        (None, "Apache-2.0", None),
+        ("GPL-3.0-only", "GPL-3.0-only", "license_not_permitted"),
+        ("LicenseRef-Unknown", "LicenseRef-Unknown", "license_unknown"),
+    ],
+)
+def test_boilerplate_counts_where_the_repository_says_nothing(documents, license, found, reason):
+    result = LicenseIs(licenses=PERMITTED).apply(documents(APACHE, license=license))
+    assert result.batch.column("license").to_pylist() == [found]
+    assert result.reason.to_pylist() == [reason]
+    assert result.counts == {"file_licenses": int(license is None)}
+
+
 @pytest.mark.parametrize(
     ("licenses", "says"), [((), "licenses must name"), (("mit",), "got mit"), (("Foo",), "got Foo")]
 )

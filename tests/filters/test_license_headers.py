@@ -345,3 +345,28 @@ def test_blank_lines_close_up_where_the_licence_stood_and_nowhere_else(before, a
 def test_what_stands_right_below_the_licence_is_no_part_of_it(path, below):
     mark = {"py": "#", "lua": "--"}.get(path.rpartition(".")[2], "//")
     assert strip_license_header(f"{mark} Copyright 2020 A\n{below}", path) == below
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (
+            "lib.rs",
+            "//! Fast maps.\n//!\n//! ## License\n//!\n//! Apache-2.0 OR MIT, see the licence file.\n\npub mod a;\n",
+        ),
+        ("lib.rs", "/// Copyright notices are read here.\nfn main() {}\n"),
+        ("A.cs", "/// <summary>Holds the copyright line.</summary>\nclass A {}\n"),
+    ],
+)
+def test_comments_that_document_code_stay(path, text):
+    assert strip_license_header(text, path) == text
+
+
+def test_documentation_stays_below_a_header():
+    text = "// Copyright 2020 A\n\n//! Fast maps, under the MIT licence.\n"
+    assert strip_license_header(text, "lib.rs") == "//! Fast maps, under the MIT licence.\n"
+
+
+def test_a_banner_of_slashes_is_no_documentation():
+    text = "////////////////\n// Copyright 2020 A\n////////////////\nint x;\n"
+    assert strip_license_header(text, "a.cpp") == "int x;\n"

@@ -4,6 +4,7 @@ from filters.licenses import (
     MAX_LICENSE_CHARS,
     all_of,
     is_permitted,
+    license_of_boilerplate,
     license_of_notice,
     license_of_text,
     spdx_expression,
@@ -238,3 +239,57 @@ def test_other_heads_say_what_they_say(head, license):
 @pytest.mark.parametrize("chars, known", [(300, True), (301, False)])
 def test_an_expression_is_bounded(chars, known):
     assert (spdx_expression("MIT OR MIT" + " " * (chars - 10)) is not None) is known
+
+
+FEE = "Permission to modify, and/or distribute this software for any purpose with or without fee is hereby granted"
+
+
+@pytest.mark.parametrize(
+    ("text", "license"),
+    [
+        (f"{FEE}, provided that the above copyright notice and this permission notice appear in all copies.", "ISC"),
+        (f'{FEE}. THE SOFTWARE IS PROVIDED "AS IS"', "0BSD"),
+        (
+            "This is free and unencumbered software released into the public domain. Anyone is free to use it, for any"
+            " purpose, commercial or non-commercial, and by any means.",
+            "Unlicense",
+        ),
+        ("For any purpose, commercial or non-commercial. Only non-commercial copies.", "LicenseRef-Restricted"),
+        (
+            "In no event will the authors be held liable for any damages. Altered source versions must be plainly marked"
+            " as such.",
+            "Zlib",
+        ),
+        ("Boost Software License - Version 1.0 - August 17th, 2003", "BSL-1.0"),
+        (f"{FEE}, provided you pay.", None),
+    ],
+)
+def test_other_permissive_licences_are_known_by_their_text(text, license):
+    assert license_of_text(text) == license
+
+
+APACHE = """/*
+ * The ASF licenses this file to You under the Apache License, Version 2.0
+ * (the "License"); you may not use this file except in compliance with
+ * the License.  You may obtain a copy of the License at
+ */
+"""
+
+
+@pytest.mark.parametrize(
+    ("head", "license"),
+    [
+        (APACHE, "Apache-2.0"),
+        (APACHE.replace("2.0", "1.1"), None),
+        (APACHE + "// under the GNU General Public License", "GPL-2.0-or-later"),
+        ("// Licensed under the Apache License, Version 2.0.", None),
+        (
+            f"/* {FEE}, provided that the above copyright notice and this permission notice appear in all copies */",
+            "ISC",
+        ),
+        ("\n" * 4096 + APACHE, None),
+        ("", None),
+    ],
+)
+def test_boilerplate_at_the_top_says_a_licence(head, license):
+    assert license_of_boilerplate(head) == license
