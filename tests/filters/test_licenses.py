@@ -268,7 +268,7 @@ def test_other_permissive_licences_are_known_by_their_text(text, license):
     assert license_of_text(text) == license
 
 
-APACHE = """/*
+APACHE_NOTICE = """/*
  * The ASF licenses this file to You under the Apache License, Version 2.0
  * (the "License"); you may not use this file except in compliance with
  * the License.  You may obtain a copy of the License at
@@ -279,15 +279,15 @@ APACHE = """/*
 @pytest.mark.parametrize(
     ("head", "license"),
     [
-        (APACHE, "Apache-2.0"),
-        (APACHE.replace("2.0", "1.1"), None),
-        (APACHE + "// under the GNU General Public License", "GPL-2.0-or-later"),
+        (APACHE_NOTICE, "Apache-2.0"),
+        (APACHE_NOTICE.replace("2.0", "1.1"), None),
+        (APACHE_NOTICE + "// under the GNU General Public License", "GPL-2.0-or-later"),
         ("// Licensed under the Apache License, Version 2.0.", None),
         (
             f"/* {FEE}, provided that the above copyright notice and this permission notice appear in all copies */",
             "ISC",
         ),
-        ("\n" * 4096 + APACHE, None),
+        ("\n" * 4096 + APACHE_NOTICE, None),
         ("", None),
     ],
 )
