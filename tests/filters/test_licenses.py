@@ -256,8 +256,8 @@ FEE = "Permission to modify, and/or distribute this software for any purpose wit
         ),
         ("For any purpose, commercial or non-commercial. Only non-commercial copies.", "LicenseRef-Restricted"),
         (
-            "In no event will the authors be held liable for any damages. Altered source versions must be plainly marked"
-            " as such.",
+            "In no event will the authors be held liable for any damages. Altered source versions must be plainly"
+            " marked as such.",
             "Zlib",
         ),
         ("Boost Software License - Version 1.0 - August 17th, 2003", "BSL-1.0"),
