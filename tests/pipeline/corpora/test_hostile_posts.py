@@ -58,24 +58,27 @@ def test_a_hostile_post_has_its_reason_and_its_neighbours_are_read(bad, reason, 
     assert time.process_time() - begun < 20
 
 
-class Endless(io.RawIOBase):
-    """So many bytes of one line, made as they are read."""
+class LongLine(io.RawIOBase):
+    """A file with so many bytes of one line, made as they are read."""
 
     def __init__(self, start: bytes, size: int) -> None:
-        self._parts = [start, FOOT]
-        self._left = size
+        self._start, self.size, self._at = start, len(start) + size + len(FOOT), 0
+
+    def seek(self, at: int, _whence: int = 0) -> int:
+        self._at = at
+        return at
 
     def read(self, size: int = -1) -> bytes:
-        if self._left > 0 and len(self._parts) == 1:
-            part = b"x" * min(size, self._left)
-            self._left -= len(part)
-            return part
-        return self._parts.pop(0) if self._parts else b""
+        end = self.size - len(FOOT)
+        at, self._at = self._at, min(self._at + size, self.size)
+        line = b"x" * (min(self._at, end) - max(at, len(self._start)))
+        return self._start[at : self._at] + line + FOOT[max(0, at - end) : max(0, self._at - end)]
 
 
 @pytest.mark.parametrize("start", [HEAD + b'<row Id="1" Body="', HEAD + b"<row ", HEAD, b"", HEAD + b"<!--"])
 def test_a_line_of_a_hundred_megabytes_is_read_in_little_memory(start):
-    file = RawFile(name="coffee/Posts.xml", size=9, opener=lambda: Endless(start, 100_000_000))
+    size = LongLine(start, 100_000_000).size
+    file = RawFile(name="coffee/Posts.xml", size=size, opener=lambda: LongLine(start, 100_000_000))
     tracemalloc.start()
     reasons = [record.reason for record in read(file, StackExchange())]
     peak = tracemalloc.get_traced_memory()[1]
