@@ -10,6 +10,7 @@ from benchmarks.language_model import train_lm
 from benchmarks.lines import duplicate_verdicts, normalise_hash
 from benchmarks.markup import gutenberg, stackexchange, wikipedia
 from benchmarks.minhash import minhash_datasketch, minhash_rensa
+from benchmarks.near_growth import growth_near, growth_near_memory
 from benchmarks.perplexity import score_perplexity
 from benchmarks.shuffle import shuffle_bytes
 from benchmarks.web_chain import commoncrawl_chain
@@ -137,6 +138,19 @@ _ALL = (
         compares="peak memory of those processes, less being better",
         goal=0.9,
         measure=growth_memory,
+    ),
+    Claim(
+        name="growth-near",
+        compares="speed of near-duplicates over web pages, all rounds, on 16 units of text with as many partitions,"
+        " against one of them, each run in a process of its own",
+        goal=0.9,
+        measure=growth_near,
+    ),
+    Claim(
+        name="growth-near-memory",
+        compares="peak memory of those processes, less being better",
+        goal=0.9,
+        measure=growth_near_memory,
     ),
 )
 
