@@ -112,7 +112,7 @@ def test_no_more_pairs_are_drawn_than_asked_for_and_those_with_the_smallest_ids(
         for path in (copied_run.output / "near-dedup/books").glob("*.parquet")
         for row in pq.read_table(path).to_pylist()
     )
-    written = write_audit(run, "books", Folder(str(tmp_path)))
+    written = write_audit(run, "books", Folder(str(tmp_path / "notes")))
     assert run.output.read_json(FIGURES)["pairs_drawn"] == 1
     assert whole[0] in (copied_run.output / "near-dedup/books/audit.html").read_text()
     assert set(written) == {FIGURES, FIGURES.replace("json", "html")}
@@ -120,7 +120,7 @@ def test_no_more_pairs_are_drawn_than_asked_for_and_those_with_the_smallest_ids(
 
 def test_documents_too_long_for_python_are_not_drawn(copied_run, tmp_path, monkeypatch):
     monkeypatch.setattr(near_audit, "MAX_COUNTED_SHINGLES", 1)
-    write_audit(copied_run.run(), "books", Folder(str(tmp_path)))
+    write_audit(copied_run.run(), "books", Folder(str(tmp_path / "notes")))
     figures = copied_run.run().output.read_json(FIGURES)
     assert (figures["pairs_drawn"], figures["precision"]) == (0, [0, 1])
 
