@@ -334,7 +334,7 @@ PIECES = st.one_of(
 )
 
 
-@settings(max_examples=1000)
+@settings(max_examples=500)
 @example(["<ol start=-1><li>", "x<br>"] * 9 + ["<pre>a\n\n\nb"])
 @given(st.lists(PIECES, max_size=60))
 def test_the_loop_does_what_its_specification_says(pieces):
