@@ -3,6 +3,7 @@
 import gzip
 import io
 import tarfile
+import time
 import zlib
 from collections import Counter
 
@@ -268,3 +269,39 @@ def test_every_bad_record_names_a_declared_reason():
     link.type = tarfile.LNKTYPE
     content = link.tobuf() + tar_of(**{"../a.gz": b"", "b.doc": b"", "c.gz": b"", "d.pdf": b""})
     assert {record.reason for record in read_all(content) if isinstance(record, BadRecord)} <= set(BAD_REASONS)
+
+
+LAUGHS = "".join(rf"\def\{x}{{\{y}\{y}\{y}\{y}}}" for x, y in zip("abcdefghijkl", "bcdefghijklm", strict=True))
+
+
+@pytest.mark.parametrize(
+    "body, outcome",
+    [
+        (rb"\def\a{\a\a}\section{A} x \a\ y", {"tex_macros.macros_unexpanded": 1}),
+        (LAUGHS.encode() + rb"\def\m{ha}\section{A} x \a\ y", {"tex_macros.macros_unexpanded": 1}),
+        (rb"\section{A} x " + b"{" * 10_000 + b"}" * 10_000, {}),
+        (rb"\section{A} x " + b"{" * 10_000 + rb"\iffalse" * 10_000, {}),
+        (rb"\section{A} x " + b"a b " * 500_000, {}),
+        (b"% \n" * 100_000, {"tex_comments.comments_removed": 100_000, "no_section": 1}),
+        (rb"\section{A} x \input{paper}\input{ms}\input{../../etc/passwd}", {}),
+    ],
+    ids=["recursion", "laughs", "nested groups", "unclosed", "one line", "comments", "itself"],
+)
+def test_hostile_papers_end_soon_with_a_reason_or_a_count(body, outcome):
+    started, counts = time.process_time(), Counter()
+    paper = rb"\documentclass{article}\begin{document}" + body + rb"\end{document}"
+    file = RawFile.of_bytes("x.tar", b"")
+    [batch] = document_batches("arxiv", file, read_all({"2201/2201.00001.gz": gzip.compress(paper, 1)}))
+    for rule in CORPUS.filters(ArXiv()):
+        result = rule.apply(batch)
+        counts.update({f"{rule.name}.{name}": count for name, count in result.counts.items()})
+        counts.update(filter(None, result.reason.to_pylist()))
+    assert {name: counts[name] for name in outcome} == outcome
+    assert (sum(counts[name] for name in ("no_section", "empty")) > 0) is ("no_section" in outcome)
+    assert time.process_time() - started < 20
+
+
+def test_a_line_of_a_hundred_megabytes_is_too_large():
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    line = b"".join(packer.compress(b"\\documentclass{a} " + b"x" * (1 << 20)) for _ in range(100)) + packer.flush()
+    assert judged(read_all({"2201/2201.00001.gz": line})) == ["too_large"]
