@@ -38,6 +38,8 @@ _MACHINERY = re.compile(
 _MODES = re.compile(
     r"\\ifmmode(?![A-Za-z@])(?P<math>[^\\]*(?:\\(?!if|else|fi)[^\\]*)*)\\else(?P<text>.*?)\\fi\s*", re.DOTALL
 )
+_HEADING_NAME = re.compile(r"\\(?!the)[A-Za-z]{0,4}?(?:chapter|(?:sub){0,2}section|(?:sub)?paragraph)")
+_HEADING = re.compile(r"\\(?:part|chapter|(?:sub){0,2}section|(?:sub)?paragraph)(?![A-Za-z@])")
 _DOT = re.compile(r"\s*\\futurelet\s*\\@let@token\s*\\@onedot\s*")
 DOT = r"\one@dot"
 r"""What `\onedot` of computer vision's templates stands for: a full stop, unless one follows."""
@@ -47,6 +49,7 @@ _MAX_PARAMETER_CHARS = 200
 
 _STRUCTURE = (
     r"\part \chapter \section \subsection \subsubsection \paragraph \subparagraph \begin \end \title \abstract "
+    r"\newsec \subsec \beginsection \appendices \listrefs \Refs \bye "
     r"\appendix \documentclass \documentstyle \usepackage \input \include \bibliography \bibitem \item "
     r"\\ \{ \} \% \# \$ \& \_ \[ \] \( \) \newcommand \renewcommand \def \let \relax"
 )
@@ -166,6 +169,8 @@ def _macro(
     if _DOT.fullmatch(body):
         return Macro(DOT)
     is_conditional = name.startswith(r"\if") and name != r"\iff"
+    if parameters and _HEADING_NAME.fullmatch(name) and not _HEADING.search(body):
+        return None  # A heading made by hand is known by its name alone.
     if name in STRUCTURE or "@" in name or is_conditional or _MACHINERY.search(body):
         return None
     return Macro(body, parameters, prefix, is_final)

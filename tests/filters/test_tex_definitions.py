@@ -141,6 +141,7 @@ def test_a_body_that_only_resembles_machinery_is_a_macro(body):
     "name",
     [
         *(r"\part \chapter \section \subsection \subsubsection \paragraph \subparagraph \begin \end \title".split()),
+        *(r"\newsec \subsec \beginsection \appendices \listrefs \Refs \bye".split()),
         *(r"\abstract \appendix \documentclass \documentstyle \usepackage \input \include \bibliography".split()),
         *(r"\bibitem \item \\ \{ \} \% \# \$ \& \_ \[ \] \( \) \newcommand \renewcommand \def \let \relax".split()),
     ],
@@ -242,3 +243,20 @@ def test_what_is_the_same_in_text_and_maths_is_one(body, read_as):
 @pytest.mark.parametrize("body", [r"\ifmmode x\else y\fi", r"\ifmmode x\fi", r"\ifmmode\ifx ab\fi\else\fi"])
 def test_what_differs_in_text_and_maths_is_machinery(body):
     assert read(rf"\def\a{{{body}}}").macro is None
+
+
+@pytest.mark.parametrize(
+    "text, is_macro",
+    [
+        (r"\def\mysection#1{\bigskip{\bf #1}}", False),
+        (r"\newcommand{\subsect}[1]{{\bf #1}}", True),
+        (r"\newcommand{\sssubsection}[1]{\subsection{#1}}", True),
+        (r"\newcommand{\bparagraph}[1]{\noindent{\bf #1}}", False),
+        (r"\newcommand{\Npart}{N_{\rm part}}", True),
+        (r"\newcommand{\crosssection}[1]{\sigma_{#1}}", True),
+        (r"\newcommand{\xsection}{\sigma}", True),
+        (r"\renewcommand{\thesection}[1]{#1}", True),
+    ],
+)
+def test_a_heading_made_by_hand_keeps_its_name(text, is_macro):
+    assert (read(text).macro is not None) is is_macro
