@@ -146,10 +146,10 @@ def alphanumeric_counts(texts: pa.Array) -> Array:
 
 
 def data_counts(texts: pa.Array) -> Array:
-    """For each text its characters that are no blanks of ASCII, those in numbers, those in encoded data, the longest run.
+    """For each text its characters that are no blanks of ASCII, those in numbers, those of encoded data, a longest run.
 
     A run is of ASCII letters, digits and `+/=`. It is a number if it begins with a digit and goes on like one
-    (`255`, `0xFFu`, `1e`), encoded data if it is none and has 64 characters or more, as the longest has.
+    (`255`, `0xFFu`, `1e`), encoded data if it is none and has 64 characters or more, as the longest run has.
     """
     values, offsets = text_buffers(texts)
     rows = np.zeros((len(texts), 4), np.int64)

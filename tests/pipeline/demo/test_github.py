@@ -4,8 +4,11 @@ import tarfile
 
 import pytest
 
+from pipeline.corpora.corpus import RawDocument, RawFile, document_batches
+from pipeline.corpora.github import CORPUS
 from pipeline.demo import github
 from pipeline.demo.github import PROJECTS, TARBALLS
+from pipeline.source_sections import GitHub
 
 
 @pytest.fixture
@@ -53,8 +56,24 @@ def test_the_export_has_bigquerys_columns(folder):
 
 def test_one_project_holds_what_each_rule_looks_for(folder):
     held = [name.removeprefix("odd-project-1.0/") for name in names(folder / "odd-project-1.0.tar.gz")]
-    for path in ("src/empty.py", "src/long_line.js", "src/huge.py", "src/data.csv", "src/link.py", "../../outside.py"):
+    for path in ("src/empty.py", "src/long_line.ts", "src/huge.py", "src/data.csv", "src/link.py", "../../outside.py"):
         assert path in held
+
+
+def test_every_rule_on_code_has_a_file_in_the_demo(folder):
+    content = (folder / "odd-project-1.0.tar.gz").read_bytes()
+    file, settings = RawFile.of_bytes("odd-project-1.0.tar.gz", content), GitHub()
+    documents = [record for record in CORPUS.read(file, settings) if isinstance(record, RawDocument)]
+    (left,) = document_batches("github", file, documents)
+    found, redacted = set(), 0
+    for rule in CORPUS.filters(settings):
+        result = rule.apply(left)
+        found |= {reason for reason in result.reason.to_pylist() if reason}
+        redacted += result.counts.get("redacted_github_token", 0)
+        left = result.batch.filter(result.reason.is_null())
+    reasons = {reason for rule in CORPUS.filters(settings) for reason in rule.reasons}
+    assert reasons - found == {"license_unknown", "license_not_permitted"}
+    assert redacted == 1
 
 
 def test_the_same_file_stands_there_twice(folder):
