@@ -208,6 +208,10 @@ def test_faithful_paper_is_marked_where_one_file_is_not_utf8():
     assert faithful(("a.tex", b"A"), ("b.tex", b"\xe9")) == "\x1aA\x1c\ufffd"
 
 
+def test_faithful_file_never_separates_itself():
+    assert faithful(("a.tex", b"A\x1cB"), ("b.tex", b"C")) == "AB\x1cC"
+
+
 def test_faithful_single_file_is_taken_whatever_it_holds():
     assert judged(read_all({"2201/2201.00001.gz": gzip.compress(b"%!PS")}, mode="faithful")) == ["%!PS"]
 

@@ -122,6 +122,11 @@ def test_only_what_includeonly_lists_is_included(only, body):
     assert flat(files) == head + body
 
 
+def test_what_includeonly_lists_says_nothing_of_input():
+    head = r"\documentclass{article}\includeonly{b}\begin{document}"
+    assert flat({"ms.tex": head + r"\input{a}", "a.tex": "A\n"}) == head + "A\n"
+
+
 def test_a_bibliography_made_by_bibtex_is_not_read():
     text = HEAD + r"\input{ms.bbl}"
     assert flat({"ms.tex": text, "ms.bbl": r"\begin{thebibliography}{1}"}) == text
