@@ -22,11 +22,13 @@ _MARKUP = Comments((), (("<!--", "-->"),))
 _FAMILIES: tuple[tuple[str, Comments], ...] = (
     ("c h cs cpp hpp c++ h++ cc hh C H go java js ts tsx rs scala css", _C),
     ("php php3 php4 php5 phps phpt", Comments(("//", "#"), (("/*", "*/"),))),
-    ("py rb pl pm perl sh bash command zsh cmake dockerfile Dockerfile Makefile", _HASH),
+    ("py pl pm perl sh bash command zsh dockerfile Dockerfile Makefile", _HASH),
+    ("rb", Comments(("#",), (("=begin", "=end"),))),
+    ("cmake", Comments(("#",), (("#[[", "]]"),))),
     ("jl", Comments(("#",), (("#=", "=#"),))),
     ("ps1 psd1 psm1", Comments(("#",), (("<#", "#>"),))),
     ("sql", Comments(("--",), (("/*", "*/"),))),
-    ("lua", Comments(("--",), (("--[[", "]]"),))),
+    ("lua", Comments(("--",), (("--[[", "]]"), ("--[=[", "]=]"), ("--[==[", "]==]")))),
     ("hs", Comments(("--",), (("{-", "-}"),))),
     ("html xml md markdown", _MARKUP),
     ("tex", Comments(("%",))),
@@ -40,7 +42,8 @@ _FAMILIES: tuple[tuple[str, Comments], ...] = (
 _BY_SUFFIX = {suffix: comments for suffixes, comments in _FAMILIES for suffix in suffixes.split()}
 
 _KEPT_LINE = re.compile(
-    r"#!|<\?|<!doctype|//[!/](?!/)|['\"]use strict|\W{1,4}(?:-\*-|vim?:|ex:|coding[:=]|type:"
+    r"#!|<\?|<!doctype|//[!/](?!/)|@?echo off|#(?:pragma|ifndef|define)\b|['\"]use strict|\W{1,4}(?:-\*-|vim?:|ex:|coding[:=]"
+    r"|type:"
     r"|noqa|pylint|flake8|mypy|ruff|isort"
     r"|fmt:|frozen_string_literal|encoding:|syntax ?=|escape ?=|shellcheck|eslint|jshint|jslint|global |tslint|prettier"
     r"|@ts-|@flow|@jsx|@providesModule|\+build|go:|nolint|export |swiftlint|requires?:|use strict)"
@@ -60,6 +63,8 @@ _LEGAL = re.compile(
     re.IGNORECASE,
 )
 _RULE = re.compile(r"[\s\W_]*\Z")
+_TAG = re.compile(r"[\s*/#;%-]*(?:@[a-z]\w*\b|\.[A-Z]{4,}\s*\Z)")
+"""A tag of documentation, as of Javadoc or PowerShell, begins a paragraph."""
 
 
 def strip_license_header(text: str, path: str) -> str:
@@ -138,14 +143,15 @@ def _legal_lines(lines: list[str], start: int, end: int, comments: Comments) -> 
 
 
 def _paragraphs(lines: list[str], start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Runs of lines that hold words."""
+    """Runs of lines that hold words, parted at tags."""
     first = None
     for number in range(start, end):
-        if _RULE.match(lines[number][:MAX_LINE_CHARS]):
-            if first is not None:
-                yield first, number
-                first = None
-        elif first is None:
+        line = lines[number][:MAX_LINE_CHARS]
+        is_rule = _RULE.match(line) is not None
+        if first is not None and (is_rule or _TAG.match(line)):
+            yield first, number
+            first = None
+        if first is None and not is_rule:
             first = number
     if first is not None:
         yield first, end

@@ -370,3 +370,37 @@ def test_documentation_stays_below_a_header():
 def test_a_banner_of_slashes_is_no_documentation():
     text = "////////////////\n// Copyright 2020 A\n////////////////\nint x;\n"
     assert strip_license_header(text, "a.cpp") == "int x;\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "left"),
+    [
+        ("a.bat", "@echo off\r\nREM Copyright 2020 A\r\necho hi\r\n", "@echo off\r\necho hi\r\n"),
+        ("a.h", "#pragma once\n// Copyright 2020 A\nint x;\n", "#pragma once\nint x;\n"),
+        ("a.h", "#ifndef A_H\n#define A_H\n/* Copyright 2020 A */\nint x;\n", "#ifndef A_H\n#define A_H\nint x;\n"),
+        ("a.cmake", "#[[\nCopyright 2020 A\n]]\nproject(x)\n", "project(x)\n"),
+        ("a.lua", "--[==[\nCopyright 2020 A\n]==]\nlocal x\n", "local x\n"),
+        ("a.rb", "=begin\nCopyright 2020 A\n=end\nclass A\n", "class A\n"),
+    ],
+)
+def test_headers_go_behind_what_must_come_first_and_in_any_comment(path, text, left):
+    assert strip_license_header(text, path) == left
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "left"),
+    [
+        (
+            "a.php",
+            "<?php\n/**\n * Carts.\n *\n * @copyright 2020 A\n * @package Cart\n * @license MIT\n */\nclass A\n",
+            "<?php\n/**\n * Carts.\n * @package Cart\n */\nclass A\n",
+        ),
+        (
+            "a.ps1",
+            "<#\n.SYNOPSIS\n Copies.\n.NOTES\n Copyright 2020 A\n.EXAMPLE\n Copy-It\n#>\nparam()\n",
+            "<#\n.SYNOPSIS\n Copies.\n.EXAMPLE\n Copy-It\n#>\nparam()\n",
+        ),
+    ],
+)
+def test_tags_of_documentation_are_judged_one_by_one(path, text, left):
+    assert strip_license_header(text, path) == left
