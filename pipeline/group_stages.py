@@ -65,14 +65,14 @@ def near_rounds(settings: NearDedup, source: str, notes: Folder | None = None) -
     """How near-duplicates of a source are found: whole documents by MinHash, contained ones by a shared sample."""
     contained, words = source in settings.contained, settings.shingle_words
     bound = settings.max_containment if contained else settings.max_jaccard
+    sampled = SampledKeys(containment=bound, shingle_words=words, sample=settings.shingle_sample)
+    bands = BandKeys(similarity=bound, shingle_words=words, permutations=settings.permutations)
     return NearRounds(
         max_overlap=bound,
         contained=contained,
         shingle_words=words,
         partitions=settings.partitions,
-        key_maker=SampledKeys(containment=bound, shingle_words=words, sample=settings.shingle_sample)
-        if contained
-        else BandKeys(similarity=bound, shingle_words=words, permutations=settings.permutations),
+        key_maker=sampled if contained else bands,
         notes=notes,
     )
 
@@ -130,11 +130,9 @@ def group_settings(run: Run, stage: str, source: str) -> list[Any]:
     """The settings that a verdict follows from, the source's mode and the earlier keys."""
     if stage == NEAR_DEDUP:
         near = run.recipe.near_dedup
-        # What else the section says judges the outcome: it makes no other.
-        return [
-            near.model_dump(mode="json", exclude={"sources", "contained", "max_lost_fraction", "audit_pairs"}),
-            source in near.contained,
-        ]
+        # What else the section says makes no other outcome: who is judged, by how many hands, and what is said of it.
+        others = {"sources", "contained", "partitions", "max_lost_fraction", "audit_pairs"}
+        return [near.model_dump(mode="json", exclude=others), source in near.contained]
     section = _section(run.recipe, stage)
     mode = getattr(getattr(run.recipe, source), "mode", None)
     earlier = [load_once(index_digest, address) for address in section.earlier]

@@ -115,6 +115,7 @@ def test_near_duplicates_are_found_as_wholes_or_within_longer_ones(small_run):
     "setting, verdict_stays, audit_stays",
     [
         ("max_lost_fraction={books=0.9}", True, True),
+        ("partitions=5", True, True),
         ('sources=["books", "c4"]', True, True),
         ("audit_pairs=3", True, False),
         ("max_containment=0.8", False, False),
