@@ -42,7 +42,8 @@ _FAMILIES: tuple[tuple[str, Comments], ...] = (
 _BY_SUFFIX = {suffix: comments for suffixes, comments in _FAMILIES for suffix in suffixes.split()}
 
 _KEPT_LINE = re.compile(
-    r"#!|<\?|<!doctype|//[!/](?!/)|@?echo off|#(?:pragma|ifndef|define)\b|['\"]use strict|\W{1,4}(?:-\*-|vim?:|ex:|coding[:=]"
+    r"#!|<\?|<!doctype|//[!/](?!/)|@?echo off|#(?:pragma|ifndef|define)\b"
+    r"|['\"]use strict|\W{1,4}(?:-\*-|vim?:|ex:|coding[:=]"
     r"|type:"
     r"|noqa|pylint|flake8|mypy|ruff|isort"
     r"|fmt:|frozen_string_literal|encoding:|syntax ?=|escape ?=|shellcheck|eslint|jshint|jslint|global |tslint|prettier"
