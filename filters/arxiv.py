@@ -28,6 +28,8 @@ _REFERENCES = re.compile(
     r"(?:\[[^\]]{0,200}\]\s*)?\{[\\a-z\s{]{0,30}?(?:references?|bibliography|literature cited)[\s.:}]{0,9}\}",
     re.IGNORECASE,
 )
+_TAIL = re.compile(r"(?:\\(?:bibliographystyle\s*\{[^{}]*\}|(?:newpage|clear(?:double)?page)(?![A-Za-z]))\s*)+\Z")
+_MAX_TAIL_CHARS = 500
 _WRAPPER = re.compile(r"\\[A-Za-z]+\*?\s*\{\s*\Z")
 _MAX_WRAPPER_CHARS = 100
 _NO_TEXT = re.compile(r"\\[A-Za-z]+\*?\s*(?:\[[^\]{}]*\]\s*)?(?:\{[^{}]*\})?|[\s{}~.\\]+")
@@ -124,10 +126,16 @@ def paper_body(text: str, literals: tuple[Span, ...]) -> tuple[str | None, int]:
         if level is not None and (level > top or not _REFERENCES.match(text, match.end())):
             start, top = _outer_start(text, match.start()) if start < 0 else start, min(top, level)
         elif start >= 0:
-            return text[start : match.start()].rstrip() + "\n", start
+            return _ended(text, start, match.start()), start
         elif match[0].startswith(r"\end") or match[0] == r"\bye":
             break
-    return (text[start:].rstrip() + "\n", start) if start >= 0 else (None, 0)
+    return (_ended(text, start, len(text)), start) if start >= 0 else (None, 0)
+
+
+def _ended(text: str, start: int, end: int) -> str:
+    """The body without what sets the bibliography's style and page at its end."""
+    tail = _TAIL.search(text, max(start, end - _MAX_TAIL_CHARS), end)
+    return text[start : tail.start() if tail else end].rstrip() + "\n"
 
 
 def _outer_start(text: str, start: int) -> int:

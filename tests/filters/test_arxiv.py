@@ -295,3 +295,19 @@ def test_a_body_of_nothing_but_commands_is_empty(documents, text):
 
 def test_no_bound_keeps_a_paper_of_any_length(documents):
     assert PaperBody(max_chars=0).apply(documents(r"\section{A} " + "x" * 10**6)).reason.to_pylist() == [None]
+
+
+@pytest.mark.parametrize(
+    "tail, left",
+    [
+        (r"\bibliographystyle{plain}", ""),
+        ("\\clearpage\n\\bibliographystyle {plain}\n\n\\newpage ", ""),
+        (r"\bibliographystyle{plain} more", r" \bibliographystyle{plain} more"),
+        (r"\newpages", r" \newpages"),
+        ("\\newpage" + " " * 492, ""),
+        ("\\newpage" + " " * 493, r" \newpage"),
+    ],
+)
+@pytest.mark.parametrize("end", ["", r"\bibliography{x}", r"\end{document}"])
+def test_what_sets_the_bibliographys_page_and_style_goes_with_it(tail, left, end):
+    assert paper_body(rf"\section{{A}} text {tail}{end}", ())[0] == rf"\section{{A}} text{left}" + "\n"
