@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from statistics import median
@@ -18,53 +20,74 @@ _UNIT_MEGABYTES = 3
 _ROOT = Path(__file__).parent.parent
 
 
-def growth(inputs: Inputs) -> Figures:
-    """Speed of the stages up to perplexity on one file of 16 times the text, against that on the text once."""
-    speeds, _, sizes = growth_runs(inputs)
-    return Figures(
-        ours=speeds[16],
-        reference=speeds[1],
-        reference_is=f"the same stages on a sixteenth of it; on a quarter {speeds[4]:.3g} MB/s",
-        unit="MB/s",
-        input_bytes=sizes[16],
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Growing:
+    """Work whose input can be of any size.
 
+    `write(inputs, size)` writes an input of so many times the smallest, and gives its bytes. `python -m MODULE` with
+    `arguments(inputs, size)` works on it, and prints seconds and peak memory.
+    """
 
-def growth_memory(inputs: Inputs) -> Figures:
-    """Peak memory of that process."""
-    _, peaks, sizes = growth_runs(inputs)
-    return Figures(
-        ours=peaks[16],
-        reference=peaks[1],
-        reference_is=f"the same stages on a sixteenth of it; on a quarter {peaks[4]:.3g} MB",
-        unit="MB",
-        input_bytes=sizes[16],
-    )
+    work: str
+    module: str
+    write: Callable[[Inputs, int], int]
+    arguments: Callable[[Inputs, int], Sequence[str | Path]]
+
+    def speed(self, inputs: Inputs) -> Figures:
+        """Speed on the largest input, against that on the smallest."""
+        speeds, _, sizes = grown(inputs, self)
+        return self._figures(speeds, "MB/s", sizes)
+
+    def memory(self, inputs: Inputs) -> Figures:
+        """Peak memory likewise."""
+        _, peaks, sizes = grown(inputs, self)
+        return self._figures(peaks, "MB", sizes)
+
+    def _figures(self, measured: dict[int, float], unit: str, sizes: dict[int, int]) -> Figures:
+        return Figures(
+            ours=measured[16],
+            reference=measured[1],
+            reference_is=f"{self.work} on a sixteenth of it; on a quarter {measured[4]:.3g} {unit}",
+            unit=unit,
+            input_bytes=sizes[16],
+        )
 
 
 @cache
-def growth_runs(inputs: Inputs) -> tuple[dict[int, float], dict[int, float], dict[int, int]]:
-    """Of each size: median speed, median peak memory in MB, bytes of text."""
-    pages = inputs.pages(_UNIT_MEGABYTES)
-    sizes = {size: write_wet(inputs.work / f"growth-{size}" / WET, pages, copies=size) for size in SIZES}
-    write_wet(inputs.work / "growth-warm-up" / WET, pages[:50])
+def grown(inputs: Inputs, growing: Growing) -> tuple[dict[int, float], dict[int, float], dict[int, int]]:
+    """Of each size: median speed, median peak memory in MB, bytes of input."""
+    sizes = {size: growing.write(inputs, size) for size in SIZES}
     measured: dict[int, list[tuple[float, float]]] = {size: [] for size in SIZES}
     with one_core():
         for _ in range(MIN_ROUNDS):
             for size in SIZES:
-                measured[size].append(_in_own_process(inputs, size))
+                measured[size].append(in_own_process(inputs, growing, size))
     speeds = {size: sizes[size] / 1e6 / median(seconds for seconds, _ in found) for size, found in measured.items()}
     peaks = {size: median(peak for _, peak in found) / 1e6 for size, found in measured.items()}
     return speeds, peaks, sizes
 
 
-def _in_own_process(inputs: Inputs, size: int) -> tuple[float, float]:
-    model = language_model(inputs)
-    paths = inputs.work / f"growth-{size}", inputs.work / "growth-warm-up", classifier(inputs), model.pieces, model.arpa
-    command = [sys.executable, "-m", "benchmarks.growth", *map(str, paths)]
+def in_own_process(inputs: Inputs, growing: Growing, size: int) -> tuple[float, float]:
+    """Seconds and peak memory of one process that works on one size."""
+    command = [sys.executable, "-m", growing.module, *map(str, growing.arguments(inputs, size))]
     done = subprocess.run(command, cwd=_ROOT, check=True, stdout=subprocess.PIPE, text=True)
     found = json.loads(done.stdout)
     return found["seconds"], found["peak_bytes"]
+
+
+def _write_pages(inputs: Inputs, size: int) -> int:
+    pages = inputs.pages(_UNIT_MEGABYTES)
+    write_wet(inputs.work / "growth-warm-up" / WET, pages[:50])
+    return write_wet(inputs.work / f"growth-{size}" / WET, pages, copies=size)
+
+
+def _chain_arguments(inputs: Inputs, size: int) -> Sequence[str | Path]:
+    model = language_model(inputs)
+    return inputs.work / f"growth-{size}", inputs.work / "growth-warm-up", classifier(inputs), model.pieces, model.arpa
+
+
+CHAIN = Growing(work="the same stages", module="benchmarks.growth", write=_write_pages, arguments=_chain_arguments)
+"""The stages up to perplexity on one WET file."""
 
 
 def timed_run(folder: Path, warm_up: Path, language: Path, pieces: Path, arpa: Path) -> dict[str, float]:

@@ -4,7 +4,7 @@ from benchmarks.arxiv import arxiv
 from benchmarks.claims import Claim
 from benchmarks.code import github
 from benchmarks.encoding import tokenize
-from benchmarks.growth import growth, growth_memory
+from benchmarks.growth import CHAIN
 from benchmarks.language import language_id
 from benchmarks.language_model import train_lm
 from benchmarks.lines import duplicate_verdicts, normalise_hash
@@ -12,6 +12,7 @@ from benchmarks.markup import gutenberg, stackexchange, wikipedia
 from benchmarks.minhash import minhash_datasketch, minhash_rensa
 from benchmarks.near_growth import growth_near, growth_near_memory
 from benchmarks.perplexity import score_perplexity
+from benchmarks.posts_growth import POSTS
 from benchmarks.shuffle import shuffle_bytes
 from benchmarks.web_chain import commoncrawl_chain
 
@@ -131,13 +132,26 @@ _ALL = (
         compares="speed of the stages clean, dedup, language and perplexity on one WET file of 16 times the text,"
         " against the text once, each run in a process of its own",
         goal=0.9,
-        measure=growth,
+        measure=CHAIN.speed,
     ),
     Claim(
         name="growth-memory",
         compares="peak memory of those processes, less being better",
         goal=0.9,
-        measure=growth_memory,
+        measure=CHAIN.memory,
+    ),
+    Claim(
+        name="growth-posts",
+        compares="speed of cleaning one table of posts of 16 times the rows, in parts that exchange them, against the"
+        " rows once, in one part; each run in a process of its own",
+        goal=0.9,
+        measure=POSTS.speed,
+    ),
+    Claim(
+        name="growth-posts-memory",
+        compares="peak memory of those processes, less being better",
+        goal=0.9,
+        measure=POSTS.memory,
     ),
     Claim(
         name="growth-near",

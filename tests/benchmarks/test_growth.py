@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 
 from benchmarks import growth
+from benchmarks.growth import CHAIN
 from benchmarks.models import classifier, language_model
 from benchmarks.web_chain import WET, write_wet
 
@@ -11,17 +12,17 @@ MEASURED = ({1: 4.0, 4: 3.0, 16: 2.0}, {1: 300.0, 4: 330.0, 16: 400.0}, {1: 10, 
 
 @pytest.fixture
 def measured(monkeypatch):
-    monkeypatch.setattr(growth, "growth_runs", lambda inputs: MEASURED)
+    monkeypatch.setattr(growth, "grown", lambda inputs, growing: MEASURED)
 
 
 def test_growth_sets_sixteen_times_the_text_beside_the_text(measured, inputs):
-    figures = growth.growth(inputs)
+    figures = CHAIN.speed(inputs)
     assert (figures.ours, figures.reference, figures.ratio, figures.input_bytes) == (2.0, 4.0, 0.5, 160)
-    assert "on a quarter 3 MB/s" in figures.reference_is
+    assert figures.reference_is == "the same stages on a sixteenth of it; on a quarter 3 MB/s"
 
 
 def test_growth_of_memory_is_better_when_less(measured, inputs):
-    figures = growth.growth_memory(inputs)
+    figures = CHAIN.memory(inputs)
     assert (figures.ours, figures.reference, figures.ratio, figures.unit) == (400.0, 300.0, 0.75, "MB")
     assert "on a quarter 330 MB" in figures.reference_is
 
@@ -29,12 +30,12 @@ def test_growth_of_memory_is_better_when_less(measured, inputs):
 def test_every_size_is_measured_in_turns_and_the_median_taken(inputs, monkeypatch, tmp_path):
     sizes = []
 
-    def run(inputs, size):
+    def run(inputs, growing, size):
         sizes.append(size)
         return float(len(sizes)), 1e6 * size
 
-    monkeypatch.setattr(growth, "_in_own_process", run)
-    speeds, peaks, found = growth.growth_runs(dataclasses.replace(inputs, work=tmp_path, fraction=0.001))
+    monkeypatch.setattr(growth, "in_own_process", run)
+    speeds, peaks, found = growth.grown(dataclasses.replace(inputs, work=tmp_path, fraction=0.001), CHAIN)
     assert sizes == [1, 4, 16] * 3
     assert peaks == {1: 1.0, 4: 4.0, 16: 16.0}
     assert speeds[4] == found[4] / 1e6 / 5.0
@@ -45,7 +46,7 @@ def test_a_run_has_a_process_of_its_own(inputs, tmp_path):
     few = dataclasses.replace(inputs, work=tmp_path)
     for name in ("growth-1", "growth-warm-up"):
         write_wet(tmp_path / name / WET, few.pages(1)[:3])
-    seconds, peak = growth._in_own_process(few, 1)
+    seconds, peak = growth.in_own_process(few, CHAIN, 1)
     assert seconds > 0
     assert peak > 50e6
 
