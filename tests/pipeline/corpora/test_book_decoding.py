@@ -59,7 +59,16 @@ def test_utf_16_is_read_without_a_mark(text, encoding):
 
 
 @pytest.mark.parametrize(
-    "raw", [b"\x7fELF\x00\x00", b"a\x00b", b"ab\x00\x00cd", bytes(range(256)) * 4, b"\x00" * 8, b"\x01\x00\x02\x00" * 9]
+    "raw",
+    [
+        b"\x7fELF\x00\x00",
+        b"a\x00b",
+        b"ab\x00\x00cd",
+        b"abcd" * 30 + b"a\x00",
+        bytes(range(256)) * 4,
+        b"\x00" * 8,
+        b"\x01\x00\x02\x00" * 9,
+    ],
 )
 def test_bytes_with_zeros_that_are_no_text_are_none(raw):
     assert decode(raw) is None
