@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from itertools import pairwise
 from math import log2
 from typing import ClassVar
 
@@ -68,9 +67,8 @@ def _is_key(name: str, value: str) -> bool:
     if _NO_KEY_NAME.search(name) or _UUID.search(value) or _IS_EXAMPLE.search(value):
         return False
     runs = _RUNS.findall(value)
-    steps = sum(ord(after) - ord(before) == 1 for before, after in pairwise(value))
     is_words = sum(map(len, runs)) > MAX_MEAN_RUN * len(runs)
-    return entropy(value) >= MIN_ENTROPY_BITS and not is_words and steps < len(value) / 4
+    return entropy(value) >= MIN_ENTROPY_BITS and not is_words
 
 
 def _is_named_key(match: re.Match[str]) -> bool:
