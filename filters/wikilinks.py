@@ -41,7 +41,7 @@ def _prefixed_text(target: str, label: str | None, dropped: frozenset[str]) -> s
 
 
 def _is_media(prefix: str, name: str, label: str | None) -> bool:
-    return label is not None and ":" not in name and prefix not in SISTER_PREFIXES and bool(_MEDIA_FILE.search(name))
+    return label is not None and prefix not in SISTER_PREFIXES and bool(_MEDIA_FILE.search(name))
 
 
 def _target_text(shown: str, label: str | None) -> str:
