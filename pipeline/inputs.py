@@ -60,6 +60,11 @@ class Inputs:
         names = [f"{folder}/{other}" if folder else other for other in found]
         return [other for other in names if self.folder.size(other) is not None][:1]
 
+    def without_index(self, source: str, recipe: Recipe) -> list[str]:
+        """Multistream dumps beside which no index lies: what a damaged stream costs cannot be said of them."""
+        names = self.names(source, recipe) if source == "wikipedia" else []
+        return [name for name in names if index_names(name) and not self.companions(source, name)]
+
     def file(self, name: str, part: int = 1, parts: int = 1) -> RawFile:
         """The raw file of a name, or a part of it: a file, a folder as a tar archive, or a git repository."""
         git = self._git_folder(name)

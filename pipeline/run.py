@@ -66,6 +66,8 @@ class Conductor:
         for source in self.units:
             for name, why in self.run.inputs.left_out(source, self.run.recipe).items():
                 self.reporter.say(f"  {source}: {name} is left out: {why}")
+            for name in self.run.inputs.without_index(source, self.run.recipe):
+                self.reporter.say(f"  {source}: {name} has no index beside it to count its pages against")
         self._prune()
         _sweep(self.run.output)
         for step in STEPS:

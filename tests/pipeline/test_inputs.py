@@ -159,8 +159,10 @@ def test_an_index_goes_along_with_its_dump(inputs, tmp_path):
     stem = "wikipedia/enwiki-20220720-pages-articles-multistream"
     put(tmp_path, f"{stem}.xml.bz2")
     assert inputs.companions("wikipedia", f"{stem}.xml.bz2") == []
+    assert inputs.without_index("wikipedia", recipe()) == [f"{stem}.xml.bz2"]
     put(tmp_path, f"{stem}-index.txt", "index")
     assert inputs.companions("wikipedia", f"{stem}.xml.bz2") == [f"{stem}-index.txt"]
+    assert inputs.without_index("wikipedia", recipe()) == []
     index = inputs.file(f"{stem}.xml.bz2").beside("enwiki-20220720-pages-articles-multistream-index.txt")
     with index.open() as stream:
         assert stream.read() == b"index"
