@@ -133,7 +133,7 @@ def test_past_the_limit_of_failed_records_the_stage_is_named(copied_run):
 @pytest.mark.parametrize("stages", [("near-dedup",), ("tokenize",), STAGES])
 def test_a_source_that_loses_too_much_to_near_duplicates_ends_the_run_before_anything_reads_it(copied_run, stages):
     before, work = ledger(copied_run), conductor(copied_run, "near_dedup.max_lost_fraction={books=0.01}")
-    said = r"near-dedup/books: \d+ of 13 documents are .*, more than near_dedup.max_lost_fraction.books = 0.01 \(see "
+    said = r"near-dedup/books: \d+ of \d+ documents are .*, more than near_dedup.max_lost_fraction.books = 0.01 \(see "
     with pytest.raises(FatalError, match=said):
         work.stages(stages)
     assert redone(copied_run, before) == []
@@ -145,7 +145,8 @@ def test_what_comes_before_near_duplicates_and_the_report_are_made_all_the_same(
 
 def test_the_audit_goes_with_the_stage(copied_run):
     conductor(copied_run, "near_dedup.sources=[]").stages(("clean",))
-    assert [path for path in copied_run.output.rglob("*near-dedup*/**/*") if "logs" not in path.parts] == []
+    left = [path for path in copied_run.output.rglob("near-dedup/**/*") if path.is_file() and "logs" not in path.parts]
+    assert left == []
 
 
 def test_an_audit_that_is_gone_is_made_again_with_the_same_bytes(copied_run):
