@@ -1,12 +1,18 @@
 """Compiles the loops over Arrow buffers once per machine, wherever the package lies."""
 
 import functools
-from collections.abc import Callable
+import hashlib
+import inspect
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import CodeType, FunctionType
 from typing import Any, TypeVar
 
 import numba
 import numpy as np
 import pyarrow as pa
+from numba.core import typeinfer
+from numba.core.caching import FunctionCache
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -23,16 +29,62 @@ def compiled(signature: Any, **options: Any) -> Callable[[Function], Function]:
     """
 
     def build(function: Function) -> Function:
-        try:
-            machine_code: Function = numba.njit(signature, cache=True, **options)(function)
-        except (RuntimeError, OSError) as error:
-            if isinstance(error, RuntimeError) and "cannot cache function" not in str(error):
-                raise
-            machine_code = numba.njit(signature, **options)(function)
+        machine_code: Function = numba.njit(**options)(function)
+        _keep(machine_code, function)
+        with typeinfer.register_dispatcher(machine_code):  # It may call itself.
+            machine_code.compile(signature)  # type: ignore[attr-defined]
+        machine_code.disable_compile()  # type: ignore[attr-defined]
         functools.update_wrapper(machine_code, function)
         return machine_code
 
     return build
+
+
+class _Cache(FunctionCache):  # type: ignore[misc]
+    """Numba asks whether a function's own file has changed; its code holds what it takes from other files as well."""
+
+    def _index_key(self, sig: Any, codegen: Any) -> Any:
+        return (*super()._index_key(sig, codegen), borrowed(self._py_func))
+
+
+def _keep(machine_code: Any, function: Any) -> None:
+    """Have the machine code kept, where there is a folder for it."""
+    try:
+        machine_code._cache = _Cache(function)
+    except (RuntimeError, OSError) as error:
+        if isinstance(error, RuntimeError) and "cannot cache function" not in str(error):
+            raise
+
+
+@functools.cache
+def borrowed(function: FunctionType) -> str:
+    """A digest of all that a compiled function takes from its module: constants, and functions with their files."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name in sorted(set(_names(function.__code__))):
+        value = function.__globals__.get(name)
+        # Compiled functions and intrinsics keep the function that was written.
+        written = getattr(value, "py_func", getattr(value, "_defn", None))
+        if isinstance(written, FunctionType):
+            digest.update(_source(inspect.getfile(written)))
+            if written is not function:
+                digest.update(borrowed(written).encode())
+        elif isinstance(value, np.ndarray):
+            digest.update(f"{name} {value.dtype} {value.shape}".encode() + value.tobytes())
+        elif isinstance(value, int | float | str | bytes | tuple | np.generic):
+            digest.update(f"{name} {value!r}".encode())
+    return digest.hexdigest()
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _names(inner)
+
+
+@functools.cache
+def _source(path: str) -> bytes:
+    return Path(path).read_bytes()
 
 
 def compiled_lean(signature: Any, **options: Any) -> Callable[[Function], Function]:

@@ -4,6 +4,7 @@ import itertools
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -47,15 +48,44 @@ def test_a_kernel_is_compiled_before_its_first_call():
 
 
 def test_a_folder_that_cannot_be_written_costs_a_compilation_and_no_more(monkeypatch):
-    real = numba.njit
+    def without_folder(function):
+        raise RuntimeError("cannot cache function 'f': no locator available for file 'f.py'")
 
-    def without_folder(*arguments, cache=False, **options):
-        if cache:
-            raise RuntimeError("cannot cache function 'f': no locator available for file 'f.py'")
-        return real(*arguments, **options)
-
-    monkeypatch.setattr(numba, "njit", without_folder)
+    monkeypatch.setattr("tokenizer.kernels._Cache", without_folder)
     assert compiled(numba.int64(numba.int64))(lambda number: number + 1)(1) == 2
+
+
+KERNEL = """
+import numba
+from tokenizer.kernels import compiled
+from {module} import {name}
+
+@compiled(numba.int64(numba.int64))
+def {function}(number):
+    return {body}
+"""
+
+
+def write_kernels(folder, *, constant, body):
+    (folder / "constants.py").write_text(f"FACTOR = {constant}\n")
+    inner = KERNEL.format(module="constants", name="FACTOR", function="inner", body=body)
+    (folder / "inner_kernel.py").write_text(inner)
+    outer = KERNEL.format(module="inner_kernel", name="inner", function="outer", body="inner(number) + 1")
+    (folder / "outer_kernel.py").write_text(outer)
+
+
+@pytest.mark.parametrize(("change", "expected"), [({"constant": 3}, "31"), ({"body": "number - FACTOR"}, "9")])
+def test_a_kernel_is_compiled_anew_where_what_it_takes_from_another_file_has_changed(tmp_path, change, expected):
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path.cwd()}", "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", "from outer_kernel import outer; print(outer(10))"]
+    before = {"constant": 2, "body": "number * FACTOR"}
+    found = []
+    for kernels in (before, {**before, **change}):
+        write_kernels(tmp_path, **kernels)
+        found.append(
+            subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+        )
+    assert found == ["21", expected]
 
 
 def test_another_error_of_the_compiler_is_not_hidden(monkeypatch):
