@@ -1,8 +1,9 @@
 """Turns a function that pushes into one that can be pulled from."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, Full, Queue
-from threading import Event, Thread
+from threading import Event
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -24,7 +25,6 @@ def pulled(push: Callable[[Callable[[Item], None]], None]) -> Iterator[Item]:
     """
     waiting: Queue[Item] = Queue(maxsize=AHEAD)
     stopped = Event()
-    raised: list[BaseException] = []
 
     def put(item: Item) -> None:
         while not stopped.is_set():
@@ -35,22 +35,14 @@ def pulled(push: Callable[[Callable[[Item], None]], None]) -> Iterator[Item]:
             return
         raise _StoppedError
 
-    def run() -> None:
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        pushing = executor.submit(push, put)
         try:
-            push(put)
-        except BaseException as error:  # noqa: BLE001 - raised again by the one who pulls
-            raised.append(error)
-
-    thread = Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        while thread.is_alive() or not waiting.empty():
-            try:
-                yield waiting.get(timeout=_PATIENCE_SECONDS)
-            except Empty:
-                continue
-    finally:
-        stopped.set()
-        thread.join()
-    for error in raised:
-        raise error
+            while not (pushing.done() and waiting.empty()):
+                try:
+                    yield waiting.get(timeout=_PATIENCE_SECONDS)
+                except Empty:
+                    continue
+        finally:
+            stopped.set()
+    pushing.result()
