@@ -40,7 +40,6 @@ class LookAgain:
     judge: Callable[[int, Iterable[bytes], Iterable[pa.RecordBatch]], Iterator[tuple[int, bytes]]]
 
 
-
 class Rounds(Protocol):
     """How one group stage decides. A frozen, picklable object; results do not depend on the order of blocks.
 
