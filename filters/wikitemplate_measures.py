@@ -8,6 +8,11 @@ from filters.wikitemplate_words import Call, first, second, words
 _NUMBER = re.compile(r"[-−+.~]?[0-9][0-9.,/ +⁄-]*(?:e[-−]?[0-9]{1,3})?|[-−+]?\.[0-9]+")
 _AFTER_FIRST_UNIT = frozenset("ft in yd mi lb oz st".split())
 
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+
 _RANGE_WORDS = {
     "to": " to ",
     "and": " and ",
@@ -131,6 +136,21 @@ def old_style(call: Call) -> str:
     """`OldStyleDate|February 2|1905|January 20` says February 2 [O.S. January 20] 1905."""
     new, year, old = (*call.values, "", "", "")[:3]
     return f"{new} [O.S. {old}] {year}".strip() if old else f"{new} {year}".strip()
+
+
+def as_of(call: Call) -> str:
+    """`as of|2011|8|19|lc=y` says as of 19 August 2011; `alt=` stands for all of it, `post=` behind it."""
+    named = call.named
+    if not call.values:
+        return ""
+    year, month, day = (*call.values, "", "")[:3]
+    if month.isdecimal() and 1 <= int(month[:4]) <= len(_MONTHS):
+        month = _MONTHS[int(month[:4]) - 1]
+    american = named.get("df", "").lower() == "us"
+    date = words(Call([month, f"{day}," if day else "", year] if american else [day, month, year], {}))
+    lead = "" if named.get("bare") else "Since " if named.get("since") else "As of "
+    said = named.get("alt") or (lead.lower() if named.get("lc") else lead) + date
+    return said + named.get("post", "")
 
 
 def hour(call: Call) -> str:

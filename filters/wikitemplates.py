@@ -8,6 +8,7 @@ import re
 from filters.wikimend import HOLE
 from filters.wikitemplate_measures import (
     about,
+    as_of,
     coordinates,
     fraction,
     hour,
@@ -117,12 +118,12 @@ _EVERYWHERE = _rules(
         listed: "hlist;unbulleted list;ubl",
         formula: "chem;chem2;ce",
         about: "circa;c.",
+        as_of: "as of",
         class_of_ships: "sclass;sclass2;sclass-",
         raised: "sup;exp;hoch;smallsup",
         lowered: "sub;ind;tief",
         accidental: "music",
         power_of_ten: "e;esp",
-        around("As of "): "as of",
         around("née "): "née;nee",
         around("lit. '", "'"): "lit;literal translation",
         around("'", "'"): "gloss",

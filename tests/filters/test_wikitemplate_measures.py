@@ -4,6 +4,7 @@ import pytest
 
 from filters.wikitemplate_measures import (
     about,
+    as_of,
     coordinates,
     fraction,
     hour,
@@ -160,6 +161,27 @@ def test_coordinates_read_as_degrees(arguments, named, shown):
 )
 def test_a_date_of_the_old_style_stands_beside_the_new(arguments, shown):
     assert old_style(call(arguments)) == shown
+
+
+@pytest.mark.parametrize(
+    "arguments, named, shown",
+    [
+        ("2012", {}, "As of 2012"),
+        ("2012", {"lc": "y"}, "as of 2012"),
+        ("2012|3", {}, "As of March 2012"),
+        ("2012|12|31", {}, "As of 31 December 2012"),
+        ("2012|August|19", {"df": "US"}, "As of August 19, 2012"),
+        ("2012|August", {"df": "US"}, "As of August 2012"),
+        ("2012|13", {}, "As of 13 2012"),
+        ("2012|0", {}, "As of 0 2012"),
+        ("2012", {"since": "y", "lc": "y"}, "since 2012"),
+        ("2012", {"bare": "y"}, "2012"),
+        ("2017", {"alt": "measured by 2017 revenues", "post": "),"}, "measured by 2017 revenues),"),
+        ("", {"alt": "then"}, ""),
+    ],
+)
+def test_a_statement_of_its_day_says_it_as_the_sentence_wants_it(arguments, named, shown):
+    assert as_of(call(arguments, **named)) == shown
 
 
 def test_hours_powers_and_years_about():
