@@ -1,10 +1,13 @@
 """How templates that dress words show them: each rule turns a call's arguments into what a reader sees."""
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
 from filters.superscript import subscript, superscript
 from filters.wikimend import HOLE
+
+_CHARGE = re.compile(r"[0-9]{0,2}[-+−]")
 
 
 class Call(NamedTuple):
@@ -76,8 +79,14 @@ def pronunciation(call: Call) -> str:
 
 
 def formula(call: Call) -> str:
-    """`chem|H|2|O`: all arguments, with nothing between them."""
-    return "".join(call.values)
+    """`chem|SO|4|2-` says SO₄²⁻: all arguments, with nothing between them; a number that comes first is no count."""
+    return "".join(_part_of_formula(place, value) for place, value in enumerate(call.values))
+
+
+def _part_of_formula(place: int, value: str) -> str:
+    if _CHARGE.fullmatch(value):
+        return superscript(value)
+    return subscript(value) if place and value.isdecimal() else value
 
 
 def author_year(call: Call) -> str:
