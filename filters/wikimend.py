@@ -15,6 +15,7 @@ _BRACKETS = frozenset("(（[")
 _CLOSING = tuple(")）]")
 _REACH_CHARS = 100
 """How far back from a hole is looked: with a whole line the time would be quadratic."""
+_FULL_STOP = re.compile(r"[ \t]*\.(?![.\w])(?![ \t]\.)")
 _LABEL = re.compile(r"([(（,;])[ \t]?[^\W\d_][^():;,\n\d]{0,30}:[ \t]{0,3}$")
 
 
@@ -48,7 +49,7 @@ def _join(before: str, after: str, *, another: bool) -> str:
         return before.rstrip(",; \t") + bare
     if after.lstrip(_BLANKS).startswith((",", ";", ".")):
         stop = before.rstrip(_BLANKS)
-        if stop.endswith((",", ";")):
+        if stop.endswith((",", ";")) or _ends_twice(stop, after):
             before = stop[:-1]
         elif stop.endswith(":"):
             after = " " + bare
@@ -58,7 +59,8 @@ def _join(before: str, after: str, *, another: bool) -> str:
 def _closed(before: str, after: str) -> str:
     """Both sides with one blank between them, or none before a stop, where there were blanks."""
     left, right = before.rstrip(_BLANKS), after.lstrip(_BLANKS)
-    if not left.strip(_LIST_MARKS):  # What a line or a list's item began with is gone.
+    if not left.strip(_LIST_MARKS):  # What a line or a list's item began with is gone, and so is its full stop.
+        right = right.removeprefix(". ")
         return f"{left} {right.lstrip(_AFTER_LABEL)}" if left else right.lstrip(_AFTER_LABEL)
     if not right or right[0] in ",.)":
         return left + right
@@ -66,6 +68,11 @@ def _closed(before: str, after: str) -> str:
         return left + (after if len(right) < len(after) and len(left) == len(before) else right)
     parted = len(left) < len(before) or len(right) < len(after)
     return f"{left} {right}" if parted or (left[-1] in ".!?" and right[0].isupper()) else left + right
+
+
+def _ends_twice(before: str, after: str) -> bool:
+    """A sentence that ended before what is gone, and ends again behind it: three dots and more are meant."""
+    return before.endswith(".") and not before.endswith("..") and _FULL_STOP.match(after) is not None
 
 
 def _without_label(before: str) -> str:

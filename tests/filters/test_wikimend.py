@@ -48,6 +48,18 @@ from filters.wikimend import HOLE, mend_holes
         ("*\x00Rome", "* Rome"),
         ("\x00: a", "a"),
         ("texts: \x00, \x00", "texts:"),
+        ("end.\x00. Next", "end. Next"),
+        ("end.\x00.", "end."),
+        ("end.\x00\x00. Next", "end. Next"),
+        ("so\x00... and", "so... and"),
+        ("so.\x00.. and", "so... and"),
+        ("so..\x00. And", "so... And"),
+        ("so.\x00. . .", "so.. . ."),
+        ("Inc.\x00.NET", "Inc..NET"),
+        ("* \x00. First of a series", "* First of a series"),
+        ("\x00. First", "First"),
+        ("* \x00.NET", "* .NET"),
+        ("* \x00.", "* ."),
     ],
 )
 def test_hole_is_mended(text, mended):
