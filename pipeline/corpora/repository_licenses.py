@@ -108,6 +108,12 @@ def _of_toml(table: str) -> Callable[[str], str | None]:
     return declared
 
 
+def _of_cargo(text: str) -> str | None:
+    # Before SPDX expressions Cargo wrote a choice with a slash, and still reads it: "MIT/Apache-2.0".
+    declared = _of_toml("package")(text)
+    return declared and declared.replace("/", " OR ")
+
+
 def _one_line(value: Any) -> str | None:
     return value.strip() if isinstance(value, str) and "\n" not in value.strip() else None
 
@@ -116,5 +122,5 @@ _METADATA: dict[str, Callable[[str], str | None]] = {
     "PKG-INFO": _of_package_info,
     "package.json": _of_package_json,
     "pyproject.toml": _of_toml("project"),
-    "Cargo.toml": _of_toml("package"),
+    "Cargo.toml": _of_cargo,
 }
