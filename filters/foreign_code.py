@@ -72,7 +72,7 @@ _HINTS = "generat", "do not edit", "do not modify", "do not change", "bison", "c
 _COMMENT = r"[ \t]*(?://+|\#+|/?\*+|--+|;+|%+|<!--|\(\*|\"\"\"|'''|!|@?rem\b|\{-|=\w+)[ \t]*"
 _SAYS_GENERATED = re.compile(
     _COMMENT
-    + r"""(?:
+    + r"""(?!.*\bgenerated\ from\ this\ file\b)(?:
         .*\bcode\ generated\b.*\bdo\ not\ edit
         |.*@(?:partially-)?generated\b(?!\s+(?:by\s+)?(?:from\s+)?(?:mark|tag|comment|header))
         |.*<auto-?generated\b

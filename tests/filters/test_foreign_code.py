@@ -92,6 +92,7 @@ def test_what_says_that_a_program_wrote_it_is_generated(line):
         "# Created by Jane Doe",
         '<meta name="generator" content="WordPress 4.9">',
         "// id is auto-generated",
+        "// parameter set implementation is auto-generated from this file.",
         "# Generator of random numbers",
     ],
 )
