@@ -56,7 +56,7 @@ _KEPT_LINE = re.compile(
 _LEGAL = re.compile(
     r"copyright|\(c\) ?\d{4}|©|all rights reserved|@licen[sc]e|licen[sc]e(?:d under|d to|d by| *:)"
     r"|(?:mit|bsd|apache|gpl|gnu|public|the) +licen[sc]ed?\b|under [^.]{0,60}licen[sc]e|see [^.]{0,30}licen[sc]e"
-    r"|/licen[sc]es?\b|spdx-|permission is hereby granted"
+    r"|/licen[sc]es?\b|spdx-|permission is (?:hereby )?granted|software must not be misrepresented"
     r"|redistributions? |without (?:any )?warranty|with(?:out)? (?:or without )?modification|warrant(?:y|ies) of"
     r"|in no event shall|provided [\"“'`]*as[ -]is|[\"“'`]as[ -]is[\"”'`]|neither the name|endorse or promote products"
     r"|free software|this file is part of"

@@ -404,3 +404,14 @@ def test_headers_go_behind_what_must_come_first_and_in_any_comment(path, text, l
 )
 def test_tags_of_documentation_are_judged_one_by_one(path, text, left):
     assert strip_license_header(text, path) == left
+
+
+def test_all_paragraphs_of_the_zlib_licence_go():
+    header = (
+        "/*\n * This software is provided 'as-is', without any express or implied warranty.\n *\n"
+        " * Permission is granted to anyone to use this software, subject to the following restrictions:\n *\n"
+        " * 1. The origin of this software must not be misrepresented.\n */\n"
+    )
+    assert strip_license_header(f"{header}int a;\n", "a.c") == "int a;\n"
+    kept = "// Permission is asked for before the file is opened.\nint a;\n"
+    assert strip_license_header(kept, "a.c") == kept
