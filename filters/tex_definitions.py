@@ -43,6 +43,10 @@ _HEADING = re.compile(r"\\(?:part|chapter|(?:sub){0,2}section|(?:sub)?paragraph)
 _DOT = re.compile(r"\s*\\futurelet\s*\\@let@token\s*\\@onedot\s*")
 DOT = r"\one@dot"
 r"""What `\onedot` of computer vision's templates stands for: a full stop, unless one follows."""
+_CONSOLE = re.compile(
+    r"\\(?:(?:Package|Class)(?:Warning|Info)(?:NoLine)?\s*\{[^{}]*\}|typeout(?![A-Za-z@]))\s*\{[^{}]*\}"
+)
+"""What a macro says to who runs TeX (`\\todo` warns of itself): it stands in no paper."""
 _MATH_SIGNS = re.compile(r"\\ensuremath|[\s${}]|\\[()]|\\relax(?![A-Za-z@])")
 _MAX_OPTION_CHARS = 5000
 _MAX_PARAMETER_CHARS = 200
@@ -166,6 +170,7 @@ def _macro(
 ) -> Macro | None:
     if r"\ifmmode" in body:
         body = _MODES.sub(_in_either_mode, body)
+    body = _CONSOLE.sub("", body)
     if _DOT.fullmatch(body):
         return Macro(DOT)
     is_conditional = name.startswith(r"\if") and name != r"\iff"

@@ -260,3 +260,18 @@ def test_what_differs_in_text_and_maths_is_machinery(body):
 )
 def test_a_heading_made_by_hand_keeps_its_name(text, is_macro):
     assert (read(text).macro is not None) is is_macro
+
+
+@pytest.mark.parametrize(
+    "body, read_as",
+    [
+        (r"{TODO: #1}\PackageWarning{TODO:}{#1!}", "{TODO: #1}"),
+        (r"\ClassWarningNoLine{a} {b}x", "x"),
+        (r"x\PackageInfo{a}{b}\typeout {#1}y", "xy"),
+        (r"\typeout{{#1}}x", r"\typeout{{#1}}x"),
+        (r"\typeouts{#1}x", r"\typeouts{#1}x"),
+        (r"\PackageWarning{a}x", r"\PackageWarning{a}x"),
+    ],
+)
+def test_what_a_macro_tells_the_console_is_no_text(body, read_as):
+    assert read(rf"\newcommand{{\a}}[1]{{{body}}}").macro == macro(1, None, read_as)
