@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from benchmarks.claims import DisagreementError, Figures, megabytes_a_second, race
 from benchmarks.inputs import Inputs, text_bytes
-from benchmarks.markup import shared_words
+from benchmarks.markup import words_agree
 from filters.batch import Filter, texts
 from pipeline.corpora.corpus import RawDocument, RawFile, document_batches
 from pipeline.corpora.github import filters, read
@@ -46,13 +46,13 @@ def github(inputs: Inputs) -> Figures:
     if sorted(set(expected)) != sorted(set(redpajamas_way(files))):
         raise DisagreementError("faithful mode keeps other texts than RedPajama's way")
 
-    def agree(mine: list[str], theirs: list[str]) -> None:
-        shared = shared_words(mine, theirs)
-        if shared < _MIN_SHARED:
-            raise DisagreementError(f"{shared:.0%} of the words are the same, at least {_MIN_SHARED:.0%} were expected")
-
     rules = filters(_SETTINGS)
-    seconds = race(lambda: kept_by(rules, batches), lambda: redpajamas_way(files), seconds=inputs.seconds, agree=agree)
+    seconds = race(
+        lambda: kept_by(rules, batches),
+        lambda: redpajamas_way(files),
+        seconds=inputs.seconds,
+        agree=words_agree(_MIN_SHARED),
+    )
     ours, reference = megabytes_a_second(size, seconds)
     return Figures(
         ours=ours,

@@ -99,15 +99,23 @@ def _figures(
     *,
     min_shared: float,
 ) -> Figures:
+    speed = megabytes_a_second(
+        text_bytes(texts), race(ours, reference, seconds=inputs.seconds, agree=words_agree(min_shared))
+    )
+    return Figures(
+        ours=speed[0], reference=speed[1], reference_is=reference_is, unit="MB/s", input_bytes=text_bytes(texts)
+    )
+
+
+def words_agree(min_shared: float) -> Callable[[list[str], list[str]], None]:
+    """What raises DisagreementError where two answers share less than that part of their words."""
+
     def agree(mine: list[str], theirs: list[str]) -> None:
         shared = shared_words(mine, theirs)
         if shared < min_shared:
             raise DisagreementError(f"{shared:.0%} of the words are the same, at least {min_shared:.0%} were expected")
 
-    speed = megabytes_a_second(text_bytes(texts), race(ours, reference, seconds=inputs.seconds, agree=agree))
-    return Figures(
-        ours=speed[0], reference=speed[1], reference_is=reference_is, unit="MB/s", input_bytes=text_bytes(texts)
-    )
+    return agree
 
 
 def shared_words(mine: list[str], theirs: list[str]) -> float:

@@ -127,17 +127,12 @@ class _Session:
 
     def do(self, stages: Sequence[str]) -> None:
         """Bring the stages up to date, then say what is there."""
-        from pipeline.c4_chain import check_c4
-        from pipeline.corpora.wikipedia import check_wikipedia
         from pipeline.finish import check_finish, write_manifest
         from pipeline.group_stages import check_indexes
-        from pipeline.models import check_models
         from pipeline.run import Conductor
 
         check_finish(stages)
-        check_models(self._run.recipe, stages)
-        check_c4(self._run.recipe, stages)
-        check_wikipedia(self._run.recipe.wikipedia, self._run.recipe.sources, stages)
+        self._check_needs(stages)
         check_indexes(self._run.recipe, stages)
         for source in self._run.recipe.sources:
             self._run.units(source)  # A missing input is a wrong setting: found before any work.
@@ -155,16 +150,22 @@ class _Session:
         if conductor.exceeded:
             raise FatalError("; ".join(conductor.exceeded))
 
-    def dry_run(self, stages: Sequence[str]) -> None:
-        """Print the resolved recipe, the inputs and what is left to do; write nothing."""
+    def _check_needs(self, stages: Sequence[str]) -> None:
+        """Raise SettingError where a model, a list or a package that the stages need is missing."""
         from pipeline.c4_chain import check_c4
         from pipeline.corpora.wikipedia import check_wikipedia
         from pipeline.models import check_models
+
+        recipe = self._run.recipe
+        check_models(recipe, stages)
+        check_c4(recipe, stages)
+        check_wikipedia(recipe.wikipedia, recipe.sources, stages)
+
+    def dry_run(self, stages: Sequence[str]) -> None:
+        """Print the resolved recipe, the inputs and what is left to do; write nothing."""
         from pipeline.run import Conductor
 
-        check_models(self._run.recipe, stages)
-        check_c4(self._run.recipe, stages)
-        check_wikipedia(self._run.recipe.wikipedia, self._run.recipe.sources, stages)
+        self._check_needs(stages)
         conductor = Conductor(self._run, self._engine, self._reporter)
         left = [
             {"stage": stage, "source": source, "units_to_do": todo, "units": units}
