@@ -4,32 +4,39 @@ A shard NAME lies in a folder as these files, all a pure function of the documen
 
     NAME.bin                ids, little-endian uint16 (uint32 above 65,536 pieces)
     NAME.documents.parquet  doc_id, origin and end (the exclusive token offset) of each document
-    NAME.idx                Megatron-LM's index of NAME.bin
-    NAME.ds.index           datatrove's document ends;    NAME.ds.metadata   its three lines of text
-    NAME.csv.gz             OLMo-core's document bounds
+    NAME.idx                Megatron-LM's index of NAME.bin: `mixtures.megatron`
+    NAME.ds.index           datatrove's document ends, and
+    NAME.ds.metadata        its three lines of text: `mixtures.datatrove`
+    NAME.csv.gz             OLMo-core's document bounds: `mixtures.olmo`
     NAME.json               what the shard holds, with the digest of each file
 
-datatrove opens the ids as NAME.ds and OLMo-core as NAME.npy: `link_aliases` makes those names, without a copy.
+Memory holds one batch, and 16 bytes for each document of the open shard: 256 MiB where documents are so short that a
+shard is cut for their number, and 15 MB in a shard of 1 GiB whose documents have 600 tokens.
 """
 
-import csv
-import gzip
 import hashlib
-import io
 import json
-import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from mixtures.datatrove import datatrove_index, datatrove_metadata
+from mixtures.megatron import megatron_index
+from mixtures.olmo import DocumentBounds
+from mixtures.token_format import TokenFormat
+
 VERSION = 1
+MAX_DOCUMENTS = 1 << 24
+"""Of a shard. Megatron-LM's own indexes grow with the documents of a prefix: better below 10^8."""
+GROUP_ROWS = 1 << 14
+"""Rows of a row group of NAME.documents.parquet, however documents are batched."""
 DOCUMENTS_SCHEMA = pa.schema(
     [
         pa.field("doc_id", pa.string(), nullable=False),
@@ -38,22 +45,9 @@ DOCUMENTS_SCHEMA = pa.schema(
     ]
 )
 SIDECARS = (".documents.parquet", ".idx", ".ds.index", ".ds.metadata", ".csv.gz", ".json")
+__all__ = ["SIDECARS", "ShardSummary", "ShardWriter", "TokenFormat", "datatrove_metadata", "megatron_index"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenFormat:
-    """What all shards of a run share. `tokenizer_name` is what datatrove's readers load a tokenizer by."""
-
-    dtype: np.dtype[Any]
-    vocabulary_size: int
-    tokenizer_digest: str
-    bos_id: int
-    eos_id: int
-    tokenizer_name: str = "models/tokenizer"
-
-    def __post_init__(self) -> None:
-        if "|" in self.tokenizer_name or not self.tokenizer_name:
-            raise ValueError(f"tokenizer_name must be a name without |, got {self.tokenizer_name!r}")
+Strings: TypeAlias = Sequence[str] | pa.Array
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +75,11 @@ class ShardWriter:
     A document is never split, and no shard is empty: Megatron's and OLMo-core's readers cannot open one.
     """
 
-    def __init__(self, folder: Path, stem: str, shard_bytes: int, form: TokenFormat) -> None:
+    def __init__(
+        self, folder: Path, stem: str, shard_bytes: int, form: TokenFormat, *, max_documents: int = MAX_DOCUMENTS
+    ) -> None:
         self._folder, self._stem, self._form = folder, stem, form
-        self._shard_tokens = shard_bytes // form.dtype.itemsize
+        self._shard_tokens, self._max_documents = shard_bytes // form.dtype.itemsize, max_documents
         self._open: _OpenShard | None = None
         self.shards: list[ShardSummary] = []
 
@@ -99,25 +95,27 @@ class ShardWriter:
         elif self._open is not None:
             self._open.abandon()
 
-    def add(
-        self, doc_ids: Sequence[str], origins: Sequence[str], ids: NDArray[Any], offsets: NDArray[np.int64]
-    ) -> None:
+    def add(self, doc_ids: Strings, origins: Strings, ids: NDArray[Any], offsets: NDArray[np.int64]) -> None:
         """Documents whose text encoded to `ids[offsets[i] : offsets[i + 1]]`; BOS and EOS are added here."""
+        names = pa.table([_strings(doc_ids), _strings(origins)], ["doc_id", "origin"])
         first = 0
         while first < len(doc_ids):
             if self._open is None:
                 self._open = _OpenShard(self._folder, f"{self._stem}-{len(self.shards):05d}", self._form)
-            lengths = np.diff(offsets[first:]) + 2
-            room = self._shard_tokens - self._open.tokens
-            count = int(np.searchsorted(np.cumsum(lengths), room, side="right"))
-            if count == 0 and not self._open.documents:
-                count = 1  # One document longer than a shard has a shard of its own.
+            count = self._that_fit(self._open, offsets[first:])
             if count == 0:
                 self._finish()
                 continue
             last = first + count
-            self._open.add(doc_ids[first:last], origins[first:last], ids, offsets[first : last + 1])
+            self._open.add(names[first:last], ids, offsets[first : last + 1])
             first = last
+
+    def _that_fit(self, shard: "_OpenShard", offsets: NDArray[np.int64]) -> int:
+        """How many of the documents still go into the shard; one that is longer than any shard has one of its own."""
+        ends = np.cumsum(np.diff(offsets) + 2)
+        count = int(np.searchsorted(ends, self._shard_tokens - shard.tokens, side="right"))
+        count = min(count, self._max_documents - shard.documents)
+        return count if shard.documents else max(count, 1)
 
     def _finish(self) -> None:
         if self._open is not None and self._open.documents:
@@ -126,38 +124,30 @@ class ShardWriter:
 
 
 class _OpenShard:
-    """One shard while it grows. Only document ends stay in memory: 8 bytes each."""
+    """One shard while it grows. Only document ends stay in memory."""
 
     def __init__(self, folder: Path, name: str, form: TokenFormat) -> None:
         self._folder, self._name, self._form = folder, name, form
         self.tokens = self.documents = 0
         self._ends: list[NDArray[np.int64]] = []
         self._ids = (folder / f"{name}.bin").open("wb")
-        self._rows = pq.ParquetWriter(str(folder / f"{name}.documents.parquet"), DOCUMENTS_SCHEMA, compression="zstd")
-        self._bounds = _DeterministicGzip(folder / f"{name}.csv.gz")
+        self._rows = _DocumentRows(folder, name)
 
-    def add(
-        self, doc_ids: Sequence[str], origins: Sequence[str], ids: NDArray[Any], offsets: NDArray[np.int64]
-    ) -> None:
-        framed = frame(ids, offsets, self._form)
+    def add(self, names: pa.Table, ids: NDArray[Any], offsets: NDArray[np.int64]) -> None:
+        frame(ids, offsets, self._form).tofile(self._ids)
         ends = self.tokens + np.cumsum(np.diff(offsets) + 2)
-        starts = np.concatenate([[self.tokens], ends[:-1]])
-        framed.tofile(self._ids)
-        columns = [pa.array(doc_ids, pa.string()), pa.array(origins, pa.string()), pa.array(ends, pa.int64())]
-        self._rows.write_batch(pa.record_batch(columns, schema=DOCUMENTS_SCHEMA))
-        # OLMo-core splits the file at line ends before it looks for quotes.
-        lines = [origin.replace("\r", " ").replace("\n", " ") for origin in origins]
-        self._bounds.write_rows(zip(starts.tolist(), ends.tolist(), doc_ids, lines, strict=True))
+        self._rows.add(names.append_column("end", pa.array(ends, pa.int64())))
         self._ends.append(ends)
-        self.tokens, self.documents = int(ends[-1]), self.documents + len(doc_ids)
+        self.tokens, self.documents = int(ends[-1]), self.documents + len(ends)
 
     def close(self) -> ShardSummary:
+        self._rows.finish()
         self.abandon()
         name, folder, ends = self._name, self._folder, np.concatenate(self._ends)
+        self._ends.clear()
         with (folder / f"{name}.idx").open("wb") as stream:
-            for part in megatron_index(ends, self._form.dtype):
-                stream.write(part)
-        ends.astype("<u8").tofile(folder / f"{name}.ds.index")
+            stream.writelines(megatron_index(ends, self._form.dtype))
+        (folder / f"{name}.ds.index").write_bytes(datatrove_index(ends))
         (folder / f"{name}.ds.metadata").write_bytes(datatrove_metadata(self.tokens, self._form))
         names = [f"{name}.bin", *(name + suffix for suffix in SIDECARS if suffix != ".json")]
         files = {file: file_summary(folder / file) for file in sorted(names)}
@@ -178,24 +168,46 @@ class _OpenShard:
         """Close what is open."""
         self._ids.close()
         self._rows.close()
-        self._bounds.close()
 
 
-class _DeterministicGzip:
-    """CSV lines in a gzip file that holds neither a time nor a name."""
+class _DocumentRows:
+    """A row of NAME.documents.parquet and a line of NAME.csv.gz for each document, many at a time."""
 
-    def __init__(self, path: Path) -> None:
-        self._raw = path.open("wb")
-        self._zipped = gzip.GzipFile(filename="", mode="wb", fileobj=self._raw, compresslevel=6, mtime=0)
-        self._text = io.TextIOWrapper(self._zipped, "utf-8", newline="")
-        self._csv = csv.writer(self._text, lineterminator="\n")
+    def __init__(self, folder: Path, name: str) -> None:
+        # Ids and origins never repeat; the bounds of `end` tell which row group holds a token.
+        settings = {"compression": "zstd", "use_dictionary": False, "write_statistics": ["end"]}
+        self._rows = pq.ParquetWriter(str(folder / f"{name}.documents.parquet"), DOCUMENTS_SCHEMA, **settings)
+        self._bounds = DocumentBounds(folder / f"{name}.csv.gz")
+        self._waiting = [DOCUMENTS_SCHEMA.empty_table()]
+        self._count = self._start = 0
 
-    def write_rows(self, rows: Iterator[tuple[Any, ...]]) -> None:
-        self._csv.writerows(rows)
+    def add(self, rows: pa.Table) -> None:
+        self._waiting.append(rows.cast(DOCUMENTS_SCHEMA))
+        self._count += len(rows)
+        if self._count >= GROUP_ROWS:
+            self._write(GROUP_ROWS)
+
+    def finish(self) -> None:
+        self._write(1)
 
     def close(self) -> None:
-        self._text.close()
-        self._raw.close()
+        self._rows.close()
+        self._bounds.close()
+
+    def _write(self, at_least: int) -> None:
+        held = pa.concat_tables(self._waiting)
+        while len(held) >= at_least:
+            group = held[:GROUP_ROWS].combine_chunks()
+            self._rows.write_table(group)
+            doc_ids, origins, ends = (column.chunk(0) for column in group.columns)
+            starts = pa.concat_arrays([pa.array([self._start], pa.int64()), ends[:-1]])
+            self._bounds.write(starts, ends, doc_ids, origins)
+            self._start, held = ends[-1].as_py(), held[GROUP_ROWS:]
+        self._waiting, self._count = [held], len(held)
+
+
+def _strings(values: Strings) -> pa.Array:
+    return values if isinstance(values, pa.Array) else pa.array(values, pa.string())
 
 
 def frame(ids: NDArray[Any], offsets: NDArray[np.int64], form: TokenFormat) -> NDArray[Any]:
@@ -212,45 +224,7 @@ def frame(ids: NDArray[Any], offsets: NDArray[np.int64], form: TokenFormat) -> N
     return framed
 
 
-def megatron_index(ends: NDArray[np.int64], dtype: np.dtype[Any]) -> Iterator[bytes]:
-    """Megatron-LM's `.idx`: lengths, byte offsets, document bounds. It knows no uint32: such ids are read as int32."""
-    count = len(ends)
-    yield b"MMIDIDX\0\0" + struct.pack("<QBQQ", 1, 8 if dtype.itemsize == 2 else 4, count, count + 1)
-    starts = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
-    lengths = ends - starts
-    if int(lengths.max()) >= 1 << 31:
-        raise ValueError(f"a document must have fewer than 2^31 tokens, got {int(lengths.max())}")
-    yield lengths.astype("<i4").tobytes()
-    yield (starts * dtype.itemsize).astype("<i8").tobytes()
-    yield np.arange(count + 1, dtype="<i8").tobytes()
-
-
-def datatrove_metadata(tokens: int, form: TokenFormat) -> bytes:
-    """datatrove's three lines. nanotron splits the first at `|` into exactly two and loads the tokenizer it names."""
-    return f"{form.tokenizer_name}|{form.dtype.itemsize}\n{tokens}\n{_human(tokens)}\n".encode()
-
-
-def _human(count: float) -> str:
-    for unit in ("", "K", "M", "B"):
-        if count < 1000:
-            return f"{count:.4g}{unit}"
-        count /= 1000
-    return f"{count:.4g}T"
-
-
 def shard_record(form: TokenFormat, *, documents: int, tokens: int, files: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """What NAME.json says."""
     shape = asdict(form) | {"dtype": form.dtype.name}
     return shape | {"version": VERSION, "documents": documents, "tokens": tokens, "files": files}
-
-
-def link_aliases(folder: Path) -> list[Path]:
-    """Hard links NAME.ds and NAME.npy to each NAME.bin of a local folder, for datatrove's and OLMo-core's readers."""
-    made = []
-    for path in sorted(folder.glob("*.bin")):
-        for suffix in (".ds", ".npy"):
-            link = path.with_suffix(suffix)
-            if not link.exists():
-                link.hardlink_to(path)
-                made.append(link)
-    return made

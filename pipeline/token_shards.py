@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mixtures.shards import ShardSummary, ShardWriter, TokenFormat
+from mixtures.shards import ShardSummary, ShardWriter
 from mixtures.stream import token_dtype
+from mixtures.token_format import TokenFormat
 from pipeline.errors import SettingError
 from pipeline.storage import Folder
 from tokenizer.vocabulary import Vocabulary
@@ -36,8 +37,7 @@ def write_token_shards(
     with ShardWriter(folder, stem, shard_bytes, token_format(vocabulary)) as writer:
         for batch in batches:
             encoded = vocabulary.encode(batch.column("text"))
-            doc_ids, origins = (batch.column(name).to_pylist() for name in ("doc_id", "origin"))
-            writer.add(doc_ids, origins, encoded.ids, encoded.offsets)
+            writer.add(batch.column("doc_id"), batch.column("origin"), encoded.ids, encoded.offsets)
     return writer.shards
 
 

@@ -13,8 +13,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from mixtures.shards import TokenFormat
 from mixtures.stream import RECORD_NAME, shard_name, stream_digest
+from mixtures.token_format import TokenFormat
 from pipeline.errors import FatalError
 from pipeline.mix import CHUNK_BYTES, MixPlan, plan_mix, read_window, read_windows
 from pipeline.recipe import Recipe

@@ -1,7 +1,6 @@
 """Checks of one token shard: its digests, its ids, the frames of its documents, and each sidecar against the ids."""
 
 import csv
-import gzip
 import io
 import zlib
 from collections.abc import Iterator
@@ -13,7 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from mixtures.shards import SIDECARS, TokenFormat, datatrove_metadata, megatron_index, shard_record
+from mixtures.datatrove import datatrove_ends, datatrove_metadata
+from mixtures.megatron import megatron_index
+from mixtures.olmo import olmo_ends
+from mixtures.shards import SIDECARS, shard_record
+from mixtures.token_format import TokenFormat
 from pipeline.storage import Folder
 
 CHUNK_TOKENS = 4 << 20
@@ -106,7 +109,7 @@ class _Ends:
 
 
 def _sidecar_faults(folder: Folder, where: str, present: set[str], ends: _Ends, form: TokenFormat) -> Iterator[Fault]:
-    checks = {".documents.parquet": _parquet_ends, ".csv.gz": _csv_ends, ".ds.index": _datatrove_ends}
+    checks = {".documents.parquet": _parquet_ends, ".csv.gz": olmo_ends, ".ds.index": datatrove_ends}
     for suffix, read in checks.items():
         if f"{where}{suffix}".rsplit("/", 1)[-1] not in present:
             continue
@@ -134,12 +137,3 @@ def _parquet_ends(raw: bytes) -> NDArray[np.int64]:
     table = pq.read_table(io.BytesIO(raw), columns=["end"])
     ends: NDArray[np.int64] = table.column("end").to_numpy()
     return ends
-
-
-def _csv_ends(raw: bytes) -> NDArray[np.int64]:
-    with gzip.open(io.BytesIO(raw), "rt", encoding="utf-8", newline="") as lines:
-        return np.array([int(row[1]) for row in csv.reader(lines)], dtype=np.int64)
-
-
-def _datatrove_ends(raw: bytes) -> NDArray[np.int64]:
-    return np.frombuffer(raw, "<u8").astype(np.int64)

@@ -6,18 +6,21 @@ import json
 import struct
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mixtures.shards import ShardWriter, TokenFormat, datatrove_metadata, frame, link_aliases, megatron_index
+from mixtures import shards
+from mixtures.shards import ShardWriter, frame
+from mixtures.token_format import TokenFormat
 
 FORM = TokenFormat(dtype=np.dtype("<u2"), vocabulary_size=100, tokenizer_digest="abc", bos_id=1, eos_id=2)
 WIDE = TokenFormat(dtype=np.dtype("<u4"), vocabulary_size=70_000, tokenizer_digest="abc", bos_id=1, eos_id=2)
 
 
-def write(folder, lengths, shard_bytes=1000, form=FORM, batch=2):
+def write(folder, lengths, shard_bytes=1000, form=FORM, batch=2, **limits):
     """Documents d0, d1, … of so many ids, each id 10 + the document's number."""
-    with ShardWriter(folder, "unit", shard_bytes, form) as writer:
+    with ShardWriter(folder, "unit", shard_bytes, form, **limits) as writer:
         for first in range(0, len(lengths), batch):
             some = lengths[first : first + batch]
             ids = np.repeat(np.arange(10 + first, 10 + first + len(some)), some).astype(np.int32)
@@ -58,11 +61,44 @@ def test_a_document_longer_than_a_shard_has_a_shard_of_its_own(tmp_path):
     assert [shard.tokens for shard in write(tmp_path, [1, 50, 1], shard_bytes=16)] == [3, 52, 3]
 
 
-def test_the_way_documents_are_batched_does_not_show(tmp_path):
-    one = write(tmp_path / "one", [3, 1, 4, 1, 5, 9, 2], 30, batch=1)
-    two = write(tmp_path / "two", [3, 1, 4, 1, 5, 9, 2], 30, batch=7)
-    assert [shard.digest for shard in one] == [shard.digest for shard in two]
-    assert [shard.documents for shard in one] == [shard.documents for shard in two]
+@pytest.mark.parametrize("max_documents, documents", [(1, [1, 1, 1, 1, 1]), (2, [2, 2, 1]), (4, [4, 1]), (5, [5])])
+def test_a_shard_is_cut_at_its_last_document_too(tmp_path, max_documents, documents):
+    written = write(tmp_path, [2, 0, 1, 3, 1], batch=3, max_documents=max_documents)
+    assert [shard.documents for shard in written] == documents
+
+
+def test_the_way_documents_are_batched_does_not_show_in_any_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "GROUP_ROWS", 3)
+    lengths = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3]
+    one, two = (write(tmp_path / name, lengths, 60, batch=size) for name, size in (("one", 1), ("two", 7)))
+    assert one == two
+    assert len(one) > 1
+
+
+@pytest.mark.parametrize("documents, groups", [(2, [2]), (3, [3]), (4, [3, 1]), (7, [3, 3, 1])])
+def test_rows_are_written_many_at_a_time(tmp_path, monkeypatch, documents, groups):
+    monkeypatch.setattr(shards, "GROUP_ROWS", 3)
+    write(tmp_path, [1] * documents)
+    held = pq.ParquetFile(tmp_path / "unit-00000.documents.parquet").metadata
+    assert [held.row_group(i).num_rows for i in range(held.num_row_groups)] == groups
+    with gzip.open(tmp_path / "unit-00000.csv.gz", "rt") as lines:
+        assert [line.split(",")[0] for line in lines] == [str(3 * i) for i in range(documents)]
+
+
+def test_each_row_group_tells_which_tokens_it_holds(tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "GROUP_ROWS", 2)
+    write(tmp_path, [1, 1, 1])
+    held = pq.ParquetFile(tmp_path / "unit-00000.documents.parquet").metadata
+    bounds = [held.row_group(i).column(2).statistics for i in range(2)]
+    assert [(end.min, end.max) for end in bounds] == [(3, 6), (9, 9)]
+
+
+def test_arrow_columns_are_taken_as_they_are(tmp_path):
+    with ShardWriter(tmp_path, "unit", 100, FORM) as writer:
+        columns = pa.array(["x", "a", "b"])[1:], pa.array(["x", "o", "p,"], pa.large_string())[1:]
+        writer.add(*columns, np.array([5, 6], np.int32), np.array([0, 1, 2]))
+    rows = pq.read_table(tmp_path / "unit-00000.documents.parquet").to_pylist()
+    assert [(row["doc_id"], row["origin"]) for row in rows] == [("a", "o"), ("b", "p,")]
 
 
 def test_no_documents_give_no_file(tmp_path):
@@ -84,13 +120,6 @@ def test_every_file_is_summed_up(tmp_path):
 
 def test_two_runs_write_the_same_bytes(tmp_path):
     assert write(tmp_path / "one", [2, 0, 1]) == write(tmp_path / "two", [2, 0, 1])
-
-
-def test_the_gzip_holds_neither_time_nor_name(tmp_path):
-    write(tmp_path, [1])
-    head = (tmp_path / "unit-00000.csv.gz").read_bytes()[:10]
-    assert head[3] == 0  # no flags, so no file name
-    assert head[4:8] == bytes(4)
 
 
 def test_document_ids_and_origins_lie_beside_the_ends(tmp_path):
@@ -121,18 +150,6 @@ def test_datatrove_reads_exclusive_document_ends(tmp_path):
     assert (tmp_path / "unit-00000.ds.metadata").read_text() == "models/tokenizer|2\n9\n9\n"
 
 
-@pytest.mark.parametrize(
-    "tokens, human", [(999, "999"), (1000, "1K"), (1_234_567, "1.235M"), (2 * 10**9, "2B"), (14 * 10**11, "1.4T")]
-)
-def test_datatrove_metadata_says_the_count_twice(tokens, human):
-    assert datatrove_metadata(tokens, WIDE) == f"models/tokenizer|4\n{tokens}\n{human}\n".encode()
-
-
-def test_a_tokenizer_name_that_would_break_nanotron_is_refused():
-    with pytest.raises(ValueError, match=r"tokenizer_name must be a name without \|"):
-        TokenFormat(dtype=FORM.dtype, vocabulary_size=9, tokenizer_digest="", bos_id=1, eos_id=2, tokenizer_name="a|b")
-
-
 def test_megatron_reads_lengths_byte_offsets_and_documents(tmp_path):
     write(tmp_path, [2, 0, 1])
     raw = (tmp_path / "unit-00000.idx").read_bytes()
@@ -142,22 +159,6 @@ def test_megatron_reads_lengths_byte_offsets_and_documents(tmp_path):
     assert np.frombuffer(raw, "<i8", 3, 46).tolist() == [0, 8, 12]
     assert np.frombuffer(raw, "<i8", 4, 70).tolist() == [0, 1, 2, 3]
     assert len(raw) == 102
-
-
-def test_megatron_reads_wide_ids_as_int32():
-    raw = b"".join(megatron_index(np.array([3, 5]), WIDE.dtype))
-    assert struct.unpack_from("<QBQQ", raw, 9) == (1, 4, 2, 3)
-    assert np.frombuffer(raw, "<i8", 2, 42).tolist() == [0, 12]
-
-
-def test_megatron_offsets_do_not_overflow():
-    raw = b"".join(megatron_index(np.array([1 << 30, 1 << 31, 3 << 30]), FORM.dtype))
-    assert np.frombuffer(raw, "<i8", 3, 46).tolist() == [0, 1 << 31, 1 << 32]
-
-
-def test_a_document_too_long_for_megatron_is_refused():
-    with pytest.raises(ValueError, match=r"fewer than 2\^31 tokens, got 2147483648"):
-        b"".join(megatron_index(np.array([1 << 31]), FORM.dtype))
 
 
 def test_the_record_tells_what_the_shard_holds(tmp_path):
@@ -172,16 +173,9 @@ def test_the_record_tells_what_the_shard_holds(tmp_path):
     assert len(files) == 6
 
 
-def test_aliases_are_the_same_file_under_other_names(tmp_path):
-    write(tmp_path, [2])
-    made = link_aliases(tmp_path)
-    assert [path.name for path in made] == ["unit-00000.ds", "unit-00000.npy"]
-    assert all(path.samefile(tmp_path / "unit-00000.bin") for path in made)
-    assert link_aliases(tmp_path) == []
-
-
 def test_an_error_midway_leaves_no_file_open(tmp_path):
     with pytest.raises(RuntimeError, match="stop"), ShardWriter(tmp_path, "unit", 100, FORM) as writer:
         writer.add(["d"], ["o"], np.array([5], np.int32), np.array([0, 1]))
         raise RuntimeError("stop")
     assert writer.shards == []
+    assert not (tmp_path / "unit-00000.json").exists()
