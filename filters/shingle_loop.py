@@ -43,9 +43,9 @@ _HANGUL = (0xAC00, 0xD7A3)
 TABLE = numba.types.Array(numba.uint32, 1, "C", readonly=True)
 _U64 = numba.uint64
 _WRITABLE = numba.types.Array(numba.uint64, 1, "C")
-_WORD = numba.types.Tuple((_U64, _U64, numba.int64, numba.boolean))
+WORD_STATE = numba.types.Tuple((_U64, _U64, numba.int64, numba.boolean))
 """A word as far as it was read: its hash, the bytes to go into it, how many they are, and whether there are letters."""
-_START, _SHINGLE_STEP = np.uint64(WORD_START), np.uint64(SHINGLE_STEP)
+START, _SHINGLE_STEP = np.uint64(WORD_START), np.uint64(SHINGLE_STEP)
 _MIX_1, _MIX_2 = np.uint64(MIX_1), np.uint64(MIX_2)
 _BLOCK_BYTES = 8
 _EACH = 0x0101010101010101
@@ -128,8 +128,10 @@ def _with_letter(word: Any, pending: Any, filled: Any, letter: Any) -> Any:
     return word, pending, filled
 
 
-@compiled(numba.types.Tuple((numba.boolean, numba.int64, _WORD))(BYTES, numba.int64, numba.int64, TABLE, _WORD))
-def _read_on(values: Array, at: Any, end: Any, table: Array, state: Any) -> Any:
+@compiled(
+    numba.types.Tuple((numba.boolean, numba.int64, WORD_STATE))(BYTES, numba.int64, numba.int64, TABLE, WORD_STATE)
+)
+def read_on(values: Array, at: Any, end: Any, table: Array, state: Any) -> Any:
     """Read a letter, or up to eight: whether a word may end there, the place to go on from, and the word so far."""
     word, pending, filled, inside = state
     if filled == 0 and at + _BLOCK_BYTES <= end:
@@ -172,13 +174,13 @@ def next_shingles(
     if counted == 0:
         ring[:] = 0
     slot = counted % len(ring)
-    state, found = (_START, np.uint64(0), 0, False), 0
+    state, found = (START, np.uint64(0), 0, False), 0
     while found < len(room) and (at < end or state[3]):
-        ends, at, state = _read_on(values, at, end, table, state)
+        ends, at, state = read_on(values, at, end, table, state)
         if not (ends and state[3]):
             continue
         mixed = mix(state[0] ^ state[1])
-        state = (_START, np.uint64(0), 0, False)
+        state = (START, np.uint64(0), 0, False)
         rolling = rolling * _SHINGLE_STEP + mixed - ring[slot] * leaving
         ring[slot] = mixed
         slot = slot + 1 if slot + 1 < len(ring) else 0

@@ -25,6 +25,7 @@ from pipeline.version import VERSION
 EXIT_LIMIT, EXIT_SETTING = 1, 2
 
 _STAGE_HELP = {
+    "index-evals": "Read the evaluation sets that decontaminate.sets names, and index their n-grams of words.",
     "clean": "Read raw dumps and clean them: raw files to documents, source by source.",
     "train-language": "Train language identification from Wikipedia, unless language.model names a model.",
     "train-lm": "Train the 5-gram language model from Wikipedia, unless language_model names one.",
@@ -42,6 +43,7 @@ _STAGE_HELP = {
     "threshold": "Choose the lowest reference score that is kept: the recipe's, or by its token budget.",
     "select": "Apply the thresholds on language, perplexity and reference score.",
     "near-dedup": "Drop documents that nearly repeat a longer one, of the sources that the recipe names.",
+    "decontaminate": "Drop or mark documents that hold text of evaluation sets, with evidence, and report on each set.",
     "train-tokenizer": "Train the SentencePiece BPE tokenizer on a sample at the mixture's ratios.",
     "tokenize": "Turn documents into token shards with sidecars for other trainers.",
     "mix": "Write the stream: sequences of all sources in training order, at the mixture's ratios.",

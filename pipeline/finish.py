@@ -1,4 +1,4 @@
-"""The stages after the stream: verify it, train on it, report on it all; and the run's manifest."""
+"""What is done once all units are: findings of `decontaminate`, then verify, train, report; and the run's manifest."""
 
 import importlib.util
 import json
@@ -11,7 +11,8 @@ from tempfile import TemporaryDirectory
 
 from mixtures.stream import RECORD_NAME
 from pipeline.context import Run
-from pipeline.corpora.registry import chains
+from pipeline.corpora.registry import DECONTAMINATE, chains
+from pipeline.decontaminate import write_findings
 from pipeline.errors import FatalError, SettingError
 from pipeline.ledger import MODELS, Tally, read_ledger
 from pipeline.models import TOKENIZER
@@ -26,8 +27,13 @@ TRAINING = "training"
 
 
 def finish_steps(run: Run, reporter: Reporter, names: Sequence[str]) -> list[str]:
-    """Bring those of `verify`, `train` and `report` that are named up to date; gives those that did something."""
-    steps: dict[str, Callable[[Run, Reporter], bool]] = {"verify": _verify, "train": _train, "report": _report}
+    """Bring what those that are named leave behind up to date; gives those that did something."""
+    steps: dict[str, Callable[[Run, Reporter], bool]] = {
+        DECONTAMINATE: write_findings,
+        "verify": _verify,
+        "train": _train,
+        "report": _report,
+    }
     return [name for name, step in steps.items() if name in names and step(run, reporter)]
 
 

@@ -9,6 +9,7 @@ from pipeline.commoncrawl_chain import (
     SCORES_STAGE,
     SELECT_STAGE,
 )
+from pipeline.decontaminate import Decontaminate
 from pipeline.stages import Clean, FilterStage, Stage, Tokenize
 
 CLEAN = Clean()
@@ -19,6 +20,6 @@ MAP_STAGES: dict[str, Stage] = {
     stage.name: stage
     for stage in (
         *(CLEAN, LANGUAGE_STAGE, PERPLEXITY_STAGE, SAMPLE_STAGE, REFERENCE_STAGE, SCORES_STAGE, SELECT_STAGE),
-        *(LINES_STAGE, ENGLISH_STAGE, TOKENIZE),
+        *(LINES_STAGE, ENGLISH_STAGE, Decontaminate(), TOKENIZE),
     )
 }

@@ -14,6 +14,8 @@ from pipeline.ccnet_models import check_ccnet_models
 from pipeline.context import Run, external_digest, on_this_machine
 from pipeline.corpora.registry import document_stages
 from pipeline.errors import SettingError
+from pipeline.evaluation_sets import check_sets
+from pipeline.fit_contamination import PASSAGES, fit_contamination, set_of_files
 from pipeline.fit_cutoffs import fit_cutoffs
 from pipeline.fit_language import fit_language
 from pipeline.fit_language_model import find_build_binary, fit_language_model
@@ -33,9 +35,10 @@ class Model:
     """A model and its fit stage: the files it consists of, what it is trained on, the settings it depends on.
 
     `external` gives the paths that the recipe names instead of training, in the order of `files`; empty: train.
-    `given` is a file that the fit takes over instead of training. `settings` are those that the fit reads, no more: a
-    threshold that only a later stage applies trains nothing anew. Where `reads_counts`, the fit reads what the stages
-    counted in the ledger, and no document. `follows` is a model whose digest the fit takes as well.
+    `given` is a file that the fit takes over instead of training, `given_data` are files that it reads. `settings` are
+    those that the fit reads, no more: a threshold that only a later stage applies trains nothing anew. Where
+    `reads_counts`, the fit reads what the stages counted in the ledger, and no document. `follows` is a model whose
+    digest the fit takes as well.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Model:
     settings: Callable[[Recipe], list[Any]]
     external: Callable[[Recipe], tuple[str, ...]] = lambda _: ("",)
     given: Callable[[Recipe], str] = lambda _: ""
+    given_data: Callable[[Recipe], Sequence[str]] = lambda _: ()
     reads_counts: bool = False
     follows: "Model | None" = None
     used_by: Callable[[Recipe], bool] = lambda recipe: "commoncrawl" in recipe.sources
@@ -82,8 +86,8 @@ class Model:
             found[f"{stage}/{source}"] = digest_of([entry.get(what) for entry in held])
         if self.follows:
             found[f"models/{self.follows.name}"] = self.follows.digest(run)
-        given = self.given(run.recipe)
-        return found | {given: load_once(external_digest, given)} if given else found
+        given = (self.given(run.recipe), *self.given_data(run.recipe))
+        return found | {path: load_once(external_digest, path) for path in given if path}
 
     def key(self, run: Run) -> str:
         """The key of the model's done record."""
@@ -134,6 +138,17 @@ def last_stages(recipe: Recipe) -> dict[str, str]:
     return {source: document_stages(recipe, source)[-1] for source in recipe.sources}
 
 
+CONTAMINATION_INDEX = Model(
+    name="contamination",
+    stage="index-evals",
+    files=(PASSAGES,),
+    fit=fit_contamination,
+    reads=lambda _: {},
+    reads_counts=True,
+    settings=lambda recipe: [recipe.decontaminate.model_dump(mode="json", exclude={"min_fraction", "action"})],
+    given_data=set_of_files,
+    used_by=lambda recipe: bool(recipe.decontaminate.sets),
+)
 LANGUAGE = Model(
     name="language",
     stage="train-language",
@@ -215,11 +230,12 @@ TOKENIZER = Model(
     given=lambda recipe: recipe.tokenizer.model,
     used_by=lambda _: True,
 )
-ALL_MODELS = (LANGUAGE, LANGUAGE_MODEL, CUTOFFS, REFERENCE, THRESHOLD, TOKENIZER)
+ALL_MODELS = (CONTAMINATION_INDEX, LANGUAGE, LANGUAGE_MODEL, CUTOFFS, REFERENCE, THRESHOLD, TOKENIZER)
 
 
 def check_models(recipe: Recipe, stages: Collection[str]) -> None:
     """Raise SettingError where a model that these stages train or use can be neither, before any work."""
+    check_sets(recipe)
     for model in ALL_MODELS:
         for path in (*model.external(recipe), model.given(recipe)):
             if path and "://" not in path and not Path(path).is_file():

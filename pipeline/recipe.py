@@ -11,7 +11,17 @@ from pydantic import Field, model_validator
 
 from pipeline.section import SOURCES, Count, Fraction, Positive, Section, Texts, nearest_name
 from pipeline.source_sections import C4, ArXiv, Books, CommonCrawl, GitHub, StackExchange, Wikipedia
-from pipeline.web_sections import Dedup, Language, LanguageModel, NearDedup, Pages, Perplexity, Quality, Reference
+from pipeline.web_sections import (
+    Decontaminate,
+    Dedup,
+    Language,
+    LanguageModel,
+    NearDedup,
+    Pages,
+    Perplexity,
+    Quality,
+    Reference,
+)
 
 PUBLISHED_C4 = ("c4/**/*.json.gz",)
 
@@ -135,6 +145,7 @@ class Recipe(Section):
     pages: Pages = Pages()
     dedup: Dedup = Dedup()
     near_dedup: NearDedup = NearDedup()
+    decontaminate: Decontaminate = Decontaminate()
     language: Language = Language()
     language_model: LanguageModel = LanguageModel()
     perplexity: Perplexity = Perplexity()

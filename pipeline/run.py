@@ -6,7 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from pipeline.context import Run
-from pipeline.corpora.registry import CORPORA, NEAR_DEDUP, chains, document_stages, has_stage, stage_before
+from pipeline.corpora.registry import (
+    CORPORA,
+    DECONTAMINATE,
+    NEAR_DEDUP,
+    chains,
+    document_stages,
+    has_stage,
+    stage_before,
+)
+from pipeline.decontaminate import FINDINGS
 from pipeline.engine import Engine
 from pipeline.errors import FatalError
 from pipeline.finish import finish_steps
@@ -26,6 +35,7 @@ from pipeline.units import Unit
 from pipeline.work import FitWork, GroupStageWork, Manifest, MapWork, group_stage_work
 
 STEPS: tuple[tuple[str, ...], ...] = (
+    ("index-evals",),
     ("clean",),
     ("train-language", "train-lm"),
     ("pages", "lines"),
@@ -35,6 +45,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("threshold",),
     ("select",),
     ("near-dedup",),
+    ("decontaminate",),
     ("train-tokenizer",),
     ("tokenize",),
     ("mix",),
@@ -45,7 +56,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
 """Stages in their order; those of one step share a pipeline, between steps lies a barrier."""
 
 STAGES = tuple(stage for step in STEPS for stage in step)
-RECORDED = ("documents", "rejected", "quarantine", "samples", KEYS, NEAR_DEDUP, "tokens", "stream")
+RECORDED = ("documents", "rejected", "quarantine", "samples", KEYS, NEAR_DEDUP, DECONTAMINATE, "tokens", "stream")
 """Folders in which every file is named by a done record."""
 
 
@@ -107,7 +118,7 @@ class Conductor:
             self._check(names, report=len(self.worked) > before)
         if MIX in names:
             self._mix()
-        self.worked += finish_steps(self.run, self.reporter, names)
+        self.worked += [name for name in finish_steps(self.run, self.reporter, names) if name not in self.worked]
 
     def _need_samples(self, models: Iterable[Model]) -> None:
         """Raise FatalError where a fit would read samples of documents that have changed since."""
@@ -268,6 +279,8 @@ class Conductor:
         for source in CORPORA:
             if not has_stage(self.run.recipe, source, NEAR_DEDUP):
                 self._forget(NEAR_DEDUP, MODELS, audit_name(source))
+        if not self.run.recipe.decontaminate.sets:
+            self._forget(DECONTAMINATE, MODELS, FINDINGS)
 
     def _forget(self, stage: str, source: str, unit: str) -> None:
         entry = read_entry(self.run.output, stage, source, unit)

@@ -15,7 +15,6 @@ from pipeline.corpora.corpus import QUARANTINED_BYTES, BadRecord, RawDocument, R
 from pipeline.ledger import Tally
 from pipeline.storage import Folder, Output, ParquetSink, PendingFile, digest_of
 
-REJECTED_SCHEMA = DOCUMENT_SCHEMA.append(pa.field("filter", pa.string())).append(pa.field("reason", pa.string()))
 QUARANTINE_SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("source", "unit", "origin", "reason", "detail")]
     + [("size", pa.int64()), ("raw", pa.binary())]
@@ -54,10 +53,20 @@ class UnitOutputs:
     """The three files of a unit at a stage: documents, rejected documents, quarantine.
 
     They appear together when the block ends without an error; a file that would be empty, but for the documents, is
-    not written, and what an earlier run left in its place goes.
+    not written, and what an earlier run left in its place goes. `schema` is that of the documents; rejected ones have
+    filter and reason as well.
     """
 
-    def __init__(self, output: Folder, stage: str, source: str, unit: str, *, keep_rejected: bool) -> None:
+    def __init__(
+        self,
+        output: Folder,
+        stage: str,
+        source: str,
+        unit: str,
+        *,
+        keep_rejected: bool,
+        schema: pa.Schema = DOCUMENT_SCHEMA,
+    ) -> None:
         self._output = output
         self._names = {
             "documents": f"documents/{stage}/{source}/{unit}.parquet",
@@ -65,6 +74,8 @@ class UnitOutputs:
             "quarantine": f"quarantine/{stage}/{source}/{unit}.parquet",
         }
         self._keep_rejected = keep_rejected
+        self._schema = schema
+        self._rejected_schema = schema.append(pa.field("filter", pa.string())).append(pa.field("reason", pa.string()))
         self._source, self._unit = source, unit
         self._stack = ExitStack()
         self._open: dict[str, tuple[PendingFile, ParquetSink]] = {}
@@ -72,7 +83,7 @@ class UnitOutputs:
         self.written: dict[str, Output] = {}
 
     def __enter__(self) -> "UnitOutputs":
-        self._sink("documents", DOCUMENT_SCHEMA)
+        self._sink("documents", self._schema)
         return self
 
     def __exit__(
@@ -92,13 +103,14 @@ class UnitOutputs:
 
     def keep(self, batch: pa.RecordBatch) -> None:
         """Documents that the stage keeps."""
-        self._sink("documents", DOCUMENT_SCHEMA).write(batch)
+        self._sink("documents", self._schema).write(batch)
 
     def reject(self, filter_name: str, batch: pa.RecordBatch, reason: pa.Array) -> None:
         """Documents that a filter rejects, as they came into it, with their reasons."""
         if self._keep_rejected and batch.num_rows:
             columns = [*batch.columns, pa.repeat(pa.scalar(filter_name), batch.num_rows), reason]
-            self._sink("rejected", REJECTED_SCHEMA).write(pa.RecordBatch.from_arrays(columns, schema=REJECTED_SCHEMA))
+            schema = self._rejected_schema
+            self._sink("rejected", schema).write(pa.RecordBatch.from_arrays(columns, schema=schema))
 
     def quarantine(self, record: BadRecord, origin: str) -> None:
         """A record that could not be read."""

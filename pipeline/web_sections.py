@@ -1,11 +1,14 @@
 """What becomes of documents after they are cleaned: duplicates, language, perplexity, reference, quality."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from pipeline.section import SOURCES, Count, Fraction, Positive, Section, Texts, nearest_name
+
+_SET_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class Pages(Section):
@@ -63,6 +66,37 @@ class NearDedup(Section):
     def most_lost(self, source: str) -> float:
         """The share of a source that may go."""
         return self.max_lost_fraction.get(source, 0.5)
+
+
+class Decontaminate(Section):
+    """Documents that hold text of evaluation sets: JSON lines by path, under names; without a set, none.
+
+    `fields` says of a set which fields are read; all strings, where it says nothing. A document is contaminated by a
+    field's text if it holds at least `min_fraction` of its n-grams, one in any case. A text of fewer than `ngram_words`
+    words is matched whole, of fewer than `min_words` not at all; n-grams of more than `max_passages` texts of a set are
+    its template.
+    """
+
+    sets: Mapping[str, str] = Field(default_factory=dict)
+    fields: Mapping[str, Texts] = Field(default_factory=dict)
+    ngram_words: Annotated[int, Field(ge=2, le=64)] = 13
+    min_words: Positive = 8
+    min_fraction: Fraction = 0.0
+    max_passages: Annotated[int, Field(ge=1, le=1000)] = 10
+    max_ngrams: Positive = 4_000_000
+    action: Literal["drop", "mark"] = "drop"
+
+    @model_validator(mode="after")
+    def _sets_are_named(self) -> Self:
+        for name in self.sets:
+            if not _SET_NAME.fullmatch(name):
+                raise ValueError(f"sets: a name has letters, digits, '_' and '-' alone, got {name!r}")
+        for name in self.fields:
+            if name not in self.sets:
+                raise ValueError(f"fields: {name} is no set{nearest_name(name, self.sets)}")
+        if self.min_words > self.ngram_words:
+            raise ValueError(f"min_words must be at most ngram_words = {self.ngram_words}, got {self.min_words}")
+        return self
 
 
 class Language(Section):

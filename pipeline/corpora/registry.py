@@ -10,14 +10,17 @@ CORPORA: dict[str, Corpus] = {
 
 
 NEAR_DEDUP = "near-dedup"
-"""The last stage of a source whose near-duplicates the recipe takes out."""
+"""The stage of a source whose near-duplicates the recipe takes out, behind all that are its own."""
+DECONTAMINATE = "decontaminate"
+"""The last stage of each source, where the recipe names evaluation sets."""
 
 
 def document_stages(recipe: Recipe, source: str) -> tuple[str, ...]:
     """The stages that the source's documents go through, in order."""
     as_redpajama = source == "books" and recipe.books.mode == "faithful"  # which has near-duplicates of its own
-    last = (NEAR_DEDUP,) if source in recipe.near_dedup.sources and not as_redpajama else ()
-    return (*CORPORA[source].stages(recipe), *last)
+    near = (NEAR_DEDUP,) if source in recipe.near_dedup.sources and not as_redpajama else ()
+    last = (DECONTAMINATE,) if recipe.decontaminate.sets else ()
+    return (*CORPORA[source].stages(recipe), *near, *last)
 
 
 def chains(recipe: Recipe) -> dict[str, tuple[str, ...]]:
