@@ -3,62 +3,61 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
-from mixtures.order import Share
+from mixtures.plan import Plan, Shares
 
 TOLERANCE = Fraction(1, 10**9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Component:
-    """One source of a mixture: its weight, and how many tokens of it there are."""
+class Ratios:
+    """The mixture of one phase: so many sequences of so many tokens, at these weights, which sum to one."""
 
-    name: str
-    weight: float
-    available_tokens: int
-
-    def __post_init__(self) -> None:
-        if not 0 < self.weight <= 1:
-            raise ValueError(f"{self.name}: weight must be above 0 and at most 1, got {self.weight}")
-        if self.available_tokens < 0:
-            raise ValueError(f"{self.name}: available_tokens must be at least 0, got {self.available_tokens}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mixture:
-    """Components whose weights sum to one, and a budget of tokens in whole sequences."""
-
-    components: Sequence[Component]
-    total_tokens: int
+    sequences: int
     sequence_tokens: int
+    weights: Mapping[str, float]
 
     def __post_init__(self) -> None:
-        total = sum((_exact(component.weight) for component in self.components), Fraction())
+        for name, weight in self.weights.items():
+            if not 0 < weight <= 1:
+                raise ValueError(f"{name}: weight must be above 0 and at most 1, got {weight}")
+        total = sum(map(_exact, self.weights.values()), Fraction())
         if not 1 - TOLERANCE <= total <= 1 + TOLERANCE:
             raise ValueError(f"weights must sum to 1, got {float(total):.6g}")
         if self.sequence_tokens < 1:
             raise ValueError(f"sequence_tokens must be at least 1, got {self.sequence_tokens}")
-        if self.total_tokens < self.sequence_tokens:
+        if self.sequences < 1:
             raise ValueError(
-                f"total_tokens must be at least one sequence of {self.sequence_tokens}, got {self.total_tokens}"
+                f"a phase has at least one sequence of {self.sequence_tokens} tokens, got {self.sequences}"
             )
 
-    @property
-    def sequences(self) -> int:
-        """Whole sequences that the budget pays for."""
-        return self.total_tokens // self.sequence_tokens
+    def shares(self) -> Shares:
+        """Sequences of each source."""
+        return Shares(sequence_tokens=self.sequence_tokens, sequences=largest_remainder(self.sequences, self.weights))
 
-    def shares(self) -> tuple[Share, ...]:
-        """How many sequences each component gives and has. Raises ValueError where one has nothing to give."""
-        budgets = largest_remainder(self.sequences, {item.name: item.weight for item in self.components})
-        return tuple(
-            Share(name=item.name, sequences=budgets[item.name], available=item.available_tokens // self.sequence_tokens)
-            for item in self.components
-        )
 
-    def epochs(self) -> dict[str, float]:
-        """How often the stream goes through each component."""
-        return {share.name: share.sequences / share.available for share in self.shares() if share.available}
+def plan_of(phases: Sequence[Ratios], available_tokens: Mapping[str, int], *, block_tokens: int, seed: int) -> Plan:
+    """The plan for sources of so many tokens. Raises ValueError where one has a share and nothing to give."""
+    blocks = {name: tokens // block_tokens for name, tokens in available_tokens.items()}
+    return Plan(blocks, [phase.shares() for phase in phases], block_tokens=block_tokens, seed=seed)
+
+
+def describe_sources(plan: Plan, available_tokens: Mapping[str, int]) -> dict[str, dict[str, Any]]:
+    """What a plan makes of each source, in figures. `epochs` is how often the stream goes through its blocks."""
+    found = {}
+    for number, (name, blocks) in enumerate(zip(plan.names, plan.blocks, strict=True)):
+        counts = [(phase.schedule.counts[number], phase.sequence_tokens) for phase in plan.phases]
+        tokens = sum(count * width for count, width in counts)
+        found[name] = {
+            "available_tokens": available_tokens[name],
+            "blocks": blocks,
+            "unused_tokens": available_tokens[name] - blocks * plan.block_tokens,
+            "sequences": sum(count for count, _ in counts),
+            "tokens": tokens,
+            "epochs": round(tokens / (blocks * plan.block_tokens), 6) if blocks else 0.0,
+        }
+    return found
 
 
 def largest_remainder(total: int, weights: Mapping[str, float]) -> dict[str, int]:
@@ -67,7 +66,7 @@ def largest_remainder(total: int, weights: Mapping[str, float]) -> dict[str, int
     Weights are read as the decimals they are written as, so 0.045 of 200 is 9 and not 8.99…; of two equal
     remainders the one that comes first in `weights` is served first.
     """
-    whole = sum((_exact(weight) for weight in weights.values()), Fraction())
+    whole = sum(map(_exact, weights.values()), Fraction())
     quotas = {name: total * _exact(weight) / whole for name, weight in weights.items()}
     counts = {name: quota.numerator // quota.denominator for name, quota in quotas.items()}
     by_remainder = sorted(counts, key=lambda name: quotas[name] - counts[name], reverse=True)

@@ -9,9 +9,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mixtures.order import Integers, Order, Share
+from mixtures.permutation import Integers
+from mixtures.plan import Plan
 
-VERSION = 1
+VERSION = 2
 RECORD_NAME = "stream.json"
 
 
@@ -28,36 +29,39 @@ def token_dtype(vocabulary_size: int) -> np.dtype[Any]:
 class _Sequences:
     """What both kinds of stream know of themselves."""
 
-    sequences: int
-    sequence_tokens: int
-    vocabulary_size: int
-    dtype: np.dtype[Any]
-    order: Order
+    def __init__(self, record: Mapping[str, Any]) -> None:
+        self.plan = Plan.from_record(record)
+        self.sequences = self.plan.sequences
+        self.vocabulary_size = int(record["vocabulary_size"])
+        self.dtype = token_dtype(self.vocabulary_size)
+        self.sources: dict[str, dict[str, Any]] = dict(record["sources"])
+
+    @property
+    def sequence_tokens(self) -> int:
+        """Tokens of the first sequence, and of all where no phase changes that."""
+        return self.plan.phases[0].sequence_tokens
 
     def source_of(self, start: int, count: int) -> Integers:
         """The source of each sequence, as a number into `list(stream.sources)`."""
-        self._check(start, count)
-        return self.order.places(np.arange(start, start + count)).source
+        return self.plan.source_of(start, count)
 
-    def _check(self, start: int, count: int) -> None:
-        if start < 0 or count < 0 or start + count > self.sequences:
-            raise ValueError(f"sequences {start} … {start + count} are not within 0 … {self.sequences}")
+    def _empty(self, start: int, count: int) -> Integers:
+        """Room for these sequences. Raises ValueError where they are not there, or not of one length."""
+        widths = {phase.sequence_tokens for phase, _, _ in self.plan.runs(start, count)} or {self.sequence_tokens}
+        if len(widths) > 1:
+            raise ValueError(f"sequences {start} … {start + count} have {sorted(widths)} tokens: read them apart")
+        return np.empty((count, widths.pop()), dtype=np.int64)
 
 
 class Stream(_Sequences):
     """A stream that lies in a folder: `stream.json` and shards of plain concatenated sequences."""
 
     def __init__(self, folder: Path, record: Mapping[str, Any]) -> None:
+        super().__init__(record)
         self.folder = folder
-        self.sequences = int(record["sequences"])
-        self.sequence_tokens = int(record["sequence_tokens"])
-        self.vocabulary_size = int(record["vocabulary_size"])
         self.tokenizer_digest = str(record["tokenizer_digest"])
         self.digest = str(record["digest"])
-        self.dtype = np.dtype(record["dtype"]).newbyteorder("<")
-        self.sources: dict[str, dict[str, Any]] = dict(record["sources"])
         self.shards: list[dict[str, Any]] = list(record["shards"])
-        self.order = order_of(record)
         self._ends = np.cumsum([int(shard["sequences"]) for shard in self.shards], dtype=np.int64)
 
     @classmethod
@@ -75,23 +79,22 @@ class Stream(_Sequences):
 
     def read(self, start: int, count: int) -> Integers:
         """Sequences `start` … `start + count` as an array (count, sequence_tokens)."""
-        self._check(start, count)
-        found = np.empty((count, self.sequence_tokens), dtype=np.int64)
+        found = self._empty(start, count)
         done = 0
         while done < count:
             number = int(np.searchsorted(self._ends, start + done, side="right"))
             shard = self.shards[number]
             first = start + done - (int(self._ends[number]) - int(shard["sequences"]))
             here = min(count - done, int(shard["sequences"]) - first)
-            found[done : done + here] = self._read(shard["name"], first, here)
+            found[done : done + here] = self._read(shard["name"], first, here, found.shape[1])
             done += here
         return found
 
-    def _read(self, name: str, first: int, count: int) -> NDArray[Any]:
+    def _read(self, name: str, first: int, count: int, width: int) -> NDArray[Any]:
         # Plain reads: a memory map's pages count as resident memory until the machine runs short.
-        width = self.sequence_tokens * self.dtype.itemsize
-        tokens = np.fromfile(self.folder / name, self.dtype, count * self.sequence_tokens, offset=first * width)
-        return tokens.reshape(count, self.sequence_tokens)
+        offset = first * width * self.dtype.itemsize
+        tokens = np.fromfile(self.folder / name, self.dtype, count * width, offset=offset)
+        return tokens.reshape(count, width)
 
 
 class TokenFiles:
@@ -127,38 +130,26 @@ class VirtualStream(_Sequences):
     """The same stream without files of its own: each sequence is read from its source's token shards."""
 
     def __init__(self, record: Mapping[str, Any], sources: Mapping[str, TokenFiles]) -> None:
-        self.order = order_of(record)
-        self.sequences = self.order.sequences
-        self.sequence_tokens = int(record["sequence_tokens"])
-        self.vocabulary_size = int(record["vocabulary_size"])
-        self.dtype = token_dtype(self.vocabulary_size)
-        self.sources: dict[str, dict[str, Any]] = dict(record["sources"])
-        self._files = [sources[name] for name in self.order.names]
+        super().__init__(record)
+        self._files = [sources[name] for name in self.plan.names]
 
     def read(self, start: int, count: int) -> Integers:
         """Sequences `start` … `start + count` as an array (count, sequence_tokens)."""
-        self._check(start, count)
-        places = self.order.places(np.arange(start, start + count))
-        found = np.empty((count, self.sequence_tokens), dtype=np.int64)
-        for row, (source, sequence) in enumerate(zip(places.source.tolist(), places.sequence.tolist(), strict=True)):
-            found[row] = self._files[source].read(sequence * self.sequence_tokens, self.sequence_tokens)
+        found = self._empty(start, count)
+        for phase, first, many in self.plan.runs(start, count):
+            places = self.plan.places(np.arange(first, first + many))
+            rows = found[first - start : first - start + many].reshape(many, phase.pieces, phase.piece_tokens)
+            for row, source in enumerate(places.source.tolist()):
+                for piece, token in enumerate(places.token[row].tolist()):
+                    rows[row, piece] = self._files[source].read(token, phase.piece_tokens)
         return found
-
-
-def order_of(record: Mapping[str, Any]) -> Order:
-    """The order that a stream's record describes."""
-    shares = [
-        Share(name=name, sequences=int(source["sequences"]), available=int(source["available_sequences"]))
-        for name, source in record["sources"].items()
-    ]
-    return Order(shares, int(record["seed"]))
 
 
 def stream_digest(record: Mapping[str, Any]) -> str:
     """What identifies a stream: its shape, its plan and the digests of its shards in order."""
     parts: Iterable[Any] = (
-        [record[key] for key in ("version", "dtype", "sequence_tokens", "sequences", "vocabulary_size")],
-        [record["tokenizer_digest"], record["seed"], record["sources"]],
+        [record[key] for key in ("version", "dtype", "vocabulary_size", "tokenizer_digest", "sources")],
+        [record[key] for key in ("seed", "block_tokens", "phases")],
         [shard["digest"] for shard in record["shards"]],
     )
     return hashlib.sha256(json.dumps(list(parts), sort_keys=True).encode()).hexdigest()

@@ -191,10 +191,10 @@ def _mixture(figures: Figures, recipe: Recipe) -> Html:
     for source, weight in recipe.mixture.weights.items():
         got = sources.get(source, {})
         share = f"{_number(got, 'tokens') / total:.3%}" if total else "–"
-        used = (f"{_number(got, key):,.0f}" if got else "–" for key in ("sequences", "available_sequences", "tokens"))
+        used = (f"{_number(got, key):,.0f}" if got else "–" for key in ("sequences", "blocks", "tokens"))
         epochs = f"{_number(got, 'epochs'):.2f}" if got else "–"
         rows.append((source, f"{weight:.3%}", share, *used, epochs, f"{tokens.get(source, 0):,}"))
-    headings = ("source", "asked", "got", "sequences", "available", "tokens in the stream", "epochs", "tokens made")
+    headings = ("source", "asked", "got", "sequences", "blocks", "tokens in the stream", "epochs", "tokens made")
     whole = table("The mixture asked for and the mixture in the stream", headings, rows, numbers=7)
     return whole if total else joined([_missing("The stream has not been mixed yet."), whole])
 

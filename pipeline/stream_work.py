@@ -35,7 +35,7 @@ class MixWork:
 
     def applied(self) -> Sequence[int]:
         """The stream's shards."""
-        return range(self._plan().stream_shards)
+        return range(len(self._plan().stream_shards))
 
     def sketch(self, index: int) -> Iterator[Keyed]:
         """The sequences of one token shard, for the stream shards that they go to."""
@@ -61,17 +61,16 @@ class MixWork:
 
     def total_bytes(self) -> int:
         """Bytes of the whole stream."""
-        record = self._plan().record
-        return int(record["sequences"]) * int(record["sequence_tokens"]) * self._plan().dtype.itemsize
+        return self._plan().stream_bytes
 
     def bytes_done(self) -> int:
         """Bytes of the stream's shards that are there."""
-        return self.total_bytes() * len(self.manifest.marked()) // max(1, self._plan().stream_shards)
+        return self.total_bytes() * len(self.manifest.marked()) // max(1, len(self.applied()))
 
     def finish(self) -> LedgerEntry:
         """Write `stream.json`, and remove shards of an earlier, longer stream."""
         plan = self._plan()
-        names = [shard_name(index) for index in range(plan.stream_shards)]
+        names = [shard_name(index) for index in range(len(plan.stream_shards))]
         entries = [read_entry(self.run.output, MIX, MODELS, name) for name in names]
         written = [entry.outputs[f"{STREAM}/{name}"] for name, entry in zip(names, entries, strict=True) if entry]
         if len(written) != len(names):
@@ -82,7 +81,7 @@ class MixWork:
         record = stream_record(plan, written)
         output = self.run.output.write_json(f"{STREAM}/{RECORD_NAME}", record)
         tally = Tally()
-        tally.tokens = int(record["sequences"]) * int(record["sequence_tokens"])
+        tally.tokens = int(record["tokens"])
         outputs = {f"{STREAM}/{RECORD_NAME}": output}
         return self.run.record(tally.entry(MIX, MODELS, STREAM, self.key, {}, outputs))
 
@@ -137,5 +136,5 @@ def mix_work(run: Run, manifest: Manifest) -> MixWork | None:
 
 
 def _is_done(run: Run, plan: MixPlan, key: str) -> bool:
-    names = [shard_name(index) for index in range(plan.stream_shards)]
+    names = [shard_name(index) for index in range(len(plan.stream_shards))]
     return all(run.current(MIX, MODELS, name, key) is not None for name in [*names, STREAM])

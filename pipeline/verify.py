@@ -13,10 +13,11 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from mixtures.plan import ABSENT
 from mixtures.stream import RECORD_NAME, shard_name, stream_digest
 from mixtures.token_format import TokenFormat
 from pipeline.errors import FatalError
-from pipeline.mix import CHUNK_BYTES, MixPlan, plan_mix, read_window, read_windows
+from pipeline.mix import CHUNK_BYTES, MixPlan, plan_mix, read_blocks, read_tokens
 from pipeline.recipe import Recipe
 from pipeline.storage import Folder
 from pipeline.token_shards import list_token_shards, token_format
@@ -61,7 +62,7 @@ def _stream_faults(tokens: Folder, stream: Folder, plan: MixPlan, form: TokenFor
     if wrong:
         return  # Where the plan is another, every sequence would differ: the plan is the fault.
     whole = []
-    for index in range(plan.stream_shards):
+    for index in range(len(plan.stream_shards)):
         faults = list(_file_faults(stream, record, plan, index))
         yield from faults
         if not any(fault.name in ("stream_shard_missing", "stream_size_differs") for fault in faults):
@@ -83,10 +84,7 @@ def _plan_faults(record: dict[str, Any], plan: MixPlan) -> Iterator[Fault]:
         if record.get(key) != plan.record[key]:
             detail = f"{key} is {record.get(key)}, the plan's is {plan.record[key]}"
             yield Fault(name="plan_differs", where=RECORD_NAME, detail=detail)
-    expected = [
-        (shard_name(i), last - first)
-        for i, (first, last) in ((i, plan.sequences_of(i)) for i in range(plan.stream_shards))
-    ]
+    expected = [(shard_name(i), shard.end - shard.first) for i, shard in enumerate(plan.stream_shards)]
     if [(shard.get("name"), shard.get("sequences")) for shard in record.get("shards", [])] != expected:
         yield Fault(name="plan_differs", where=RECORD_NAME, detail="its shards are not those of the plan")
     elif record.get("digest") != _own_digest(record):
@@ -102,8 +100,7 @@ def _own_digest(record: dict[str, Any]) -> str | None:
 
 def _file_faults(stream: Folder, record: dict[str, Any], plan: MixPlan, index: int) -> Iterator[Fault]:
     name, said = shard_name(index), record["shards"][index]
-    first, last = plan.sequences_of(index)
-    expected = (last - first) * plan.sequence_tokens * plan.dtype.itemsize
+    expected = plan.stream_shards[index].tokens * plan.dtype.itemsize
     size = stream.size(name)
     if size is None:
         yield Fault(name="stream_shard_missing", where=name, detail="no such file")
@@ -123,49 +120,59 @@ def _sequence_faults(tokens: Folder, stream: Folder, plan: MixPlan, whole: list[
         yield Fault(name="sequence_differs", where=shard_name(index), detail="its sequences are not those of the plan")
 
 
-def _planned_sums(tokens: Folder, plan: MixPlan) -> NDArray[np.uint64]:
-    """For each stream shard the sum of checksums of the sequences that the plan puts there."""
-    order, sums = plan.order, np.zeros(plan.stream_shards, dtype=np.uint64)
-    for number, source in enumerate(order.names):
-        for unit in range(len(plan.shards[source])):
-            for first, windows in read_windows(plan, source, unit, _opener(tokens)):
-                content = _checksums(windows)
-                for epoch in range(order.epochs(number)):
-                    positions = order.positions(number, epoch, np.arange(first, first + len(windows)))
-                    inside = positions >= 0
-                    placed = _placed(content[inside], positions[inside])
-                    np.add.at(sums, positions[inside] // plan.shard_sequences, placed)
+def _planned_sums(tokens: Folder, mix: MixPlan) -> NDArray[np.uint64]:
+    """For each stream shard the sum of checksums of the parts of blocks that the plan puts there."""
+    plan, edges = mix.plan, np.array([shard.first_token for shard in mix.stream_shards], np.int64)
+    sums = np.zeros(len(edges), dtype=np.uint64)
+    for number, source in enumerate(plan.names):
+        for unit in range(len(mix.shards[source])):
+            for first, blocks in read_blocks(mix, source, unit, _opener(tokens)):
+                numbers = np.arange(first, first + len(blocks))
+                for phase in plan.phases:
+                    content = _checksums(blocks.reshape(-1, phase.piece_tokens))
+                    for epoch in plan.epochs(phase, number):
+                        places = plan.landings(phase, number, epoch, numbers).ravel()
+                        inside = places != ABSENT
+                        shards = np.searchsorted(edges, places[inside], side="right") - 1
+                        np.add.at(sums, shards, _placed(content[inside], places[inside]))
     return sums
 
 
 def _lying_sum(stream: Folder, plan: MixPlan, index: int) -> int:
-    """The same sum over the sequences that lie in the shard."""
+    """The same sum over what lies in the shard."""
     total = np.zeros(1, dtype=np.uint64)
-    for first, rows in _rows(stream, plan, index):
-        total += _placed(_checksums(rows), np.arange(first, first + len(rows))).sum(dtype=np.uint64)
+    for first, rows in _pieces(stream, plan, index):
+        places = first + np.arange(len(rows)) * rows.shape[1]
+        total += _placed(_checksums(rows), places).sum(dtype=np.uint64)
     return int(total[0])
 
 
-def _located(tokens: Folder, stream: Folder, plan: MixPlan, index: int) -> str:
+def _located(tokens: Folder, stream: Folder, mix: MixPlan, index: int) -> str:
     """Where the shard first differs from the plan, in words."""
-    order = plan.order
-    for first, rows in _rows(stream, plan, index):
-        places = order.places(np.arange(first, first + len(rows)))
-        for row, (number, epoch, sequence) in enumerate(zip(*(part.tolist() for part in places), strict=True)):
-            source = order.names[number]
-            if not np.array_equal(rows[row], read_window(plan, source, sequence, _opener(tokens))):
-                return f"position {first + row} is not sequence {sequence} of {source} (epoch {epoch})"
+    plan, shard = mix.plan, mix.stream_shards[index]
+    phase = shard.phase
+    for token, rows in _pieces(stream, mix, index):
+        for row, found in enumerate(rows):
+            at = token + row * phase.piece_tokens - phase.first_token
+            position, within = phase.first + at // phase.sequence_tokens, at % phase.sequence_tokens
+            places, piece = plan.places(np.array([position])), within // phase.piece_tokens
+            source, start = plan.names[int(places.source[0])], int(places.token[0, piece])
+            epoch = int(places.epoch[0, piece])
+            if not np.array_equal(found, read_tokens(mix, source, start, phase.piece_tokens, _opener(tokens))):
+                return f"position {position} is not of {source} from token {start} (epoch {epoch})"
     return "its sequences are not those of the plan"
 
 
-def _rows(stream: Folder, plan: MixPlan, index: int) -> Iterator[tuple[int, NDArray[Any]]]:
-    width = plan.sequence_tokens * plan.dtype.itemsize
-    position, _ = plan.sequences_of(index)
+def _pieces(stream: Folder, mix: MixPlan, index: int) -> Iterator[tuple[int, NDArray[Any]]]:
+    """(first token of the stream, pieces as rows) of a stream shard, a chunk at a time."""
+    shard = mix.stream_shards[index]
+    token, piece = shard.first_token, shard.phase.piece_tokens
+    width = piece * mix.dtype.itemsize
     with stream.open(shard_name(index)) as file:
-        while piece := file.read(max(1, CHUNK_BYTES // width) * width):
-            rows = np.frombuffer(piece, plan.dtype).reshape(-1, plan.sequence_tokens)
-            yield position, rows
-            position += len(rows)
+        while read := file.read(max(1, CHUNK_BYTES // width) * width):
+            rows = np.frombuffer(read, mix.dtype).reshape(-1, piece)
+            yield token, rows
+            token += rows.size
 
 
 def _checksums(rows: NDArray[Any]) -> NDArray[np.uint64]:

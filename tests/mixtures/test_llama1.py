@@ -3,7 +3,7 @@
 import pytest
 
 from mixtures.llama1 import TABLE, TOTAL_TOKENS
-from mixtures.mixture import Component, Mixture
+from mixtures.mixture import Ratios, describe_sources, plan_of
 
 
 @pytest.mark.parametrize(
@@ -34,9 +34,11 @@ def test_there_are_fewer_unique_tokens_than_the_budget():
 
 
 def test_a_mixture_of_the_table_gives_the_epochs_of_the_table():
-    parts = [Component(name=r.source, weight=r.weight, available_tokens=round(r.unique_tokens)) for r in TABLE]
-    epochs = Mixture(components=parts, total_tokens=TOTAL_TOKENS, sequence_tokens=2048).epochs()
-    assert {name: round(value, 2) for name, value in epochs.items()} == {r.source: r.epochs for r in TABLE}
+    weights = {row.source: row.weight for row in TABLE}
+    available = {row.source: round(row.unique_tokens) for row in TABLE}
+    ratios = Ratios(sequences=TOTAL_TOKENS // 2048, sequence_tokens=2048, weights=weights)
+    figures = describe_sources(plan_of([ratios], available, block_tokens=2048, seed=0), available)
+    assert {name: round(of["epochs"], 2) for name, of in figures.items()} == {r.source: r.epochs for r in TABLE}
 
 
 def test_only_github_is_read_less_than_once():

@@ -4,12 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixtures.mixture import Component, Mixture, largest_remainder
-
-
-def mixture(weights, *, total_tokens=2000, sequence_tokens=10, available_tokens=1000):
-    parts = [Component(name=n, weight=w, available_tokens=available_tokens) for n, w in weights.items()]
-    return Mixture(components=parts, total_tokens=total_tokens, sequence_tokens=sequence_tokens)
+from mixtures.mixture import Ratios, describe_sources, largest_remainder, plan_of
 
 
 def test_budgets_are_exact_where_the_weights_divide_the_total():
@@ -37,43 +32,46 @@ def test_budgets_sum_to_the_total_and_lie_within_one_of_the_weights(total, parts
     assert all(abs(found[str(i)] * sum(parts) - total * part) < sum(parts) * 1.01 for i, part in enumerate(parts))
 
 
-def test_shares_count_whole_sequences_and_drop_the_tail():
-    shares = mixture({"a": 0.75, "b": 0.25}, total_tokens=129, sequence_tokens=10, available_tokens=39).shares()
-    assert [(share.name, share.sequences, share.available) for share in shares] == [("a", 9, 3), ("b", 3, 3)]
+def ratios(weights=None, sequences=20, sequence_tokens=10):
+    return Ratios(sequences=sequences, sequence_tokens=sequence_tokens, weights=weights or {"a": 0.75, "b": 0.25})
 
 
-def test_epochs_follow_from_the_sizes():
-    assert mixture({"a": 0.75, "b": 0.25}).epochs() == {"a": 1.5, "b": 0.5}
+def test_a_plan_has_whole_blocks_and_drops_the_tail():
+    plan = plan_of([ratios(sequences=12)], {"a": 39, "b": 30}, block_tokens=10, seed=0)
+    assert (plan.blocks, plan.phases[0].schedule.counts, plan.sequences) == ((3, 3), (9, 3), 12)
+
+
+def test_figures_of_a_source_are_of_all_phases():
+    phases = [ratios(sequences=12), ratios({"a": 1.0}, sequences=3, sequence_tokens=20)]
+    plan = plan_of(phases, {"a": 39, "b": 61}, block_tokens=10, seed=0)
+    assert describe_sources(plan, {"a": 39, "b": 61}) == {
+        "a": {"available_tokens": 39, "blocks": 3, "unused_tokens": 9, "sequences": 12, "tokens": 150, "epochs": 5.0},
+        "b": {"available_tokens": 61, "blocks": 6, "unused_tokens": 1, "sequences": 3, "tokens": 30, "epochs": 0.5},
+    }
 
 
 def test_a_source_with_a_share_and_nothing_to_give_is_refused():
-    with pytest.raises(ValueError, match="a has a share of 200 sequences"):
-        mixture({"a": 1.0}, available_tokens=9).shares()
+    with pytest.raises(ValueError, match="a has a share of 15 sequences and not one to give"):
+        plan_of([ratios()], {"a": 9, "b": 10}, block_tokens=10, seed=0)
 
 
 @pytest.mark.parametrize("weight", [0, -0.1, 1.01])
 def test_a_weight_out_of_bounds_is_refused(weight):
     with pytest.raises(ValueError, match="weight must be above 0 and at most 1"):
-        Component(name="a", weight=weight, available_tokens=1)
-
-
-def test_a_negative_size_is_refused():
-    with pytest.raises(ValueError, match="available_tokens must be at least 0, got -1"):
-        Component(name="a", weight=1, available_tokens=-1)
+        ratios({"a": weight})
 
 
 @pytest.mark.parametrize("weights", [{"a": 0.5, "b": 0.4}, {"a": 0.6, "b": 0.5}])
 def test_weights_that_do_not_sum_to_one_are_refused(weights):
     with pytest.raises(ValueError, match="weights must sum to 1"):
-        mixture(weights)
+        ratios(weights)
 
 
-def test_a_budget_below_one_sequence_is_refused():
-    assert mixture({"a": 1.0}, total_tokens=10).sequences == 1
-    with pytest.raises(ValueError, match="total_tokens must be at least one sequence of 10, got 9"):
-        mixture({"a": 1.0}, total_tokens=9)
+def test_a_phase_without_a_sequence_is_refused():
+    with pytest.raises(ValueError, match="a phase has at least one sequence of 10 tokens, got 0"):
+        ratios(sequences=0)
 
 
 def test_an_empty_sequence_is_refused():
     with pytest.raises(ValueError, match="sequence_tokens must be at least 1, got 0"):
-        mixture({"a": 1.0}, sequence_tokens=0)
+        ratios(sequence_tokens=0)

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from mixtures.order import Order, Share
-from mixtures.stream import Stream, TokenFiles, VirtualStream, order_of, shard_name, stream_digest, token_dtype
+from mixtures.plan import Plan
+from mixtures.stream import Stream, TokenFiles, VirtualStream, shard_name, stream_digest, token_dtype
 
 WIDTH = 4
 BUDGETS = {"a": (11, 5), "b": (6, 9)}  # source: (sequences in the stream, sequences it has)
@@ -19,12 +19,13 @@ def source_tokens(name):
 
 
 def record_of(shard_sequences=6):
-    sources = {n: {"sequences": s, "available_sequences": a} for n, (s, a) in BUDGETS.items()}
+    sources = {n: {"blocks": blocks} for n, (_, blocks) in BUDGETS.items()}
+    shares = {n: sequences for n, (sequences, _) in BUDGETS.items()}
     shards = [{"name": shard_name(i), "sequences": min(shard_sequences, 17 - 6 * i)} for i in range(3)]
     shards = [shard | {"bytes": shard["sequences"] * WIDTH * 2, "digest": "x"} for shard in shards]
     record = {
-        "version": 1, "dtype": "uint16", "sequence_tokens": WIDTH, "sequences": 17, "vocabulary_size": 1000,
-        "tokenizer_digest": "t", "seed": 3, "sources": sources, "shards": shards,
+        "version": 2, "dtype": "uint16", "block_tokens": WIDTH, "vocabulary_size": 1000, "tokenizer_digest": "t",
+        "seed": 3, "sources": sources, "phases": [{"sequence_tokens": WIDTH, "shares": shares}], "shards": shards,
     }  # fmt: skip
     return record | {"digest": stream_digest(record)}
 
@@ -32,9 +33,9 @@ def record_of(shard_sequences=6):
 @pytest.fixture
 def folder(tmp_path):
     record = record_of()
-    places = order_of(record).places(np.arange(17))
+    places = Plan.from_record(record).places(np.arange(17))
     tokens = [source_tokens(name) for name in BUDGETS]
-    rows = [tokens[s][q * WIDTH : (q + 1) * WIDTH] for s, q in zip(places.source, places.sequence, strict=True)]
+    rows = [tokens[s][t : t + WIDTH] for s, t in zip(places.source, places.token[:, 0], strict=True)]
     for i, shard in enumerate(record["shards"]):
         np.concatenate(rows[6 * i : 6 * i + shard["sequences"]]).tofile(tmp_path / shard["name"])
     (tmp_path / "stream.json").write_text(json.dumps(record))
@@ -111,8 +112,8 @@ def test_a_missing_shard_is_refused(folder):
 
 
 def test_another_version_is_refused(folder):
-    (folder / "stream.json").write_text(json.dumps(record_of() | {"version": 2}))
-    with pytest.raises(ValueError, match="version must be 1, got 2"):
+    (folder / "stream.json").write_text(json.dumps(record_of() | {"version": 1}))
+    with pytest.raises(ValueError, match="version must be 2, got 1"):
         Stream.open(folder)
 
 
@@ -126,7 +127,7 @@ def test_ids_take_four_bytes_above_65536_pieces(size, expected):
     assert token_dtype(size) == np.dtype(expected)
 
 
-@pytest.mark.parametrize("change", [{"seed": 4}, {"sequence_tokens": 8}, {"tokenizer_digest": "u"}, {"sources": {}}])
+@pytest.mark.parametrize("change", [{"seed": 4}, {"phases": []}, {"tokenizer_digest": "u"}, {"sources": {}}])
 def test_the_digest_changes_with_the_plan(change):
     assert stream_digest(record_of() | change) != stream_digest(record_of())
 
@@ -137,12 +138,6 @@ def test_the_digest_changes_with_a_shard_but_not_with_the_order_of_keys():
     assert stream_digest(backwards) == stream_digest(record)
     record["shards"][0]["digest"] = "y"
     assert stream_digest(record) != stream_digest(backwards | {"shards": record_of()["shards"]})
-
-
-def test_the_order_of_a_record_is_that_of_its_shares():
-    shares = [Share(name=n, sequences=s, available=a) for n, (s, a) in BUDGETS.items()]
-    expected = Order(shares, 3).places(np.arange(17))
-    assert np.array_equal(order_of(record_of()).places(np.arange(17)), expected)
 
 
 def test_token_files_are_one_run_of_tokens(tmp_path):

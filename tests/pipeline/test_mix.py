@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mixtures.stream import Stream, TokenFiles, VirtualStream
 from pipeline import mix
 from pipeline.errors import FatalError
-from pipeline.mix import MixPlan, MixRounds, plan_mix, read_window, read_windows, stream_record
+from pipeline.mix import MixPlan, MixRounds, plan_mix, read_blocks, read_tokens, stream_record
 from pipeline.recipe import Recipe
 
 WIDTH = 8
@@ -61,16 +61,15 @@ def written(plan, reverse=False):
 def test_the_plan_counts_what_is_there_and_what_is_asked():
     plan = plan_of({"c4": [30, 5], "books": [17]}, weights={"c4": 0.75, "books": 0.25})
     assert plan.record["sources"]["c4"] == {
-        "weight": 0.75, "sequences": 15, "available_sequences": 4, "available_tokens": 35, "unused_tokens": 3,
-        "epochs": 3.75, "tokens": 120,
+        "sequences": 15, "blocks": 4, "available_tokens": 35, "unused_tokens": 3, "epochs": 3.75, "tokens": 120,
     }  # fmt: skip
-    assert (plan.record["sequences"], plan.record["dtype"], plan.stream_shards) == (20, "uint32", 4)
+    assert (plan.record["sequences"], plan.record["dtype"], len(plan.stream_shards)) == (20, "uint32", 4)
 
 
 @pytest.mark.parametrize("sizes", [[35], [30, 5], [5, 30], [8, 8, 8, 11], [1] * 35, [0, 35], [16, 2, 2, 2, 13]])
 def test_windows_run_across_the_shards_of_a_source(sizes):
     plan = plan_of({"c4": sizes})
-    found = [window for unit in range(len(sizes)) for window in read_windows(plan, "c4", unit, opener(plan))]
+    found = [window for unit in range(len(sizes)) for window in read_blocks(plan, "c4", unit, opener(plan))]
     tokens = np.concatenate([rows.ravel() for _, rows in found])
     assert tokens.tolist() == list(range(32))
     assert [first for first, _ in found] == np.cumsum([0, *(len(rows) for _, rows in found)])[:-1].tolist()
@@ -86,8 +85,7 @@ def test_the_size_of_a_chunk_does_not_show(monkeypatch, chunk_bytes):
 
 def test_every_sequence_lies_where_the_order_says():
     plan = plan_of({"c4": [50, 23], "books": [9, 9]})
-    places = plan.order.places(np.arange(20))
-    expected = places.sequence[:, None] * WIDTH + np.arange(WIDTH)
+    expected = plan.plan.places(np.arange(20)).token + np.arange(WIDTH)
     assert written(plan).tolist() == expected.tolist()
 
 
@@ -98,26 +96,28 @@ def test_blocks_may_come_in_any_order():
 
 def test_the_last_shard_holds_the_rest():
     plan = plan_of({"c4": [80]}, total_tokens=7 * WIDTH)
-    assert [plan.sequences_of(i) for i in range(plan.stream_shards)] == [(0, 5), (5, 7)]
+    assert [(shard.first, shard.end) for shard in plan.stream_shards] == [(0, 5), (5, 7)]
     assert len(written(plan)) == 7
 
 
 @pytest.mark.parametrize("sequence, unit_sizes", [(0, [35]), (3, [30, 5]), (1, [1] * 35), (3, [0, 24, 0, 11])])
 def test_one_window_can_be_read_alone(sequence, unit_sizes):
     plan = plan_of({"c4": unit_sizes})
-    assert read_window(plan, "c4", sequence, opener(plan)).tolist() == list(range(sequence * 8, sequence * 8 + 8))
+    assert read_tokens(plan, "c4", sequence * 8, 8, opener(plan)).tolist() == list(
+        range(sequence * 8, sequence * 8 + 8)
+    )
 
 
 @pytest.mark.parametrize("unit_sizes", [[16], [8, 8], [4, 12], [16, 0]])
 def test_the_last_window_may_end_with_the_last_token_of_its_source(unit_sizes):
     plan = plan_of({"c4": unit_sizes})
-    assert read_window(plan, "c4", 1, opener(plan)).tolist() == list(range(8, 16))
+    assert read_tokens(plan, "c4", 8, 8, opener(plan)).tolist() == list(range(8, 16))
 
 
 def test_a_shard_shorter_than_planned_is_an_error():
     plan = plan_of({"c4": [40]})
     with pytest.raises(ValueError, match="c4: token shards are shorter than the plan says"):
-        list(read_windows(plan, "c4", 0, lambda *_: io.BytesIO(bytes(100))))
+        list(read_blocks(plan, "c4", 0, lambda *_: io.BytesIO(bytes(100))))
 
 
 def test_a_missing_sequence_is_an_error():
@@ -153,7 +153,7 @@ def test_a_budget_below_one_sequence_stops_the_run():
 def test_shards_are_laid_end_to_end_in_name_order():
     plan = plan_mix({"c4": [("b", 9), ("a", 8)]}, recipe({"c4": 1.0}), vocabulary_size=600, tokenizer_digest="t")
     assert plan.shards == {"c4": [("a", 8), ("b", 9)]}
-    assert [plan.windows_of("c4", unit) for unit in (0, 1)] == [(0, 1), (1, 2)]
+    assert [plan.blocks_of("c4", unit) for unit in (0, 1)] == [(0, 1), (1, 2)]
 
 
 def test_a_plan_survives_json():
@@ -195,8 +195,8 @@ def test_however_sources_are_cut_the_stream_is_the_order(sizes, sequences, seed)
     sizes = {source: [WIDTH, *parts] for source, parts in zip(("c4", "books", "arxiv"), sizes, strict=False)}
     plan = plan_of(sizes, total_tokens=sequences * WIDTH)
     plan = MixPlan(shards=plan.shards, record=dict(plan.record) | {"seed": seed}, shard_sequences=7)
-    places = plan.order.places(np.arange(sequences))
-    assert (written(plan)[:, 0] == places.sequence * WIDTH).all()
+    places = plan.plan.places(np.arange(sequences))
+    assert (written(plan)[:, :1] == places.token).all()
     assert (written(plan) == written(plan)[:, :1] + np.arange(WIDTH)).all()
 
 

@@ -157,7 +157,7 @@ def test_examples_are_grouped_by_filter_and_reason():
 
 
 def test_the_mixture_is_shown_asked_against_got():
-    got = {"sequences": 30, "available_sequences": 20, "epochs": 1.5, "tokens": 300, "weight": 0.75}
+    got = {"sequences": 30, "blocks": 20, "epochs": 1.5, "tokens": 300, "weight": 0.75}
     stream = {"sources": {"c4": got, "books": {**got, "tokens": 100}}}
     recipe = Recipe.model_validate({"name": "x", "mixture": {"weights": {"c4": 0.7, "books": 0.3}}})
     page = render(figures(stream=stream, stages=[stage("tokenize", tokens=4321)]), recipe)

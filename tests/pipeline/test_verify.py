@@ -55,11 +55,12 @@ def test_an_altered_sequence_is_found_and_named(token_run):
     rows = rows_of(token_run, 1)
     rows[7, 3] ^= 1
     write_rows(token_run, 1, rows)
-    source, epoch, sequence = (part[0] for part in token_run.plan.order.places(np.array([107])))
+    places = token_run.plan.plan.places(np.array([107]))
     (fault,) = check(token_run)
     assert (fault.name, fault.where) == ("sequence_differs", "stream-00001.bin")
-    name = token_run.plan.order.names[source]
-    assert fault.detail == f"position 107 is not sequence {sequence} of {name} (epoch {epoch})"
+    name = token_run.plan.plan.names[places.source[0]]
+    start, epoch = int(places.token[0, 0]), int(places.epoch[0, 0])
+    assert fault.detail == f"position 107 is not of {name} from token {start} (epoch {epoch})"
 
 
 def test_two_sequences_in_each_others_place_are_found(token_run):
@@ -129,7 +130,7 @@ def test_an_unreadable_stream_record_is_told(token_run, content):
         {"tokenizer_digest": "x"},
         {"vocabulary_size": 601},
         {"dtype": "uint32"},
-        {"sequence_tokens": 8},
+        {"block_tokens": 8},
         {"shards": []},
     ],
 )
@@ -150,7 +151,7 @@ def test_a_source_that_the_plan_does_not_have_is_told(token_run):
 
 def test_a_recipe_changed_after_the_fact_is_told(token_run):
     other = changed_recipe(token_run, weights={"c4": 0.4, "books": 0.35, "wikipedia": 0.25})
-    assert names(token_run, other) == ["plan_differs", "plan_differs"]
+    assert names(token_run, other) == ["plan_differs"] * 3
 
 
 def test_tokens_that_came_or_went_are_told(token_run):

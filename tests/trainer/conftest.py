@@ -62,8 +62,9 @@ def stream_folder(tmp_path: Path) -> Path:
     ids = counting_ids(400, 16).astype("<u2")
     (folder / shard_name(0)).write_bytes(ids.tobytes())
     record: dict[str, Any] = {
-        "version": VERSION, "dtype": "uint16", "sequence_tokens": 16, "sequences": 400, "vocabulary_size": VOCABULARY,
-        "tokenizer_digest": "tokenizer", "seed": 0, "sources": {"c4": {"sequences": 400, "available_sequences": 400}},
+        "version": VERSION, "dtype": "uint16", "block_tokens": 16, "vocabulary_size": VOCABULARY,
+        "tokenizer_digest": "tokenizer", "seed": 0, "sources": {"c4": {"blocks": 400}},
+        "phases": [{"sequence_tokens": 16, "shares": {"c4": 400}}],
         "shards": [{"name": shard_name(0), "sequences": 400, "bytes": ids.nbytes, "digest": "shard"}],
     }  # fmt: skip
     (folder / "stream.json").write_text(json.dumps(record | {"digest": stream_digest(record)}))

@@ -1,0 +1,83 @@
+"""Sources are interleaved evenly, exactly, and both ways."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mixtures.schedule import MAX_SEQUENCES, Schedule
+
+TABLE = {"commoncrawl": 670, "c4": 150, "github": 45, "wikipedia": 45, "books": 45, "arxiv": 25, "stackexchange": 20}
+COUNTS = st.dictionaries(st.text(max_size=2), st.integers(0, 60), min_size=1, max_size=7).filter(
+    lambda c: any(c.values())
+)
+
+
+def sources(counts):
+    schedule = Schedule(counts)
+    return schedule.deal(np.arange(schedule.sequences))[0]
+
+
+def drifts(counts):
+    """How far each source is ahead of its share, after each position."""
+    dealt, total = sources(counts), sum(counts.values())
+    for number, count in enumerate(counts.values()):
+        yield np.concatenate([[0], np.cumsum(dealt == number)]) - np.arange(total + 1) * count / total
+
+
+def test_each_source_gets_exactly_its_count():
+    assert np.bincount(sources(TABLE), minlength=7).tolist() == list(TABLE.values())
+
+
+def test_the_schedule_never_changes():
+    assert sources({"a": 5, "b": 3, "c": 2}).tolist() == [0, 1, 0, 2, 0, 1, 0, 2, 0, 1]
+
+
+@settings(max_examples=60)
+@given(COUNTS)
+def test_every_position_is_found_again(counts):
+    schedule = Schedule(counts)
+    source, ordinal = schedule.deal(np.arange(schedule.sequences))
+    for number, count in enumerate(counts.values()):
+        mine = np.flatnonzero(source == number)
+        assert ordinal[mine].tolist() == list(range(count))
+        if count:
+            assert schedule.gather(number, np.arange(count)).tolist() == mine.tolist()
+
+
+@pytest.mark.parametrize("scale", [1, 7, 1000])
+def test_table_1_is_held_to_within_one_sequence_at_every_position(scale):
+    for drift in drifts({name: count * scale for name, count in TABLE.items()}):
+        assert abs(drift).max() < 1
+        assert drift.max() - drift.min() < 1.46
+
+
+@pytest.mark.parametrize("counts", [{"a": 997, "b": 2, "c": 1}, dict.fromkeys("abcdefg", 100), {"a": 1, "b": 1}])
+def test_any_stretch_holds_the_ratios_to_within_two_sequences(counts):
+    assert all(drift.max() - drift.min() < 2 for drift in drifts(counts))
+
+
+def test_sources_may_be_listed_in_any_order():
+    one, two = TABLE, dict(sorted(TABLE.items()))
+    names = [np.array(list(counts))[sources(counts)].tolist() for counts in (one, two)]
+    assert names[0] == names[1]
+
+
+def test_the_largest_schedule_can_be_addressed_at_both_ends():
+    half = MAX_SEQUENCES // 2
+    schedule = Schedule({"a": MAX_SEQUENCES - half - 1, "b": half, "c": 1})
+    positions = np.array([0, 1, half, MAX_SEQUENCES - 2, MAX_SEQUENCES - 1])
+    source, ordinal = schedule.deal(positions)
+    back = [schedule.gather(s, np.array([o]))[0] for s, o in zip(source, ordinal, strict=True)]
+    assert back == positions.tolist()
+
+
+@pytest.mark.parametrize("counts, found", [({"a": MAX_SEQUENCES + 1}, MAX_SEQUENCES + 1), ({"a": 0}, 0)])
+def test_a_schedule_too_long_or_empty_is_refused(counts, found):
+    with pytest.raises(ValueError, match=f"a schedule holds 1 to 3037000499 sequences, got {found}"):
+        Schedule(counts)
+
+
+def test_a_negative_count_is_refused():
+    with pytest.raises(ValueError, match="a: sequences must be at least 0, got -1"):
+        Schedule({"a": -1, "b": 2})
