@@ -14,8 +14,13 @@ def overlap_of_words(one: str, other: str, words: int, *, contained: bool) -> fl
 
 def plain_shingles(text: str, words: int) -> set[tuple[str, ...]]:
     """Every so many words of the text in a row, as `filters.shingles` reads them."""
-    found = text.translate(load_once(_Spelling)).split()
+    found = plain_words(text)
     return {tuple(found[at : at + words]) for at in range(max(len(found) - words + 1, min(1, len(found))))}
+
+
+def plain_words(text: str) -> list[str]:
+    """The words of a text, as `filters.shingles` reads them."""
+    return text.translate(load_once(_Spelling)).split()
 
 
 class _Spelling(dict[int, str | None]):

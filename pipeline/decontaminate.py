@@ -26,13 +26,13 @@ from pipeline.ledger import MODELS, LedgerEntry, Tally, read_entry
 from pipeline.models import CONTAMINATION_INDEX, Model
 from pipeline.progress import Reporter
 from pipeline.recipe import Recipe
+from pipeline.report_contamination import FINDINGS
 from pipeline.stages import kept_before, stage_inputs
 from pipeline.storage import digest_of, read_batches
 from pipeline.units import Unit, UnitOutputs, process_batches
 
-FINDINGS = "findings"
+FINDINGS_ENTRY = "findings"
 """The name of the done record of what was found in all units."""
-REPORT = f"{DECONTAMINATE}/report.json"
 SHOWN_NGRAMS = 20
 SHOWN_EXAMPLES = 10
 _EXCERPT_CHARS = 200
@@ -130,12 +130,12 @@ def write_findings(run: Run, reporter: Reporter) -> bool:
         f"models/{CONTAMINATION_INDEX.name}": CONTAMINATION_INDEX.digest(run)
     }
     settings = [run.recipe.decontaminate.min_fraction, run.recipe.decontaminate.action, run.recipe.sources]
-    key = run.key(DECONTAMINATE, MODELS, FINDINGS, settings, inputs)
-    if run.current(DECONTAMINATE, MODELS, FINDINGS, key):
+    key = run.key(DECONTAMINATE, MODELS, FINDINGS_ENTRY, settings, inputs)
+    if run.current(DECONTAMINATE, MODELS, FINDINGS_ENTRY, key):
         return False
     findings = _findings(run, units)
-    written = run.output.write_json(REPORT, findings)
-    run.record(Tally().entry(DECONTAMINATE, MODELS, FINDINGS, key, inputs, {REPORT: written}))
+    written = run.output.write_json(FINDINGS, findings)
+    run.record(Tally().entry(DECONTAMINATE, MODELS, FINDINGS_ENTRY, key, inputs, {FINDINGS: written}))
     for name, figures in findings["sets"].items():
         reporter.say(f"  {name}: {said_of(figures)}")
     return True

@@ -9,6 +9,7 @@ from itertools import groupby
 from filters.language import is_language_count
 from pipeline.recipe import Recipe
 from pipeline.report_charts import bar_chart, line_chart
+from pipeline.report_contamination import contamination_section
 from pipeline.report_figures import Example, Figures, read_figures
 from pipeline.report_html import Html, document, element, joined, table
 from pipeline.report_languages import languages_section
@@ -26,6 +27,7 @@ _SECTIONS = (
     ("kept", "Kept"),
     ("quarantine", "Quarantine"),
     ("near-duplicates", "Near-duplicates"),
+    ("contamination", "Evaluation sets"),
     ("languages", "Languages"),
     ("models", "Models"),
     ("scores", "Reference scores"),
@@ -48,6 +50,7 @@ def render(figures: Figures, recipe: Recipe) -> str:
         "kept": _examples(figures.kept, "No document has been kept."),
         "quarantine": _quarantine(figures),
         "near-duplicates": near_section(figures.audits),
+        "contamination": contamination_section(figures.contamination),
         "languages": languages_section(figures.stages),
         "models": _models(figures),
         "scores": scores_section(figures.scores),

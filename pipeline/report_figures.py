@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pipeline.ledger import chain_faults, read_ledger
+from pipeline.report_contamination import FINDINGS
 from pipeline.report_near import read_audits
 from pipeline.report_scores import Scores, read_scores
 from pipeline.storage import Folder
@@ -55,6 +56,7 @@ class Figures:
     kept: Sequence[Example]
     quarantined: Sequence[Example]
     audits: Sequence[Mapping[str, Any]]
+    contamination: Mapping[str, Any]
     models: Mapping[str, Mapping[str, str]]
     scores: Scores
     stream: Mapping[str, Any]
@@ -83,6 +85,7 @@ def read_figures(output: Folder, chains: Mapping[str, tuple[str, ...]]) -> Figur
         kept=kept,
         quarantined=quarantined,
         audits=read_audits(output),
+        contamination=output.read_json(FINDINGS) or {},
         models=_models(output),
         scores=read_scores(output),
         stream=output.read_json("stream/stream.json") or {},

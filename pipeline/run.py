@@ -15,7 +15,7 @@ from pipeline.corpora.registry import (
     has_stage,
     stage_before,
 )
-from pipeline.decontaminate import FINDINGS
+from pipeline.decontaminate import FINDINGS_ENTRY
 from pipeline.engine import Engine
 from pipeline.errors import FatalError
 from pipeline.finish import finish_steps
@@ -280,7 +280,7 @@ class Conductor:
             if not has_stage(self.run.recipe, source, NEAR_DEDUP):
                 self._forget(NEAR_DEDUP, MODELS, audit_name(source))
         if not self.run.recipe.decontaminate.sets:
-            self._forget(DECONTAMINATE, MODELS, FINDINGS)
+            self._forget(DECONTAMINATE, MODELS, FINDINGS_ENTRY)
 
     def _forget(self, stage: str, source: str, unit: str) -> None:
         entry = read_entry(self.run.output, stage, source, unit)

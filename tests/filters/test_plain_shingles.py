@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.plain_shingles import overlap_of_words, plain_shingles
+from filters.plain_shingles import overlap_of_words, plain_shingles, plain_words
 from filters.shingles import shingle_sets
 from filters.similarity import containment, jaccard
 
@@ -39,3 +39,16 @@ def test_words_and_hashes_agree(one, other, words):
     sets = shingle_sets(pa.array([one, other], pa.large_string()), words)
     for contained, measure in ((False, jaccard), (True, containment)):
         assert measure(*sets, [(0, 1)])[0] == overlap_of_words(one, other, words, contained=contained)
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("", []),
+        ("Don't—stop!", ["don", "t", "stop"]),
+        ("É\u0301té 中文", ["ete", "中", "文"]),
+        ("soft\u00adware", ["software"]),
+    ],
+)
+def test_words_are_bare_letters_in_lower_case(text, words):
+    assert plain_words(text) == words

@@ -20,6 +20,7 @@ NOTHING = {
     "kept": [],
     "quarantined": [],
     "audits": [],
+    "contamination": {},
     "models": {},
     "stream": {},
 }
@@ -67,6 +68,7 @@ def words(page, key):
         ("quarantine", "Nothing has been quarantined."),
         ("models", "No model has been trained yet."),
         ("near-duplicates", "No near-duplicates have been looked for."),
+        ("contamination", "No evaluation sets have been looked for."),
         ("languages", "No language has been identified yet."),
         ("scores", "No page has been scored yet."),
         ("mixture", "The stream has not been mixed yet."),
