@@ -38,13 +38,14 @@ class Encoder:
     def __init__(self, path: str | Path) -> None:
         model = Path(path).read_bytes()
         try:
-            self.processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+            # SentencePiece comes last: it trusts the table of characters, and reads past the end of a damaged one.
             parsed = parse_model(model)
+            self._normalizer = Normalizer(parsed)
+            self.processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+            self._encode_normalized = _loop(parsed)
         except (RuntimeError, ValueError) as error:
             raise ValueError(f"{path} is not a SentencePiece model: {error}") from error
-        self.pieces: tuple[str, ...] = tuple(self.processor.id_to_piece(i) for i in range(len(parsed.pieces)))
-        self._encode_normalized = _loop(parsed)
-        self._normalizer = Normalizer(parsed)
+        self.pieces: tuple[str, ...] = tuple(piece.decode() for piece in parsed.pieces)
 
     def encode(self, texts: pa.Array) -> Encoded:
         """Ids of each text of a string array without nulls, as SentencePiece's `encode` gives them."""
@@ -74,19 +75,10 @@ class Encoder:
 
 def _loop(model: SentencePieceModel) -> Callable[..., Any] | None:
     """The loop over normalised texts; None for a model that it does not fit."""
-    if model.ids_of(Kind.UNUSED) or not _is_text(model.pieces):
+    if model.ids_of(Kind.UNUSED):
         return None
     if model.algorithm == Algorithm.BPE:
         return partial(encode_bpe, build_bpe(model), empty_segments())
     if model.algorithm == Algorithm.UNIGRAM:
         return partial(encode_unigram, build_unigram(model), empty_segments())
     return None
-
-
-def _is_text(pieces: tuple[bytes, ...]) -> bool:
-    """Whether each piece is UTF-8, so that no piece begins or ends within a character."""
-    try:
-        b" ".join(pieces).decode()
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -4,7 +4,6 @@ Source: google/sentencepiece 0.2.3, src/normalizer.cc.
 In what comes out U+2581, SentencePiece's mark for a blank, is written as one byte, a blank: no other blank is left.
 """
 
-import struct
 from typing import Any, NamedTuple
 
 import numba
@@ -12,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from tokenizer.charsmap import CHANGES, INNER, flag_keys, matched, parse_charsmap
 from tokenizer.kernels import BYTES, OFFSETS, compiled, next_code_point, text_buffers
 from tokenizer.sentencepiece_model import BLANK, SPACE, Kind, SentencePieceModel
 from tokenizer.trie import TRIE, Trie, build, longest
@@ -20,9 +20,8 @@ PADDING = 32
 """So many bytes may be read past the end of normalised text."""
 
 _SLOW = 0xFF
-_CHANGES, _INNER, _OWN = 1, 2, 4
-_LABEL, _VALUE, _HAS_VALUE = np.uint32(0x800000FF), np.uint32(0x7FFFFFFF), np.uint32(1 << 8)
-_CODE_POINTS = 0x110000
+_OWN = 4
+"""The flag, beside those of the table, of a code point that begins a symbol of the user's own."""
 
 
 class Rules(NamedTuple):
@@ -31,8 +30,8 @@ class Rules(NamedTuple):
     `units` is the table's double array over UTF-8 bytes (empty: every character stays), `targets` the strings that
     its values point into, each ended by a zero byte. `kept` are the user's own symbols, which nothing changes. So that
     the table is seldom asked: `ascii` says for each byte which one stands for it, or _SLOW; `flags` says of each code
-    point whether it is a key of the table or begins a symbol of the user's own (_CHANGES, _OWN), and whether it stands
-    second in a key (_INNER).
+    point whether it is a key of the table or begins a symbol of the user's own (CHANGES, _OWN), and whether it stands
+    second in a key (INNER).
     """
 
     units: NDArray[np.uint32]
@@ -64,7 +63,7 @@ class Normalizer:
     """The normaliser of a model."""
 
     def __init__(self, model: SentencePieceModel) -> None:
-        units, targets = _charsmap(model.charsmap)
+        units, targets = parse_charsmap(model.charsmap)
         own = model.ids_of(Kind.USER_DEFINED)
         flags, ascii_ = _quick_answers(model, units, targets)
         self._rules = Rules(
@@ -88,78 +87,15 @@ class Normalizer:
         return self.normalize(*text_buffers(texts))
 
 
-def _charsmap(charsmap: bytes) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
-    """The double array and its strings: a length, then the units, then the strings."""
-    if not charsmap:
-        return np.empty(0, np.uint32), np.frombuffer(b"\0", np.uint8)
-    (size,) = struct.unpack_from("<I", charsmap)
-    units = np.frombuffer(charsmap, "<u4", size // 4, 4).astype(np.uint32)
-    return units, np.frombuffer(charsmap, np.uint8, offset=4 + size)
-
-
-@compiled(numba.uint32(numba.uint32))
-def _offset(unit: Any) -> Any:
-    """Where the units that follow one lie, seen from it."""
-    return (unit >> np.uint32(10)) << ((unit & np.uint32(1 << 9)) >> np.uint32(6))
-
-
-@compiled(numba.types.UniTuple(numba.int64, 2)(numba.uint32[::1], BYTES, numba.int64, numba.int64))
-def _matched(units: NDArray[np.uint32], values: NDArray[np.uint8], at: int, end: int) -> Any:
-    """Bytes of the longest key of a Darts double array that stands here, 0 for none, and its value."""
-    length, value = 0, np.uint32(0)
-    if not len(units):
-        return length, value
-    node = _offset(units[0])
-    for place in range(at, end):
-        node ^= np.uint32(values[place])
-        if node >= len(units) or units[node] & _LABEL != np.uint32(values[place]):
-            break
-        unit = units[node]
-        node ^= _offset(unit)
-        if unit & _HAS_VALUE and node < len(units):
-            length, value = place + 1 - at, units[node] & _VALUE
-    return length, value
-
-
-@compiled(numba.void(numba.uint32[::1], numba.uint8[::1]))
-def _flag_keys(units: NDArray[np.uint32], flags: NDArray[np.uint8]) -> None:
-    """Sets the flags of the characters that are keys, and of those that stand second in one: eight bytes at most."""
-    nodes, labels, key = np.zeros(9, np.uint32), np.zeros(9, np.int64), np.zeros(9, np.uint8)
-    nodes[0] = _offset(units[0])
-    depth = 0
-    while depth >= 0:
-        labels[depth] += 1
-        label = np.uint32(labels[depth])
-        if label > 255:
-            depth -= 1
-            continue
-        node = nodes[depth] ^ label
-        if node >= len(units) or units[node] & _LABEL != label:
-            continue
-        key[depth] = label
-        first, after = next_code_point(key, 0, 9)
-        if after == depth + 1 and units[node] & _HAS_VALUE:
-            flags[first] |= _CHANGES
-        if after <= depth:
-            second, last = next_code_point(key, after, 9)
-            if last == depth + 1:
-                flags[second] |= _INNER
-                continue
-        depth += 1
-        nodes[depth], labels[depth] = node ^ _offset(units[node]), 0
-
-
 def _quick_answers(
     model: SentencePieceModel, units: NDArray[np.uint32], targets: NDArray[np.uint8]
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """`flags` and `ascii` of the rules."""
-    flags = np.zeros(_CODE_POINTS, np.uint8)
-    if len(units):
-        _flag_keys(units, flags)
+    flags = flag_keys(units)
     for symbol in model.ids_of(Kind.USER_DEFINED):
-        flags[ord(model.pieces[symbol].decode()[0])] |= _CHANGES | _OWN
+        flags[ord(model.pieces[symbol].decode()[0])] |= CHANGES | _OWN
     if model.escape_whitespaces:
-        flags[ord(BLANK.decode())] |= _CHANGES
+        flags[ord(BLANK.decode())] |= CHANGES
     return flags, _ascii_targets(flags, units, targets)
 
 
@@ -168,10 +104,10 @@ def _ascii_targets(
 ) -> NDArray[np.uint8]:
     """What each ASCII character becomes where the next one is in no key behind another, if that is one again."""
     found = np.full(256, _SLOW, np.uint8)
-    if (flags[:128] & _INNER).any():
+    if (flags[:128] & INNER).any():
         return found
     for code in range(128):
-        length, start = _matched(units, np.array([code], np.uint8), 0, 1)
+        length, start = matched(units, np.array([code], np.uint8), 0, 1)
         target = targets[start : start + 2].tolist() if length else [code, 0]
         if target[0] < 128 and target[1:] == [0] and not (flags[code] & _OWN):
             found[code] = target[0]
@@ -184,7 +120,7 @@ def _next(rules: Rules, values: NDArray[np.uint8], at: int, end: int) -> Any:
     kept = longest(rules.kept, values, at, end)
     if kept > at:
         return kept - at, at, kept, False
-    length, start = _matched(rules.units, values, at, end)
+    length, start = matched(rules.units, values, at, end)
     if length and start < len(rules.targets):
         stop = start
         while stop < len(rules.targets) and rules.targets[stop]:
@@ -261,9 +197,9 @@ def _copy(
             at += 1
             continue
         code, after = next_code_point(values, at, end)
-        if flags[code] & _INNER and at > start:
+        if flags[code] & INNER and at > start:
             return before, used_before, blank_before
-        if code < 128 or flags[code] & _CHANGES:
+        if code < 128 or flags[code] & CHANGES:
             break
         before, used_before, blank_before = at, used, blank
         while at < after:

@@ -3,8 +3,9 @@
 SentencePiece's own generated reader asks for a newer protobuf than Beam allows, so the few fields are read here.
 """
 
+import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -18,6 +19,8 @@ BLANK = "▁".encode()
 
 SPACE = 0x20
 """The one byte that stands for it in normalised text."""
+
+_NUL = b"\0"
 
 
 class Algorithm(IntEnum):
@@ -71,55 +74,82 @@ class SentencePieceModel:
 
 def parse_model(model: bytes) -> SentencePieceModel:
     """The model of a file's bytes. Raises ValueError where they are none."""
-    pieces, scores, kinds = [], [], []
+    pieces: list[bytes] = []
+    scores: list[float] = []
+    kinds: list[Kind] = []
     trainer: dict[int, Any] = {}
     normalizer: dict[int, Any] = {}
-    for field, value in _fields(model):
+    for field, value in _fields(model, {1: _BYTES, 2: _BYTES, 3: _BYTES}):
         if field == 1:
-            piece = dict(_fields(value))
-            pieces.append(bytes(piece.get(1, b"")))
-            scores.append(struct.unpack("<f", piece[2])[0] if 2 in piece else 0.0)
-            kinds.append(piece.get(3, Kind.NORMAL))
+            piece = dict(_fields(value, {1: _BYTES, 2: _FIXED32, 3: _VARINT}))
+            pieces.append(_text(piece.get(1, b""), len(pieces)))
+            scores.append(_score(piece.get(2, bytes(4)), len(pieces)))
+            kinds.append(Kind(piece.get(3, Kind.NORMAL)))
         elif field == 2:
-            trainer.update(_fields(value))
-        elif field == 3:
-            normalizer.update(_fields(value))
+            trainer.update(_fields(value, {3: _VARINT, 24: _VARINT, 35: _VARINT}))
+        else:
+            normalizer.update(_fields(value, {2: _BYTES, 3: _VARINT, 4: _VARINT, 5: _VARINT}))
     if Kind.UNKNOWN not in kinds:
         raise ValueError("it has no unknown piece")
+    byte_fallback = bool(trainer.get(35, False))
+    if byte_fallback and _NUL in pieces:
+        kinds[pieces.index(_NUL)] = Kind.UNUSED  # SentencePiece takes this one for its byte.
     return SentencePieceModel(
         pieces=tuple(pieces),
         scores=np.array(scores, np.float32),
         kinds=np.array(kinds, np.int8),
         algorithm=Algorithm(trainer.get(3, Algorithm.UNIGRAM)),
-        byte_fallback=bool(trainer.get(35, False)),
+        byte_fallback=byte_fallback,
         whitespace_is_suffix=bool(trainer.get(24, False)),
-        charsmap=bytes(normalizer.get(2, b"")),
+        charsmap=normalizer.get(2, b""),
         add_dummy_prefix=bool(normalizer.get(3, True)),
         remove_extra_whitespaces=bool(normalizer.get(4, True)),
         escape_whitespaces=bool(normalizer.get(5, True)),
     )
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
-    """(number, value) of each field of a protobuf message: an integer, or the bytes of it."""
+def _text(piece: bytes, index: int) -> bytes:
+    try:
+        piece.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"piece {index} is no text: {error}") from error
+    if not piece:
+        raise ValueError(f"piece {index} is empty")
+    return piece
+
+
+def _score(packed: bytes, index: int) -> float:
+    (score,) = struct.unpack("<f", packed)
+    if not math.isfinite(score):
+        raise ValueError(f"the score of piece {index} is {score}")
+    return float(score)
+
+
+def _fields(message: bytes, wanted: Mapping[int, int]) -> Iterator[tuple[int, Any]]:
+    """(number, value) of the fields wanted of a protobuf message: an integer, or the bytes of it.
+
+    `wanted` gives each one's type. A field of another type is passed over, as protobuf does.
+    """
     at = 0
     while at < len(message):
         tag, at = _varint(message, at)
         field, wire = tag >> 3, tag & 7
+        value: Any
         if wire == _VARINT:
             value, at = _varint(message, at)
-            yield field, value
-            continue
-        if wire == _BYTES:
-            size, at = _varint(message, at)
-        elif wire in (_FIXED32, _FIXED64):
-            size = 4 if wire == _FIXED32 else 8
         else:
-            raise ValueError(f"a field of an unknown type {wire} at byte {at}")
-        if at + size > len(message):
-            raise ValueError(f"the file ends within the field at byte {at}")
-        yield field, message[at : at + size]
-        at += size
+            if wire == _BYTES:
+                size, at = _varint(message, at)
+            elif wire in (_FIXED32, _FIXED64):
+                size = 4 if wire == _FIXED32 else 8
+            else:
+                raise ValueError(f"a field of an unknown type {wire} at byte {at}")
+            if at + size > len(message):
+                raise ValueError(f"the file ends within the field at byte {at}")
+            value = message[at : at + size]
+            at += size
+        if wanted.get(field) == wire:
+            yield field, value
 
 
 def _varint(message: bytes, at: int) -> tuple[int, int]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 import sentencepiece
 
-from tokenizer.sentencepiece_model import Algorithm, Kind
+from tokenizer.sentencepiece_model import Algorithm, Kind, parse_model
 
 SENTENCES = ["the cat sat on the mat 1 22 333", "on the cat the mat sat", "über der Straße: Äpfel ½ 日本語 日本"] * 40
 NAMES = {"bpe": 330, "unigram": 320}
@@ -92,3 +92,36 @@ def texts() -> list[str]:
     chance = random.Random(3)
     words = ["".join(chance.choice("thecasonm日ж") for _ in range(chance.randint(1, 30))) for _ in range(3000)]
     return [" ".join(chance.choice(words) for _ in range(chance.randint(0, 400))) for _ in range(40)]
+
+
+@pytest.fixture
+def changed_model(tmp_path: Path) -> Callable[..., Path]:
+    """`changed_model(path, kinds={"a": 5}, names={"b": "c"})`: a model with some of its pieces changed."""
+
+    def varint(value: int) -> bytes:
+        return bytes([value & 0x7F | 0x80]) + varint(value >> 7) if value > 0x7F else bytes([value])
+
+    def field(number: int, value: bytes) -> bytes:
+        return varint(number << 3 | 2) + varint(len(value)) + value
+
+    def change(
+        path: Path, *, kinds: dict[str, int] | None = None, names: dict[str, str] | None = None, **flags: bool
+    ) -> Path:
+        kinds, names = kinds or {}, names or {}
+        model = parse_model(path.read_bytes())
+        assert kinds.keys() | names.keys() <= {piece.decode() for piece in model.pieces}
+        parts = []
+        for piece, score, kind in zip(model.pieces, model.scores, model.kinds.tolist(), strict=True):
+            name = piece.decode()
+            written = names.get(name, name).encode()
+            number = bytes([3 << 3, kinds.get(name, kind)])
+            parts.append(field(1, field(1, written) + b"\x15" + struct.pack("<f", score) + number))
+        trainer = bytes([3 << 3, model.algorithm]) + varint(35 << 3) + bytes([model.byte_fallback])
+        escape = flags.get("escape_whitespaces", True)
+        normalizer = field(2, model.charsmap) if model.charsmap else b""
+        normalizer += bytes([3 << 3, model.add_dummy_prefix, 4 << 3, model.remove_extra_whitespaces, 5 << 3, escape])
+        found = tmp_path / "changed.model"
+        found.write_bytes(b"".join(parts) + field(2, trainer) + field(3, normalizer))
+        return found
+
+    return change

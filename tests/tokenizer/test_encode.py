@@ -129,6 +129,39 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
         Encoder(tmp_path / "t.model")
 
 
+def spoiled(model, chance):
+    """A file with bytes changed, cut out, put in or moved, or cut off."""
+    at, size = chance.randrange(len(model)), chance.randrange(1, 60)
+    other = chance.randrange(len(model))
+    ways = [
+        lambda: model[:at],
+        lambda: model[:at] + chance.randbytes(1) + model[at + 1 :],
+        lambda: model[:at] + model[at + size :],
+        lambda: model[:at] + chance.randbytes(size) + model[at:],
+        lambda: model[:at] + model[other : other + size] + model[at + size :],
+        lambda: model[:-at] + bytes([model[-at] ^ 1 << chance.randrange(8)]) + model[len(model) - at + 1 :],
+    ]
+    return chance.choice(ways)()
+
+
+@pytest.mark.parametrize("name", ["identity", "nmt_nfkc"])
+@pytest.mark.parametrize("kind", ["bpe", "unigram", "char", "word"])
+def test_a_damaged_file_is_refused_by_its_name_or_encodes(trained, tmp_path, kind, name):
+    bytes_ = {} if kind in ("bpe", "unigram") else {"byte_fallback": False}
+    model = trained(kind, normalization_rule_name=name, **bytes_).read_bytes()
+    chance, path, refused = random.Random(6), tmp_path / "t.model", 0
+    for _ in range(80):
+        path.write_bytes(spoiled(model, chance))
+        try:
+            found = Encoder(path).encode(pa.array(TEXTS, pa.large_string()))
+        except ValueError as error:
+            assert str(error).startswith(f"{path} is not a SentencePiece model: ")
+            refused += 1
+        else:
+            assert len(found.offsets) == len(TEXTS) + 1
+    assert 20 < refused < 80
+
+
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError):
         Encoder(tmp_path / "none.model")
