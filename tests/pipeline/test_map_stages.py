@@ -7,7 +7,7 @@ from pipeline.map_stages import MAP_STAGES
 from pipeline.recipe import Recipe
 from pipeline.run import STAGES
 
-WET = Recipe(name="t", c4={"form": "wet", "mode": "faithful"})
+WET = Recipe(name="t", c4={"form": "wet", "mode": "faithful"}, decontaminate={"sets": {"quiz": "quiz.jsonl"}})
 
 
 @pytest.mark.parametrize("name", MAP_STAGES)

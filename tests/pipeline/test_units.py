@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+import pyarrow as pa
 import pytest
 
-from filters.batch import FilterResult, reasons, texts, with_column
+from filters.batch import DOCUMENT_SCHEMA, FilterResult, reasons, texts, with_column
 from pipeline.corpora.corpus import BadRecord, RawDocument
 from pipeline.ledger import Tally
 from pipeline.storage import Folder, read_batches
@@ -54,6 +55,15 @@ def rows(tmp_path, what):
         Folder(str(tmp_path)), f"{what}/clean/c4/u.parquet" if what != "quarantine" else "quarantine/clean/c4/u.parquet"
     )
     return [row for batch in found for row in batch.to_pylist()]
+
+
+def test_documents_may_have_a_column_more_and_so_do_rejected_ones(tmp_path, documents):
+    output, field = Folder(str(tmp_path)), pa.field("mark", pa.int32())
+    with UnitOutputs(output, "clean", "c4", "u", keep_rejected=True, schema=DOCUMENT_SCHEMA.append(field)) as outputs:
+        marked = documents("x", "a").append_column(field, pa.array([1, None], pa.int32()))
+        process_batches([marked], (Shorten(),), outputs, Tally())
+    assert [row["mark"] for row in rows(tmp_path, "documents")] == [None]
+    assert [(row["mark"], row["reason"]) for row in rows(tmp_path, "rejected")] == [(1, "has_x")]
 
 
 def test_every_document_is_kept_or_rejected(tmp_path, documents):

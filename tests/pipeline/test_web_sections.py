@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from pipeline.web_sections import LanguageModel, NearDedup, Pages, Perplexity
+from pipeline.web_sections import Decontaminate, LanguageModel, NearDedup, Pages, Perplexity
 
 
 def test_keys_of_pages_need_something_to_be_the_key_of():
@@ -31,6 +31,25 @@ def test_near_duplicates_are_looked_for_in_sources_that_exist(wrong, said):
 def test_a_source_of_which_nothing_is_said_may_lose_half():
     settings = NearDedup(max_lost_fraction={"github": 0.7})
     assert (settings.most_lost("github"), settings.most_lost("books")) == (0.7, 0.5)
+
+
+@pytest.mark.parametrize(
+    "wrong, said",
+    [
+        ({"sets": {"a.b": "x"}}, "sets: a name has letters, digits, '_' and '-' alone, got 'a.b'"),
+        ({"sets": {"": "x"}}, "sets: a name has"),
+        ({"sets": {"mmlu": "x"}, "fields": {"mlu": ("q",)}}, r"fields: mlu is no set; did you mean mmlu\?"),
+        ({"min_words": 14}, "min_words must be at most ngram_words = 13, got 14"),
+        ({"ngram_words": 65}, "less than or equal to 64"),
+        ({"max_passages": 0}, "greater than or equal to 1"),
+        ({"min_fraction": 1.5}, "less than or equal to 1"),
+        ({"action": "cut"}, "'drop' or 'mark'"),
+    ],
+)
+def test_evaluation_sets_are_looked_for_by_settings_that_make_sense(wrong, said):
+    with pytest.raises(ValidationError, match=said):
+        Decontaminate(**wrong)
+    assert Decontaminate(sets={"mmlu": "x"}, fields={"mmlu": ("q",)}, min_words=13).action == "drop"
 
 
 @pytest.mark.parametrize("wrong", [{"arpa": "a"}, {"pieces": "p"}])

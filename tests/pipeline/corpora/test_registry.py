@@ -53,6 +53,13 @@ def test_near_duplicates_go_last_and_from_the_sources_that_the_recipe_names():
     assert document_stages(recipe, "commoncrawl")[-2:] == ("select", "near-dedup")
 
 
+def test_evaluation_sets_are_looked_for_last_in_every_source_where_there_are_any():
+    recipe = Recipe(name="t", decontaminate={"sets": {"quiz": "quiz.jsonl"}})
+    assert all(document_stages(recipe, source)[-1] == "decontaminate" for source in SOURCES)
+    assert document_stages(recipe, "books")[:-1] == document_stages(ALL, "books")
+    assert not any(has_stage(ALL, source, "decontaminate") for source in SOURCES)
+
+
 def test_a_side_stage_reads_the_stage_that_it_stands_beside(monkeypatch):
     books = replace(CORPORA["books"], side_stages={"sample": "clean"})
     monkeypatch.setitem(CORPORA, "books", books)
