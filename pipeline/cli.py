@@ -19,6 +19,7 @@ from pipeline.ledger import read_ledger
 from pipeline.progress import Reporter
 from pipeline.recipe_file import load_recipe, shipped_recipes
 from pipeline.storage import Folder
+from pipeline.tokenizer_command import tokenizer_command
 from pipeline.totals import SUMS, sum_stages
 from pipeline.version import VERSION
 
@@ -44,7 +45,8 @@ _STAGE_HELP = {
     "select": "Apply the thresholds on language, perplexity and reference score.",
     "near-dedup": "Drop documents that nearly repeat a longer one, of the sources that the recipe names.",
     "decontaminate": "Drop or mark documents that hold text of evaluation sets, with evidence, and report on each set.",
-    "train-tokenizer": "Train the SentencePiece BPE tokenizer on a sample at the mixture's ratios.",
+    "sample-tokenizer": "Set aside the documents that train-tokenizer reads: a draw at the mixture's ratios.",
+    "train-tokenizer": "Train the SentencePiece BPE tokenizer on the sample, and report what it is like.",
     "tokenize": "Turn documents into token shards with sidecars for other trainers.",
     "mix": "Write the stream: sequences of all sources in training order, at the mixture's ratios.",
     "verify": "Recount tokens and stream from their bytes and compare with the plan.",
@@ -200,6 +202,7 @@ _stage_command(
 
 
 cli.add_command(fetch)
+cli.add_command(tokenizer_command)
 
 
 @cli.command("demo-input")

@@ -11,7 +11,7 @@ import fsspec
 import fsspec.core
 import pyarrow as pa
 
-from pipeline.corpora.registry import CORPORA
+from pipeline.corpora.registry import CORPORA, SAMPLE_TOKENIZER, document_stages
 from pipeline.errors import SettingError
 from pipeline.inputs import Inputs
 from pipeline.ledger import LedgerEntry, read_entry
@@ -19,6 +19,14 @@ from pipeline.recipe import Recipe
 from pipeline.storage import Folder, digest_of, digest_of_stream, read_batches
 from pipeline.units import Unit, unit_name
 from pipeline.version import RULES, VERSION, code_digest
+
+
+@dataclass(frozen=True, slots=True)
+class TextSize:
+    """How much text: documents, and their bytes as UTF-8."""
+
+    documents: int
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +39,8 @@ class Run:
     """Whether digests of raw files are written down; a dry run writes nothing."""
     unit_counts: tuple[tuple[str, int], ...] = ()
     """How many units each source has, where they have been listed already: no worker lists a dump for each unit."""
+    known_sizes: tuple[tuple[str, TextSize], ...] = ()
+    """What `text_sizes` gives, where the ledger has been summed already."""
 
     @property
     def inputs(self) -> Inputs:
@@ -60,6 +70,18 @@ class Run:
         known = dict(self.unit_counts)
         return known[source] if source in known else len(self.units(source))
 
+    def text_sizes(self) -> dict[str, TextSize]:
+        """How much text of each source goes into its tokens, as the ledger says."""
+        return dict(self.known_sizes) or {source: self._text_size(source) for source in self.recipe.sources}
+
+    def _text_size(self, source: str) -> TextSize:
+        stage = document_stages(self.recipe, source)[-1]
+        names = self.output.list(f"ledger/{stage}/{source}")
+        found = [read_entry(self.output, stage, source, name.removesuffix(".json")) for name in names]
+        entries = [entry for entry in found if entry is not None]
+        kept = sum(entry.documents_kept for entry in entries), sum(entry.bytes_kept for entry in entries)
+        return TextSize(*kept)
+
     def key(self, stage: str, source: str, unit: str, settings: Any, inputs: Mapping[str, str]) -> str:
         """What a unit's outputs follow from, as a digest: inputs, settings, code."""
         return digest_of([VERSION, code_digest(RULES), stage, source, unit, settings, dict(inputs)])
@@ -82,7 +104,7 @@ class Run:
 
     def documents(self, stage: str, source: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """All documents that the stage kept of the source, or sampled of it, in unit order; all columns or these."""
-        folder = f"samples/{source}" if stage == "sample" else f"documents/{stage}/{source}"
+        folder = documents_folder(stage, source)
         for name in self.output.list(folder):
             if name.endswith(".parquet"):
                 yield from read_batches(self.output, f"{folder}/{name}", columns=columns)
@@ -112,6 +134,14 @@ class Run:
         if self.remembers:
             self.output.write_json(remembered, {"fingerprint": fingerprint, "digest": digest})
         return digest
+
+
+_SAMPLES = {"sample": "samples", SAMPLE_TOKENIZER: "samples/tokenizer"}
+
+
+def documents_folder(stage: str, source: str) -> str:
+    """Where documents lie that a stage kept of a source, or sampled of it."""
+    return f"{_SAMPLES.get(stage, f'documents/{stage}')}/{source}"
 
 
 def check_addresses(run: Run) -> None:

@@ -1,6 +1,5 @@
-"""Stage `train-tokenizer`: a sample of the sources at the mixture's ratios, and the tokenizer trained on it."""
+"""Stage `train-tokenizer`: the tokenizer, trained on a sample at the mixture's ratios, and what it is like."""
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping
@@ -11,106 +10,136 @@ from typing import Any
 import fsspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from filters.batch import text_bytes
+from pipeline.context import TextSize
 from pipeline.document_rows import Read
 from pipeline.errors import FatalError, SettingError
+from pipeline.memory import memory_bytes
 from pipeline.recipe import Recipe
-from tokenizer.train import train_tokenizer
-from tokenizer.vocabulary import Vocabulary
-
-_COLUMNS = ("doc_id", "text")
-
-MEASURED_BYTES = 1 << 20
-"""How much of each source's sample is encoded, to report bytes a token."""
+from pipeline.tokenizer_sample import part_bytes
+from tokenizer.report import Measure, Tokenizer, tokenizer_report
+from tokenizer.train import BYTES_A_SAMPLE_BYTE, train_tokenizer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """How much of one source to take: `copies` of each document on average, and at most `max_bytes`."""
+class Part:
+    """A source's part of the sample: every document `copies` times, once more those with a rank below `rank`.
+
+    Of the document with this rank come `cut_bytes` more, so that the part has the bytes that it should have, but for
+    what is left of a character.
+    """
 
     source: str
-    copies: float
-    max_bytes: int
-    seed: int
+    documents: int
+    bytes: int
+    copies: int
+    rank: int
+    cut_bytes: int
 
-    def copies_of(self, doc_id: str) -> int:
-        """How often this document is taken: a pure function of its id."""
-        key = f"tokenmill tokenizer {self.seed} {doc_id}".encode()
-        draw = int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "little") / 2**64
-        return int(self.copies) + (draw < self.copies % 1)
+    def texts(self, batches: Iterator[pa.RecordBatch]) -> Iterator[str]:
+        """The part's texts, in the order of the documents, which come with rank, text and whether they are held out."""
+        for batch in batches:
+            columns = (batch.column(name) for name in ("rank", "text", "held_out"))
+            for rank, text, held_out in zip(*columns, strict=True):
+                if not held_out.as_py():
+                    yield from self._copies(rank.as_py(), text)
+
+    def figures(self) -> dict[str, int]:
+        """What the report says of it."""
+        return {"documents": self.documents, "bytes": self.bytes, "copies": self.copies}
+
+    def _copies(self, rank: int, text: pa.Scalar) -> Iterator[str]:
+        if not self.copies and rank > self.rank:
+            return
+        value: str = text.as_py()
+        for _ in range(self.copies + (rank < self.rank)):
+            yield value
+        if rank == self.rank and (cut := value.encode()[: self.cut_bytes].decode("utf-8", "ignore")):
+            yield cut
 
 
-def fit_tokenizer(
-    read: Read, recipe: Recipe, folder: Path, source_bytes: Mapping[str, int] | None = None
-) -> dict[str, Any]:
+def part_of(source: str, size: int, ranks: NDArray[np.uint64], sizes: NDArray[np.int64]) -> Part:
+    """How a part of so many bytes is made of documents with these ranks and sizes: the lowest ranks first.
+
+    A source with less text than its part is repeated, as the stream repeats it. Raises FatalError where it has none.
+    """
+    if not sizes.sum():
+        raise FatalError(f"mixture.weights.{source} must be removed: the source has no text, its weight is above 0")
+    order = np.argsort(ranks, kind="stable")
+    ends = np.cumsum(sizes[order])
+    copies, rest = divmod(size, int(ends[-1]))
+    index = int(np.searchsorted(ends, rest, side="right"))  # The first document that does not come in whole.
+    before = int(ends[index - 1]) if index else 0
+    used = len(sizes) if copies else index + (rest > before)
+    return Part(
+        source=source,
+        documents=used,
+        bytes=size,
+        copies=copies,
+        rank=int(ranks[order[index]]),
+        cut_bytes=rest - before,
+    )
+
+
+def fit_tokenizer(read: Read, recipe: Recipe, folder: Path, sizes: Mapping[str, TextSize]) -> dict[str, Any]:
     """Write tokenizer.model, tokenizer.vocab, tokenizer_config.json and report.json into `folder`; give the report.
 
-    `read(source)` gives the source's documents anew each time; `source_bytes` are its bytes of text where the ledger
-    knows them, so that they need not be counted. A given `tokenizer.model` is copied and checked instead.
-    Raises SettingError where the given model cannot serve, FatalError where the sample cannot give the vocabulary.
+    `read(source)` gives the source's sample anew each time; `sizes` say how much text the sources have in all. A given
+    `tokenizer.model` is copied and checked instead. Raises SettingError where the given model cannot serve, or the
+    sample does not fit this machine; FatalError where the sample cannot give the vocabulary.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    sizes = dict(source_bytes or {source: sum(map(text_bytes, read(source, _COLUMNS))) for source in recipe.sources})
-    taken = {source: {"bytes": 0, "documents": 0} for source in recipe.sources}
-    plan = samples(recipe, sizes)
     trained: dict[str, Any] = {}
+    parts: list[Part] = []
     if recipe.tokenizer.model:
         _copy(recipe.tokenizer.model, folder / "tokenizer.model")
     else:
-        trained = _train(_texts(read, plan, taken), recipe, folder)
-    vocabulary = _checked(folder / "tokenizer.model")
+        wanted = part_bytes(recipe, sizes)
+        check_memory(sum(wanted.values()), memory_bytes())
+        parts = [_plan(read, source, size) for source, size in wanted.items()]
+        trained = _train((text for part in parts for text in part.texts(_texts(read, part.source))), recipe, folder)
+    tokenizer = _checked(folder / "tokenizer.model")
     _write_config(folder)
-    report = trained | {
-        "vocabulary_size": vocabulary.size,
-        "digest": vocabulary.digest,
-        "given": recipe.tokenizer.model,
-    }
-    report["sources"] = {
-        sample.source: taken[sample.source]
-        | {"copies": round(sample.copies, 6), "bytes_per_token": _bytes_per_token(read, sample, vocabulary)}
-        for sample in plan
-    }
+    report = {"training": trained, "given": recipe.tokenizer.model} | _look(read, recipe, tokenizer, parts)
     (folder / "report.json").write_text(json.dumps(report, indent=1, sort_keys=True) + "\n")
     return report
 
 
-def samples(recipe: Recipe, sizes: Mapping[str, int]) -> list[Sample]:
-    """What to take of each source, so that bytes stand at the mixture's ratios.
+def check_memory(sample_bytes: int, memory: int | None) -> None:
+    """Raise SettingError where SentencePiece would need more memory than there is, by what it was seen to take."""
+    if memory is not None and sample_bytes * BYTES_A_SAMPLE_BYTE > memory:
+        raise SettingError(
+            f"tokenizer.sample_bytes must be at most {memory // BYTES_A_SAMPLE_BYTE} on a machine with {memory} bytes"
+            f" of memory (training takes {BYTES_A_SAMPLE_BYTE} for each byte of text), got {sample_bytes}"
+        )
 
-    All sources together give `tokenizer.sample_bytes`, or as much as there is if that is less; a source smaller than
-    its part is repeated, as the stream repeats it.
-    """
-    total = min(recipe.tokenizer.sample_bytes, sum(sizes.get(source, 0) for source in recipe.sources))
-    plan = []
+
+def _plan(read: Read, source: str, size: int) -> Part:
+    """The part of a source, from ranks and sizes alone: 16 bytes for each document of the sample."""
+    found = [batch.filter(pc.invert(batch.column("held_out"))) for batch in read(source, ("rank", "size", "held_out"))]
+    ranks = np.concatenate([np.zeros(0, np.uint64), *(batch.column("rank").to_numpy() for batch in found)])
+    sizes = np.concatenate([np.zeros(0, np.int64), *(batch.column("size").to_numpy() for batch in found)])
+    return part_of(source, size, ranks, sizes)
+
+
+def _texts(read: Read, source: str) -> Iterator[pa.RecordBatch]:
+    return read(source, ("rank", "text", "held_out"))
+
+
+def _look(read: Read, recipe: Recipe, tokenizer: Tokenizer, parts: list[Part]) -> dict[str, Any]:
+    """What the tokenizer is like, measured on what was held out of each source, or on its sample if nothing was."""
+    measure, samples = Measure(tokenizer), {part.source: part.figures() for part in parts}
+    figures: dict[str, Any] = {}
     for source in recipe.sources:
-        part = total * recipe.mixture.weights[source]
-        if not sizes.get(source):
-            raise FatalError(f"mixture.weights.{source} must be removed: the source has no text, its weight is above 0")
-        plan.append(Sample(source=source, copies=part / sizes[source], max_bytes=int(part) + 1, seed=recipe.seed))
-    return plan
-
-
-def _texts(read: Read, plan: list[Sample], taken: dict[str, dict[str, int]]) -> Iterator[str]:
-    for sample in plan:
-        for text in sampled_texts(read(sample.source, _COLUMNS), sample):
-            taken[sample.source]["bytes"] += len(text.encode())
-            taken[sample.source]["documents"] += 1
-            yield text
-
-
-def sampled_texts(batches: Iterator[pa.RecordBatch], sample: Sample) -> Iterator[str]:
-    """The texts of the documents drawn, as often as they are drawn, until the part is full."""
-    room = sample.max_bytes
-    for batch in batches:
-        copies = [sample.copies_of(doc_id) for doc_id in batch.column("doc_id").to_pylist()]
-        drawn = batch.column("text").take(pa.array(np.repeat(np.arange(batch.num_rows), copies)))
-        for text in drawn:
-            if room <= 0:
-                return
-            value: str = text.as_py()
-            room -= len(value.encode())
-            yield value
+        held_out = any(pc.any(batch.column("held_out")).as_py() for batch in read(source, ("held_out",)))
+        for batch in read(source, ("language", "text", "held_out")):
+            measured = pc.equal(batch.column("held_out"), held_out)
+            measure.add(source, *(batch.filter(measured).column(name) for name in ("language", "text")))
+            measure.use(batch.filter(pc.invert(measured)).column("text"))
+        figures[source] = measure.figures(source) | {"held_out": held_out, "sample": samples.get(source)}
+    return tokenizer_report(tokenizer, measure.used, recipe.seed) | {"sources": figures}
 
 
 def _train(texts: Iterator[str], recipe: Recipe, folder: Path) -> dict[str, Any]:
@@ -137,14 +166,14 @@ def _copy(model: str, target: Path) -> None:
         raise SettingError(f"tokenizer.model must be a file, got {model}") from error
 
 
-def _checked(path: Path) -> Vocabulary:
+def _checked(path: Path) -> Tokenizer:
     try:
-        vocabulary = Vocabulary(path)
+        tokenizer = Tokenizer(path)
     except ValueError as error:
         raise SettingError(f"tokenizer.model: {error}") from error
-    if faults := vocabulary.faults():
+    if faults := tokenizer.vocabulary.faults():
         raise SettingError(f"tokenizer.model cannot be used: {'; '.join(faults)}")
-    return vocabulary
+    return tokenizer
 
 
 def _write_config(folder: Path) -> None:
@@ -152,13 +181,3 @@ def _write_config(folder: Path) -> None:
     config = {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "add_eos_token": False, "legacy": False}
     config |= {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
     (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
-
-
-def _bytes_per_token(read: Read, sample: Sample, vocabulary: Vocabulary) -> float:
-    size = tokens = 0
-    for batch in read(sample.source, _COLUMNS):
-        encoded = vocabulary.encode(batch.column("text"))
-        size, tokens = size + text_bytes(batch), tokens + len(encoded.ids)
-        if size >= MEASURED_BYTES:
-            break
-    return round(size / tokens, 4) if tokens else 0.0

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,7 +12,7 @@ import pyarrow as pa
 from filters.models import load_once
 from pipeline.ccnet_models import check_ccnet_models
 from pipeline.context import Run, external_digest, on_this_machine
-from pipeline.corpora.registry import document_stages
+from pipeline.corpora.registry import SAMPLE_TOKENIZER
 from pipeline.errors import SettingError
 from pipeline.evaluation_sets import check_sets
 from pipeline.fit_contamination import PASSAGES, fit_contamination, set_of_files
@@ -24,6 +24,7 @@ from pipeline.fit_threshold import fit_threshold
 from pipeline.fit_tokenizer import fit_tokenizer
 from pipeline.ledger import MODELS, LedgerEntry, Tally
 from pipeline.recipe import Recipe
+from pipeline.report_tokenizer import tokenizer_lines
 from pipeline.section import Section
 from pipeline.storage import Folder, digest_of
 
@@ -38,7 +39,8 @@ class Model:
     `given` is a file that the fit takes over instead of training, `given_data` are files that it reads. `settings` are
     those that the fit reads, no more: a threshold that only a later stage applies trains nothing anew. Where
     `reads_counts`, the fit reads what the stages counted in the ledger, and no document. `follows` is a model whose
-    digest the fit takes as well.
+    digest the fit takes as well. Where `reads_sizes`, it is told how much text each source has. `says` are lines about
+    its report, for people.
     """
 
     name: str
@@ -52,6 +54,8 @@ class Model:
     given_data: Callable[[Recipe], Sequence[str]] = lambda _: ()
     reads_counts: bool = False
     follows: "Model | None" = None
+    reads_sizes: bool = False
+    says: Callable[[Mapping[str, Any]], Iterator[str]] = lambda _: iter(())
     used_by: Callable[[Recipe], bool] = lambda recipe: "commoncrawl" in recipe.sources
 
     def is_external(self, recipe: Recipe) -> bool:
@@ -86,6 +90,8 @@ class Model:
             found[f"{stage}/{source}"] = digest_of([entry.get(what) for entry in held])
         if self.follows:
             found[f"models/{self.follows.name}"] = self.follows.digest(run)
+        if self.reads_sizes:
+            found["sizes"] = digest_of({source: asdict(size) for source, size in run.text_sizes().items()})
         given = (self.given(run.recipe), *self.given_data(run.recipe))
         return found | {path: load_once(external_digest, path) for path in given if path}
 
@@ -112,13 +118,18 @@ class Model:
         outputs = {}
         with TemporaryDirectory(prefix="tokenmill-") as name:
             folder = Path(name)
-            followed = (self.follows.digest(run),) if self.follows else ()
-            report = self.fit(read, run.recipe, folder, *followed)
+            told: list[Any] = [self.follows.digest(run)] if self.follows else []
+            told += [run.text_sizes()] if self.reads_sizes else []
+            report = self.fit(read, run.recipe, folder, *told)
             for path in sorted(folder.iterdir()):
                 outputs[f"models/{self.name}/{path.name}"] = run.output.put(path, f"models/{self.name}/{path.name}")
         report_name = f"models/{self.name}/report.json"
         outputs[report_name] = run.output.write_json(report_name, report)
         return run.record(Tally().entry(self.stage, MODELS, self.name, key, inputs, outputs))
+
+    def summary(self, run: Run) -> list[str]:
+        """Lines about the model, for people."""
+        return list(self.says(run.output.read_json(f"models/{self.name}/report.json") or {}))
 
 
 def _plain(item: Any) -> Any:
@@ -131,11 +142,6 @@ def external_path(path: str) -> str:
         return path
     folder, _, name = path.rpartition("/")
     return on_this_machine(Folder(folder), name)
-
-
-def last_stages(recipe: Recipe) -> dict[str, str]:
-    """For each source of the mixture the stage whose documents are tokenized."""
-    return {source: document_stages(recipe, source)[-1] for source in recipe.sources}
 
 
 CONTAMINATION_INDEX = Model(
@@ -225,7 +231,9 @@ TOKENIZER = Model(
     stage="train-tokenizer",
     files=("tokenizer.model",),
     fit=fit_tokenizer,
-    reads=last_stages,
+    reads=lambda recipe: dict.fromkeys(recipe.sources, SAMPLE_TOKENIZER),
+    reads_sizes=True,
+    says=tokenizer_lines,
     settings=lambda recipe: [recipe.tokenizer, dict(recipe.mixture.weights)],
     given=lambda recipe: recipe.tokenizer.model,
     used_by=lambda _: True,

@@ -16,6 +16,7 @@ from pipeline.report_languages import languages_section
 from pipeline.report_near import near_section
 from pipeline.report_scores import scores_section
 from pipeline.report_style import STYLE
+from pipeline.report_tokenizer import tokenizer_section
 from pipeline.storage import Folder, Output
 from pipeline.totals import StageTotals
 
@@ -30,6 +31,7 @@ _SECTIONS = (
     ("contamination", "Evaluation sets"),
     ("languages", "Languages"),
     ("models", "Models"),
+    ("tokenizer", "Tokenizer"),
     ("scores", "Reference scores"),
     ("mixture", "Mixture"),
     ("training", "Training"),
@@ -53,6 +55,7 @@ def render(figures: Figures, recipe: Recipe) -> str:
         "contamination": contamination_section(figures.contamination),
         "languages": languages_section(figures.stages),
         "models": _models(figures),
+        "tokenizer": tokenizer_section(figures.tokenizer),
         "scores": scores_section(figures.scores),
         "mixture": _mixture(figures, recipe),
         "training": _training(figures),

@@ -16,6 +16,7 @@ from pipeline.ledger import chain_faults, read_ledger
 from pipeline.report_contamination import FINDINGS
 from pipeline.report_near import read_audits
 from pipeline.report_scores import Scores, read_scores
+from pipeline.report_tokenizer import read_tokenizer
 from pipeline.storage import Folder
 from pipeline.totals import StageTotals, sum_stages
 
@@ -59,6 +60,7 @@ class Figures:
     contamination: Mapping[str, Any]
     models: Mapping[str, Mapping[str, str]]
     scores: Scores
+    tokenizer: Mapping[str, Any]
     stream: Mapping[str, Any]
     steps: Sequence[Mapping[str, float]]
 
@@ -88,6 +90,7 @@ def read_figures(output: Folder, chains: Mapping[str, tuple[str, ...]]) -> Figur
         contamination=output.read_json(FINDINGS) or {},
         models=_models(output),
         scores=read_scores(output),
+        tokenizer=read_tokenizer(output),
         stream=output.read_json("stream/stream.json") or {},
         steps=_steps(output),
     )
@@ -149,7 +152,8 @@ def _example(figures: StageTotals, kind: str, row: Mapping[str, Any]) -> Example
 
 def _models(output: Folder) -> dict[str, dict[str, str]]:
     """The figures that each model's report gives, flattened."""
-    reports = ((name, output.read_json(f"models/{name}/report.json")) for name in output.list("models"))
+    names = (name for name in output.list("models") if name != "tokenizer")  # It has a section of its own.
+    reports = ((name, output.read_json(f"models/{name}/report.json")) for name in names)
     return {name: dict(list(_flat("", report))[:MAX_MODEL_FIGURES]) for name, report in reports if report is not None}
 
 

@@ -10,9 +10,11 @@ from pipeline.corpora.registry import (
     CORPORA,
     DECONTAMINATE,
     NEAR_DEDUP,
+    SAMPLE_TOKENIZER,
     chains,
     document_stages,
     has_stage,
+    side_stages,
     stage_before,
 )
 from pipeline.decontaminate import FINDINGS_ENTRY
@@ -24,7 +26,7 @@ from pipeline.join_work import is_joined, join_work
 from pipeline.key_index import KEYS
 from pipeline.ledger import MODELS, LedgerEntry, chain_faults, entry_name, read_entry, read_ledger
 from pipeline.map_stages import CLEAN, MAP_STAGES
-from pipeline.models import ALL_MODELS, Model
+from pipeline.models import ALL_MODELS, TOKENIZER, Model
 from pipeline.near_audit import PAGE, audit_name, lost_too_much
 from pipeline.progress import Reporter
 from pipeline.stages import done
@@ -46,6 +48,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("select",),
     ("near-dedup",),
     ("decontaminate",),
+    ("sample-tokenizer",),
     ("train-tokenizer",),
     ("tokenize",),
     ("mix",),
@@ -93,9 +96,15 @@ class Conductor:
         counts = tuple((source, len(units)) for source, units in self.units.items())
         self.run = replace(self.run, unit_counts=counts)
 
+    def _sum_text(self, names: Iterable[str]) -> None:
+        """Sum the ledger once, where each unit's key hangs on all of it."""
+        if {SAMPLE_TOKENIZER, TOKENIZER.stage} & set(names):
+            self.run = replace(self.run, known_sizes=tuple(replace(self.run, known_sizes=()).text_sizes().items()))
+
     def plan(self, names: Sequence[str]) -> Iterator[tuple[str, str, int, int]]:
         """(stage, source, units to do, units) for the named stages, as far as can be said before any work."""
         self._list_units()
+        self._sum_text(names)
         for stage, source in ((stage, source) for stage in names for source in self.run.recipe.sources):
             if has_stage(self.run.recipe, source, stage):
                 units = self.units[source]
@@ -109,6 +118,7 @@ class Conductor:
 
     def _step(self, names: list[str]) -> None:
         before = len(self.worked)
+        self._sum_text(names)
         trained = [model for model in ALL_MODELS if model.stage in names and model.is_trained(self.run.recipe)]
         if trained:
             self._need_samples(trained)
@@ -125,7 +135,7 @@ class Conductor:
         for model in models:
             for source, stage in model.reads(self.run.recipe).items():
                 old = (unit for unit in self.units.get(source, ()) if done(MAP_STAGES[stage], self.run, unit) is None)
-                if stage in CORPORA[source].side_stages and (unit := next(old, None)):
+                if stage in side_stages(self.run.recipe, source) and (unit := next(old, None)):
                     raise FatalError(
                         f"stage {model.stage} needs {stage} of {source}/{unit.name}: run `tokenmill {stage}` first"
                     )
@@ -139,6 +149,8 @@ class Conductor:
                         model.train(self.run)
                 else:
                     self.engine.run(FitWork(self.run, tuple(names)))
+            for line in (line for model in models for line in model.summary(self.run)):
+                self.reporter.say(f"  {line}")
             self.worked += names
 
     def _documents(self, names: list[str]) -> None:

@@ -1,5 +1,7 @@
 """All corpora by source."""
 
+from collections.abc import Mapping
+
 from pipeline.corpora import arxiv, books, c4, commoncrawl, github, stackexchange, wikipedia
 from pipeline.corpora.corpus import Corpus
 from pipeline.recipe import Recipe
@@ -15,6 +17,10 @@ DECONTAMINATE = "decontaminate"
 """The last stage of each source, where the recipe names evaluation sets."""
 
 
+SAMPLE_TOKENIZER = "sample-tokenizer"
+"""The stage beside each source's last that draws what the tokenizer is trained on and measured by."""
+
+
 def document_stages(recipe: Recipe, source: str) -> tuple[str, ...]:
     """The stages that the source's documents go through, in order."""
     as_redpajama = source == "books" and recipe.books.mode == "faithful"  # which has near-duplicates of its own
@@ -28,14 +34,20 @@ def chains(recipe: Recipe) -> dict[str, tuple[str, ...]]:
     return {source: (*document_stages(recipe, source), "tokenize") for source in CORPORA}
 
 
+def side_stages(recipe: Recipe, source: str) -> Mapping[str, str]:
+    """The stages beside the source's chain, each with the stage whose documents it looks at."""
+    return {**CORPORA[source].side_stages, SAMPLE_TOKENIZER: document_stages(recipe, source)[-1]}
+
+
 def stage_before(recipe: Recipe, source: str, stage: str) -> str:
     """The stage whose documents this stage of the source reads."""
-    if stage in CORPORA[source].side_stages:
-        return CORPORA[source].side_stages[stage]
+    beside = side_stages(recipe, source)
+    if stage in beside:
+        return beside[stage]
     chain = chains(recipe)[source]
     return chain[chain.index(stage) - 1]
 
 
 def has_stage(recipe: Recipe, source: str, stage: str) -> bool:
     """Whether the source goes through the stage, in its chain or beside it."""
-    return stage in chains(recipe)[source] or stage in CORPORA[source].side_stages
+    return stage in chains(recipe)[source] or stage in side_stages(recipe, source)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.context import Run, external_digest, on_this_machine
+from pipeline.context import Run, TextSize, documents_folder, external_digest, on_this_machine
 from pipeline.errors import SettingError
 from pipeline.ledger import LedgerEntry
 from pipeline.recipe import Recipe
@@ -157,3 +157,36 @@ def test_only_the_dumps_of_the_recipe_are_read(run, tmp_path):
     assert [unit.input for unit in Run(chosen, run.output).units("commoncrawl")] == [
         "commoncrawl/CC-MAIN-2019-35/a.wet.gz"
     ]
+
+
+def kept(run, stage, source, unit, documents, size):
+    figures = {"documents_in": documents, "documents_kept": documents, "bytes_in": size, "bytes_kept": size}
+    entry = LedgerEntry(stage=stage, source=source, unit=unit, key="k", inputs={}, outputs={}, **figures)
+    run.output.write_json(entry.name, entry.to_json())
+
+
+def test_how_much_text_goes_into_the_tokens_is_in_the_ledger(run):
+    kept(run, "dedup", "c4", "a", 2, 70)
+    kept(run, "dedup", "c4", "b", 1, 30)
+    kept(run, "clean", "c4", "a", 9, 900)
+    sizes = run.text_sizes()
+    assert list(sizes) == list(run.recipe.sources)
+    assert (sizes["c4"], sizes["books"]) == (TextSize(3, 100), TextSize(0, 0))
+
+
+def test_text_that_has_been_summed_is_not_summed_again(run):
+    told = replace(run, known_sizes=tuple(run.text_sizes().items()))
+    kept(run, "dedup", "c4", "a", 2, 70)
+    assert (told.text_sizes()["c4"], run.text_sizes()["c4"]) == (TextSize(0, 0), TextSize(2, 70))
+
+
+@pytest.mark.parametrize(
+    "stage, folder",
+    [
+        ("clean", "documents/clean/c4"),
+        ("sample", "samples/c4"),
+        ("sample-tokenizer", "samples/tokenizer/c4"),
+    ],
+)
+def test_documents_of_a_stage_lie_in_its_folder_and_samples_beside(stage, folder):
+    assert documents_folder(stage, "c4") == folder

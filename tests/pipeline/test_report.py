@@ -22,6 +22,7 @@ NOTHING = {
     "audits": [],
     "contamination": {},
     "models": {},
+    "tokenizer": {},
     "stream": {},
 }
 EMPTY = Figures(**NOTHING, scores=NO_SCORES, steps=[])
@@ -67,6 +68,7 @@ def words(page, key):
         ("kept", "No document has been kept."),
         ("quarantine", "Nothing has been quarantined."),
         ("models", "No model has been trained yet."),
+        ("tokenizer", "No tokenizer has been trained yet."),
         ("near-duplicates", "No near-duplicates have been looked for."),
         ("contamination", "No evaluation sets have been looked for."),
         ("languages", "No language has been identified yet."),

@@ -125,10 +125,16 @@ def test_an_excerpt_is_short_and_says_how_long_the_text_is(output):
 
 
 def test_reports_of_models_are_flattened(output):
-    output.write_json("models/tokenizer/report.json", {"pieces": 2000, "sample": {"bytes": 1.5, "of": "text"}})
+    output.write_json("models/language/report.json", {"pieces": 2000, "sample": {"bytes": 1.5, "of": "text"}})
     assert read_figures(output, CHAINS).models == {
-        "tokenizer": {"pieces": "2000", "sample · bytes": "1.5", "sample · of": "text"}
+        "language": {"pieces": "2000", "sample · bytes": "1.5", "sample · of": "text"}
     }
+
+
+def test_the_report_of_the_tokenizer_stands_apart(output):
+    output.write_json("models/tokenizer/report.json", {"vocabulary_size": 2000})
+    figures = read_figures(output, CHAINS)
+    assert (figures.tokenizer, figures.models) == ({"vocabulary_size": 2000}, {})
 
 
 def test_the_loss_is_thinned_but_keeps_its_ends(output):

@@ -11,7 +11,7 @@ from pipeline.ledger import LedgerEntry, read_entry
 from pipeline.progress import Reporter
 from pipeline.run import STAGES, STEPS, Conductor
 
-DOCUMENTS = STAGES[: STAGES.index("train-tokenizer")]
+DOCUMENTS = STAGES[: STAGES.index("sample-tokenizer")]
 
 
 def conductor(made, *overrides):

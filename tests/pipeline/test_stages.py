@@ -10,7 +10,8 @@ from pipeline.map_stages import CLEAN, MAP_STAGES, TOKENIZE
 from pipeline.stages import done, ensure, kept_before
 from pipeline.storage import read_batches
 
-CHAIN = ("clean", "language", "perplexity", "sample", "reference", "scores", "select", "tokenize")
+BEFORE = ("clean", "language", "perplexity", "sample", "reference", "scores", "select")
+CHAIN = (*BEFORE, "sample-tokenizer", "tokenize")
 
 
 @pytest.mark.parametrize("stage", CHAIN)
@@ -49,7 +50,9 @@ def test_a_unit_that_is_done_is_not_done_again(small_run):
         ("reference.min_chars=300", {"sample"}),
         ("reference.max_documents=20", {"sample"}),
         ("perplexity.max_documents=20", {"sample"}),
-        ("seed=2", {"sample"}),
+        ("seed=2", {"sample", "sample-tokenizer"}),
+        ("tokenizer.sample_bytes=10000", {"sample-tokenizer"}),
+        ("tokenizer.vocabulary_size=500", set()),
         ('perplexity.keep=["head"]', {"scores", "select"}),
         ("tokens.shard_bytes=8192", {"tokenize"}),
         ("rejected.keep=false", {"clean", "language", "perplexity", "reference", "select"}),

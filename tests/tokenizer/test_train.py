@@ -1,11 +1,28 @@
 """The trained model has the settings and the layout of LLaMA's."""
 
 import random
+import struct
 
 import pytest
 import sentencepiece
 
+from tokenizer.sentencepiece_model import Algorithm, _fields
 from tokenizer.train import sentences_of, train_tokenizer
+
+# What the released model's specifications say, by field number: TrainerSpec and NormalizerSpec of google/sentencepiece.
+RELEASED_TRAINER = {
+    **{3: Algorithm.BPE, 4: 500, 10: 0.99995, 11: 200_000_000, 19: True, 16: 80, 25: True, 26: True, 35: True},
+    **{40: 0, 41: 1, 42: 2, 43: -1},
+}
+TRAINER_DEFAULTS = {
+    **{5: [], 6: 0, 7: b"text", 12: 0, 13: 0, 14: 1_000_000, 15: 0.75, 17: 2, 18: 4192, 20: 16},
+    **{21: True, 22: True, 23: True, 24: False, 30: [], 31: [], 32: True, 33: True, 34: False, 36: b""},
+    **{44: " ⁇ ".encode(), 45: b"<unk>", 46: b"<s>", 47: b"</s>", 48: b"<pad>", 49: False, 50: False},
+    **{51: 0.0, 52: 0, 53: b"", 54: b""},
+}
+RELEASED_NORMALIZER = {1: b"identity", 2: b"", 4: False}
+NORMALIZER_DEFAULTS = {3: True, 5: True, 6: b""}
+NAMES_A_FILE = {1, 2}  # input and model_prefix
 
 
 def words(count, seed=1):
@@ -27,8 +44,45 @@ def train(folder, given=None, **settings):
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return train(tmp_path_factory.mktemp("model"))[1]
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    train(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(folder):
+    return sentencepiece.SentencePieceProcessor(model_file=str(folder / "t.model"))
+
+
+def specification(folder, field, floats=()):
+    """The fields of a specification in the model file, signed and as floats where they are."""
+    message = dict(_fields((folder / "t.model").read_bytes()))[field]
+    found = dict(_fields(message))
+    found.update({number: round(struct.unpack("<f", found[number])[0], 6) for number in floats if number in found})
+    return {number: value - 2**64 if value == 2**64 - 1 else value for number, value in found.items()}
+
+
+def test_the_trainer_s_settings_are_the_release_s_one_by_one(folder):
+    said = specification(folder, 2, floats=(10, 15, 51))
+    assert set(said) - NAMES_A_FILE <= {*RELEASED_TRAINER, *TRAINER_DEFAULTS}
+    assert TRAINER_DEFAULTS | said == TRAINER_DEFAULTS | RELEASED_TRAINER
+
+
+def test_the_normaliser_s_settings_are_the_release_s_one_by_one(folder):
+    said = specification(folder, 3)
+    assert NORMALIZER_DEFAULTS | said == NORMALIZER_DEFAULTS | RELEASED_NORMALIZER
+
+
+@pytest.mark.real
+def test_a_model_with_the_release_s_settings_spells_out_the_defaults_we_leave(real_data, tmp_path):
+    (tmp_path / "t.model").write_bytes((real_data / "models/mistral-v1/tokenizer.model.v1").read_bytes())
+    said = specification(tmp_path, 2, floats=(10, 15, 51))
+    differs = {1, 2, 4}  # Where it was made, and its size.
+    expected = TRAINER_DEFAULTS | RELEASED_TRAINER
+    assert {n: v for n, v in said.items() if n not in differs} == {n: expected[n] for n in said if n not in differs}
+    normalizer = specification(tmp_path, 3)
+    assert normalizer == {n: (NORMALIZER_DEFAULTS | RELEASED_NORMALIZER)[n] for n in normalizer}
 
 
 def test_the_first_ids_are_the_specials_and_the_bytes(model):
@@ -42,7 +96,29 @@ def test_tab_and_newline_are_byte_pieces(model):
 
 
 def test_pieces_after_the_bytes_score_their_rank(model):
-    assert [model.get_score(i) for i in (259, 260, 499)] == [0, -1, -240]
+    assert [model.get_score(i) for i in range(259, 500)] == [259 - i for i in range(259, 500)]
+    assert [model.get_score(i) for i in range(259)] == [0] * 259
+
+
+def test_merges_come_first_then_single_characters(model):
+    lengths = [len(model.id_to_piece(i)) for i in range(259, 500)]
+    merges = sum(length > 1 for length in lengths)
+    assert all(length > 1 for length in lengths[:merges]) and set(lengths[merges:]) == {1}
+    assert max(lengths) <= 16
+
+
+def test_merges_are_of_pieces_that_are_there_already(model):
+    known = {model.id_to_piece(i): i for i in range(259, 500)}
+    for piece, i in known.items():
+        parts = ((piece[:cut], piece[cut:]) for cut in range(1, len(piece)))
+        assert len(piece) == 1 or any(
+            all(len(part) == 1 or known.get(part, 500) < i for part in pair) for pair in parts
+        ), piece
+
+
+def test_characters_stand_by_falling_frequency(tmp_path):
+    _, model = train(tmp_path, ["c" * 9 + "b" * 5 + "a" * 7], vocabulary_size=264)
+    assert [model.id_to_piece(i) for i in range(264)][-4:] == ["c", "a", "b", "▁"]
 
 
 def test_numbers_are_split_into_digits(model):

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from pipeline.corpora.registry import CORPORA, chains, document_stages, has_stage, stage_before
 from pipeline.recipe import Recipe
 from pipeline.run import STAGES
@@ -66,6 +68,12 @@ def test_a_side_stage_reads_the_stage_that_it_stands_beside(monkeypatch):
     assert has_stage(ALL, "books", "sample")
     assert stage_before(ALL, "books", "sample") == "clean"
     assert "sample" not in document_stages(ALL, "books")
+
+
+@pytest.mark.parametrize("source, last", [("books", "near-dedup"), ("c4", "dedup"), ("commoncrawl", "select")])
+def test_the_tokenizer_s_sample_is_drawn_from_what_is_tokenized(source, last):
+    assert stage_before(ALL, source, "sample-tokenizer") == stage_before(ALL, source, "tokenize") == last
+    assert has_stage(ALL, source, "sample-tokenizer")
 
 
 def test_filters_of_a_corpus_come_from_its_section_of_the_recipe():
