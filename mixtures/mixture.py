@@ -12,11 +12,15 @@ TOLERANCE = Fraction(1, 10**9)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ratios:
-    """The mixture of one phase: so many sequences of so many tokens, at these weights, which sum to one."""
+    """The mixture of one phase: so many sequences of so many tokens, at these weights, which sum to one.
+
+    With `until` another phase begins after so many of them, and the rest is not in the stream.
+    """
 
     sequences: int
     sequence_tokens: int
     weights: Mapping[str, float]
+    until: int | None = None
 
     def __post_init__(self) -> None:
         for name, weight in self.weights.items():
@@ -34,7 +38,8 @@ class Ratios:
 
     def shares(self) -> Shares:
         """Sequences of each source."""
-        return Shares(sequence_tokens=self.sequence_tokens, sequences=largest_remainder(self.sequences, self.weights))
+        counts = largest_remainder(self.sequences, self.weights)
+        return Shares(sequence_tokens=self.sequence_tokens, sequences=counts, until=self.until)
 
 
 def plan_of(phases: Sequence[Ratios], available_tokens: Mapping[str, int], *, block_tokens: int, seed: int) -> Plan:

@@ -24,10 +24,14 @@ ABSENT = -1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shares:
-    """One phase of a stream: its sequences' length, and how many of them each source gives."""
+    """One phase of a stream: its sequences' length, and how many of them each source gives.
+
+    With `until` the next phase begins after so many sequences: what comes before does not change with it.
+    """
 
     sequence_tokens: int
     sequences: Mapping[str, int]
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,25 +98,25 @@ class Plan:
                     f"sequence_tokens must divide block_tokens = {self.block_tokens} or be a multiple of it,"
                     f" got {width}"
                 )
-            counts = {name: shares.sequences.get(name, 0) for name in self.names}
-            for name, available in zip(self.names, self.blocks, strict=True):
-                if counts[name] and available < 1:
-                    raise ValueError(f"{name} has a share of {counts[name]} sequences and not one to give")
+            schedule = Schedule({name: shares.sequences.get(name, 0) for name in self.names}, shares.until)
+            for name, count, available in zip(self.names, schedule.counts, self.blocks, strict=True):
+                if count and available < 1:
+                    raise ValueError(f"{name} has a share of {count} sequences and not one to give")
             phase = Phase(
                 first=first,
                 first_token=first_token,
-                sequences=sum(counts.values()),
+                sequences=schedule.sequences,
                 sequence_tokens=width,
                 piece_tokens=min(width, self.block_tokens),
                 first_blocks=tuple(used),
-                schedule=Schedule(counts),
+                schedule=schedule,
             )
             yield phase
             first, first_token = phase.end, first_token + phase.tokens
             # A block of which a part has been read is not begun again.
             used = [
                 before - (-count * width // self.block_tokens)
-                for before, count in zip(used, counts.values(), strict=True)
+                for before, count in zip(used, schedule.counts, strict=True)
             ]
 
     def runs(self, start: int, count: int) -> Iterator[tuple[Phase, int, int]]:
@@ -208,6 +212,7 @@ class Plan:
                     "sequence_tokens": phase.sequence_tokens,
                     "shares": dict(zip(self.names, phase.schedule.counts, strict=True)),
                 }
+                | ({"dealt": dict(zip(self.names, phase.schedule.dealt, strict=True))} if phase.schedule.is_cut else {})
                 for phase in self.phases
             ],
         }
@@ -218,7 +223,11 @@ class Plan:
         return cls(
             {name: int(source["blocks"]) for name, source in record["sources"].items()},
             [
-                Shares(sequence_tokens=int(phase["sequence_tokens"]), sequences=phase["shares"])
+                Shares(
+                    sequence_tokens=int(phase["sequence_tokens"]),
+                    sequences=phase.get("dealt", phase["shares"]),
+                    until=sum(phase["shares"].values()),
+                )
                 for phase in record["phases"]
             ],
             block_tokens=int(record["block_tokens"]),

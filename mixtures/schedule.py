@@ -18,23 +18,42 @@ MAX_SEQUENCES = 3_037_000_499
 class Schedule:
     """Positions dealt to sources, so many to each; `names` are the sources in the order given.
 
-    Raises ValueError for a count below 0, or a sum that is not 1 … MAX_SEQUENCES.
+    Of the positions only those below `until` are used, where it is given: `sequences` is their number, and `counts` are
+    those of each source among them. What they hold does not change with it.
+    Raises ValueError for a count below 0, a sum that is not 1 … MAX_SEQUENCES, or an end that is not 1 … that sum.
     """
 
-    def __init__(self, counts: Mapping[str, int]) -> None:
-        self.names = tuple(counts)
-        self.counts = tuple(counts.values())
-        self.sequences = sum(self.counts)
-        for name, count in counts.items():
+    def __init__(self, dealt: Mapping[str, int], until: int | None = None) -> None:
+        self.names = tuple(dealt)
+        self.dealt = tuple(dealt.values())
+        whole = sum(self.dealt)
+        for name, count in dealt.items():
             if count < 0:
                 raise ValueError(f"{name}: sequences must be at least 0, got {count}")
-        if not 1 <= self.sequences <= MAX_SEQUENCES:
-            raise ValueError(f"a schedule holds 1 to {MAX_SEQUENCES} sequences, got {self.sequences}")
+        if not 1 <= whole <= MAX_SEQUENCES:
+            raise ValueError(f"a schedule holds 1 to {MAX_SEQUENCES} sequences, got {whole}")
+        self.sequences = whole if until is None else until
+        if not 1 <= self.sequences <= whole:
+            raise ValueError(f"a schedule of {whole} sequences ends at 1 to {whole}, got {until}")
         # Largest first: a source's distance from its share grows with how little is left when its turn comes.
-        turns = [number for number, count in enumerate(self.counts) if count]
-        self._turns = sorted(turns, key=lambda number: (-self.counts[number], self.names[number]))
-        left = np.cumsum([0] + [self.counts[number] for number in reversed(self._turns)])[::-1]
+        turns = [number for number, count in enumerate(self.dealt) if count]
+        self._turns = sorted(turns, key=lambda number: (-self.dealt[number], self.names[number]))
+        left = np.cumsum([0] + [self.dealt[number] for number in reversed(self._turns)])[::-1]
         self._lefts: list[int] = left.tolist()
+        self.counts = self.before(self.sequences)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it ends before all have been dealt."""
+        return self.counts != self.dealt
+
+    def before(self, position: int) -> tuple[int, ...]:
+        """How many positions of each source come before this one."""
+        found = [0] * len(self.names)
+        for number, left in zip(self._turns, self._lefts, strict=False):
+            found[number] = (position * self.dealt[number] + left // 2) // left
+            position -= found[number]
+        return tuple(found)
 
     def deal(self, positions: Integers) -> tuple[Integers, Integers]:
         """The source of each position, and how many of that source come before it.
@@ -45,7 +64,7 @@ class Schedule:
         source, ordinal = np.empty_like(positions), np.empty_like(positions)
         waiting, place = np.arange(positions.size), positions
         for number, left in zip(self._turns, self._lefts, strict=False):
-            n = self.counts[number]
+            n = self.dealt[number]
             before = (place * n + left // 2) // left
             taken = ((place + 1) * n + left // 2) // left > before
             source[waiting[taken]], ordinal[waiting[taken]] = number, before[taken]
@@ -56,7 +75,7 @@ class Schedule:
         """The inverse of `deal`: the positions of a source's n-th sequences, counted from 0."""
         turn = self._turns.index(source)
         left = self._lefts[turn]
-        place = -(-((ordinals + 1) * left - left // 2) // self.counts[source]) - 1
+        place = -(-((ordinals + 1) * left - left // 2) // self.dealt[source]) - 1
         for earlier in range(turn - 1, -1, -1):
             left, rest = self._lefts[earlier], self._lefts[earlier + 1]
             place = (place * left + left // 2) // rest

@@ -5,7 +5,7 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import click
 from pydantic import BaseModel
@@ -70,7 +70,17 @@ def recipe_page() -> str:
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             parts += ["", f"## `[{name}]`", "", inspect.cleandoc(field.annotation.__doc__ or ""), ""]
             parts += _keys(field.annotation, f"{name}.")
+            for inner, item in field.annotation.model_fields.items():
+                if row := _row_class(item.annotation):
+                    parts += ["", f"### `[[{name}.{inner}]]`", "", inspect.cleandoc(row.__doc__ or ""), ""]
+                    parts += _keys(row, f"{name}.{inner}.")
     return "\n".join(parts) + "\n"
+
+
+def _row_class(annotation: Any) -> type[BaseModel] | None:
+    """What a list of tables is made of, None for any other type."""
+    first = next(iter(get_args(annotation)), None)
+    return first if isinstance(first, type) and issubclass(first, BaseModel) else None
 
 
 def _keys(model: type[BaseModel], prefix: str) -> list[str]:
@@ -78,6 +88,7 @@ def _keys(model: type[BaseModel], prefix: str) -> list[str]:
         f"| `{prefix}{name}` | {_bounds(field)} | {_default(field)} |"
         for name, field in model.model_fields.items()
         if not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel))
+        and _row_class(field.annotation) is None
     ]
     return ["| key | type | default |", "|---|---|---|", *rows]
 

@@ -62,7 +62,7 @@ def _verify(run: Run, reporter: Reporter) -> bool:
         raise FatalError(f"verify found {len(faults)} faults, the first: {faults[0]}")
     run.record(Tally().entry("verify", MODELS, "stream", key, inputs, {}))
     record = run.output.read_json(f"stream/{RECORD_NAME}") or {}
-    reporter.say(f"  verify: {record['sequences']:,} sequences of {record['sequence_tokens']} tokens are as planned")
+    reporter.say(f"  verify: {record['sequences']:,} sequences, {record['tokens']:,} tokens, are as planned")
     return True
 
 

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from mixtures.mixture import Ratios, describe_sources, plan_of
+from mixtures.mixture import describe_sources, plan_of
 from mixtures.plan import ABSENT, Phase, Plan
 from mixtures.stream import VERSION, shard_name, stream_digest, token_dtype
 from pipeline.errors import FatalError
@@ -102,13 +102,8 @@ def plan_mix(
     settings = recipe.mixture
     ordered = {source: sorted(shards.get(source, ())) for source in recipe.sources}
     available = {source: sum(tokens for _, tokens in found) for source, found in ordered.items()}
-    width = settings.sequence_tokens
-    if settings.total_tokens < width:
-        raise FatalError(f"mixture: total_tokens must be at least one sequence of {width}, got {settings.total_tokens}")
     try:
-        weights = {source: settings.weights[source] for source in recipe.sources}
-        phases = [Ratios(sequences=settings.total_tokens // width, sequence_tokens=width, weights=weights)]
-        plan = plan_of(phases, available, block_tokens=width, seed=recipe.seed)
+        plan = plan_of(recipe.phases, available, block_tokens=settings.block_width, seed=recipe.seed)
     except ValueError as error:
         raise FatalError(f"mixture: {error}") from error
     record = plan.to_record() | {
@@ -118,7 +113,7 @@ def plan_mix(
         "tokenizer_digest": tokenizer_digest,
         "sources": describe_sources(plan, available),
     }
-    for phase, ratios in zip(record["phases"], phases, strict=True):
+    for phase, ratios in zip(record["phases"], recipe.phases, strict=True):
         phase["weights"] = dict(ratios.weights)
     return MixPlan(shards=ordered, record=record, shard_sequences=settings.shard_sequences)
 

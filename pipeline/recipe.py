@@ -3,13 +3,13 @@
 Defaults are LLaMA-1's where the paper gives a number; an open choice of the paper is a key of its own.
 """
 
-import math
-from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.section import SOURCES, Count, Fraction, Positive, Section, Texts, nearest_name
+from mixtures.mixture import Ratios
+from pipeline.mixture_section import Mixture
+from pipeline.section import Count, Fraction, Positive, Section, Texts
 from pipeline.source_sections import C4, ArXiv, Books, CommonCrawl, GitHub, StackExchange, Wikipedia
 from pipeline.web_sections import (
     Decontaminate,
@@ -54,37 +54,6 @@ class Tokens(Section):
     """Source shards: documents as `BOS ids EOS`."""
 
     shard_bytes: Annotated[int, Field(ge=4096)] = 1 << 30
-
-
-class Mixture(Section):
-    """How much of each source, and in what pieces: Table 1 of the paper."""
-
-    total_tokens: Positive = 1_400_000_000_000
-    sequence_tokens: Annotated[int, Field(ge=8)] = 2048
-    shard_sequences: Positive = 16_384  # 64 MiB: one shard is one group of the engine's shuffle.
-    weights: Mapping[str, float] = Field(
-        default_factory=lambda: {
-            "commoncrawl": 0.67,
-            "c4": 0.15,
-            "github": 0.045,
-            "wikipedia": 0.045,
-            "books": 0.045,
-            "arxiv": 0.025,
-            "stackexchange": 0.02,
-        }
-    )
-
-    @model_validator(mode="after")
-    def _weights_are_a_mixture(self) -> Self:
-        for name, weight in self.weights.items():
-            if name not in SOURCES:
-                raise ValueError(f"weights.{name} is no source{nearest_name(name, SOURCES)}")
-            if not 0 < weight <= 1:
-                raise ValueError(f"weights.{name} must be above 0 and at most 1, got {weight}")
-        total = math.fsum(self.weights.values())
-        if abs(total - 1) > 1e-9:
-            raise ValueError(f"weights must sum to 1, got {total:.6g}")
-        return self
 
 
 class Trainer(Section):
@@ -173,5 +142,15 @@ class Recipe(Section):
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The sources of the mixture, in the paper's order."""
-        return tuple(source for source in SOURCES if source in self.mixture.weights)
+        """The sources that the mixture has at any step, in the paper's order."""
+        return self.mixture.sources
+
+    @property
+    def phases(self) -> tuple[Ratios, ...]:
+        """The phases of the stream: the mixture, then each change of it."""
+        return self.mixture.phases(self.trainer.batch_sequences)
+
+    @model_validator(mode="after")
+    def _changes_lie_in_the_stream(self) -> Self:
+        self.mixture.phases(self.trainer.batch_sequences)
+        return self

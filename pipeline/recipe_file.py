@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -57,6 +57,8 @@ def _override(tables: dict[str, Any], override: str) -> None:
     table = tables
     for parent in parents:
         table = table.setdefault(parent, {})
+        if isinstance(table, list):
+            raise SettingError(f"--set {key}: {parent} is a list, which is set whole: {parent}=[…]")
         if not isinstance(table, dict):
             raise SettingError(f"--set {key}: {parent} is a value, not a table")
     table[last] = value
@@ -87,7 +89,10 @@ def _one_line(error: ValidationError) -> str:
 def _keys_beside(location: tuple[int | str, ...]) -> tuple[str, ...]:
     model: type[BaseModel] = Recipe
     for part in location[:-1]:
-        annotation = model.model_fields[str(part)].annotation
+        if isinstance(part, int):  # A place in a list of tables.
+            continue
+        annotation = model.model_fields[part].annotation
+        annotation = next(iter(get_args(annotation)), annotation)
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             return ()
         model = annotation

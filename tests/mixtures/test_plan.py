@@ -89,6 +89,21 @@ def test_a_change_of_the_shares_changes_nothing_before_it():
     assert after[: len(before)].tolist() == before.tolist()
 
 
+@pytest.mark.parametrize("until", [1, 7, 12, 19])
+def test_a_phase_that_is_cut_short_is_the_beginning_of_the_whole_one(until):
+    blocks, counts = {"a": 5, "b": 9}, {"a": 13, "b": 7}
+    whole = source_tokens(plan(blocks, (8, counts)))
+    cut = Shares(sequence_tokens=8, sequences=counts, until=until)
+    made = Plan(blocks, [cut, Shares(sequence_tokens=16, sequences={"b": 3})], block_tokens=8, seed=0)
+    assert source_tokens(made)[: until * 8].tolist() == whole[: until * 8].tolist()
+    assert made.sequences == until + 3
+    assert source_tokens(made).tolist() == landed(made).tolist()
+    record = made.to_record() | {"sources": {name: {"blocks": count} for name, count in blocks.items()}}
+    assert source_tokens(Plan.from_record(record)).tolist() == source_tokens(made).tolist()
+    assert record["phases"][0]["dealt"] == counts
+    assert "dealt" not in record["phases"][1]
+
+
 def test_without_a_change_two_phases_read_the_sources_as_one_does():
     one = plan({"a": 7, "b": 5}, (8, {"a": 10, "b": 20}))
     two = plan({"a": 7, "b": 5}, (8, {"a": 4, "b": 8}), (8, {"a": 6, "b": 12}))

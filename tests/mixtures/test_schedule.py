@@ -72,6 +72,32 @@ def test_the_largest_schedule_can_be_addressed_at_both_ends():
     assert back == positions.tolist()
 
 
+@settings(max_examples=60)
+@given(COUNTS, st.data())
+def test_an_earlier_end_changes_nothing_before_it(counts, data):
+    whole = Schedule(counts)
+    until = data.draw(st.integers(1, whole.sequences))
+    cut = Schedule(counts, until)
+    assert (cut.sequences, sum(cut.counts), cut.is_cut) == (until, until, until < whole.sequences)
+    source, ordinal = cut.deal(np.arange(until))
+    assert np.bincount(source, minlength=len(counts)).tolist() == list(cut.counts)
+    assert [found.tolist() for found in whole.deal(np.arange(until))] == [source.tolist(), ordinal.tolist()]
+    assert all(abs(n * whole.sequences - until * of) < 2 * whole.sequences for n, of in zip(cut.counts, cut.dealt, strict=True))
+
+
+@given(COUNTS)
+def test_what_comes_before_a_position_is_what_was_dealt(counts):
+    schedule, dealt = Schedule(counts), sources(counts)
+    for position in range(schedule.sequences + 1):
+        assert schedule.before(position) == tuple(np.bincount(dealt[:position], minlength=len(counts)))
+
+
+@pytest.mark.parametrize("until", [0, -1, 6])
+def test_an_end_outside_the_schedule_is_refused(until):
+    with pytest.raises(ValueError, match=f"a schedule of 5 sequences ends at 1 to 5, got {until}"):
+        Schedule({"a": 3, "b": 2}, until)
+
+
 @pytest.mark.parametrize("counts, found", [({"a": MAX_SEQUENCES + 1}, MAX_SEQUENCES + 1), ({"a": 0}, 0)])
 def test_a_schedule_too_long_or_empty_is_refused(counts, found):
     with pytest.raises(ValueError, match=f"a schedule holds 1 to 3037000499 sequences, got {found}"):

@@ -61,3 +61,12 @@ def test_a_key_is_shown_with_bound_and_default():
     assert "| `tokenizer.vocabulary_size` | int ≥ 300 ≤ 1048576 | `32000` |" in page
     assert "| `name` | str | required |" in page
     assert "| `language.model` | str | empty |" in page
+
+
+def test_tables_in_a_list_are_shown_below_their_section():
+    page = recipe_page()
+    section = page[page.index("## `[mixture]`") :]
+    assert section.index("### `[[mixture.changes]]`") < section.index(
+        "| `mixture.changes.from_step` | int ≥ 1 | required |"
+    )
+    assert "| `mixture.changes` |" not in page

@@ -25,6 +25,17 @@ def test_each_shipped_recipe_is_valid(name):
         ("mixture.weights={c4=0.3}", "mixture weights must sum to 1, got 0.3"),
         ("mixture.weights={d4=1.0}", "weights.d4 is no source; did you mean c4?"),
         ("mixture.weights={c4=0.0, books=1.0}", "weights.c4 must be above 0 and at most 1, got 0.0"),
+        ("mixture.changes.0.from_step=5", "mixture.changes input should be a valid tuple"),
+        (
+            "mixture.changes=[{from_step=5, sequence_token=8}]",
+            "unknown key mixture.changes.0.sequence_token; did you mean sequence_tokens?",
+        ),
+        ("mixture.changes=[{sequence_tokens=8}]", "missing key mixture.changes.0.from_step"),
+        (
+            "mixture.changes=[{from_step=333787, sequence_tokens=4096}]",
+            "mixture.changes.0.from_step must be at most 333786, where total_tokens = 1400000000000 still pay for a"
+            " sequence, got 333787",
+        ),
         ("language.min_score=1.1", "language.min_score input should be less than or equal to 1, got 1.1"),
         ("perplexity.head_percentile=60.0", "head_percentile must be below middle_percentile"),
         ("perplexity.head_cutoff=1.0", "head_cutoff and middle_cutoff are set together or not at all"),
@@ -56,6 +67,16 @@ def test_a_wrong_setting_is_one_line_with_key_bound_and_value(override, said):
 )
 def test_an_override_needs_no_quotes_around_a_word(override, value):
     assert load_recipe("llama1", [override]).inputs.root == value
+
+
+def test_changes_of_the_mixture_are_overridden_as_a_list(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('name = "mine"\n[[mixture.changes]]\nfrom_step = 3\nsequence_tokens = 4096\n')
+    assert [change.from_step for change in load_recipe(str(path)).mixture.changes] == [3]
+    changed = load_recipe(str(path), ["mixture.changes=[{from_step = 7, weights = {books = 1.0}}]"])
+    assert [(change.from_step, dict(change.weights)) for change in changed.mixture.changes] == [(7, {"books": 1.0})]
+    with pytest.raises(SettingError, match=r"changes is a list, which is set whole: changes=\[…\]"):
+        load_recipe(str(path), ["mixture.changes.0.from_step=5"])
 
 
 def test_the_last_override_of_a_key_wins():
