@@ -5,7 +5,7 @@ OUT ?= out/demo
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo check test bench clean
+.PHONY: help demo check test readers bench clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -27,6 +27,10 @@ check: $(READY)  ## Formatting, lint and types
 
 test: $(READY)  ## All tests
 	$(BIN)/python -m pytest
+
+readers: $(READY)  ## Other projects' own readers over our files; their packages are installed apart, once
+	$(BIN)/python tests/readers/build.py
+	$(BIN)/python -m pytest -m readers
 
 bench: $(READY)  ## All benchmarks: one JSON line a claim, and the table of docs/benchmarks.md
 	$(BIN)/python -m benchmarks > docs/benchmarks.jsonl

@@ -13,6 +13,7 @@ import click
 from pipeline.context import Run, check_addresses
 from pipeline.doctor import check_rooms, diagnose
 from pipeline.errors import FatalError, SettingError
+from pipeline.export.command import export
 from pipeline.fetch.command import fetch
 from pipeline.guards import EXIT_INTERRUPTED, INTERRUPTED, interruptible, leave, locked, log_path, logged
 from pipeline.ledger import read_ledger
@@ -202,6 +203,7 @@ _stage_command(
 
 
 cli.add_command(fetch)
+cli.add_command(export)
 cli.add_command(tokenizer_command)
 
 

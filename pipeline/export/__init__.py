@@ -1,0 +1,1 @@
+"""Command `export`: the ids of a run in the files of other trainers."""
