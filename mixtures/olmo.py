@@ -34,15 +34,20 @@ class DocumentBounds:
 
     def write(self, starts: pa.Array, ends: pa.Array, doc_ids: pa.Array, origins: pa.Array) -> None:
         """A line for each document."""
-        numbers = (pc.cast(column, pa.large_string()) for column in (starts, ends))
-        texts = (_field(pc.cast(column, pa.large_string())) for column in (doc_ids, origins))
-        lines = pc.binary_join_element_wise(*numbers, *texts, _text(",")).to_pylist()
-        self._zipped.write("\n".join([*lines, ""]).encode())
+        self._zipped.write(document_lines(starts, ends, doc_ids, origins))
 
     def close(self) -> None:
         """Write what is left."""
         self._zipped.close()
         self._raw.close()
+
+
+def document_lines(starts: pa.Array, ends: pa.Array, doc_ids: pa.Array, origins: pa.Array) -> bytes:
+    """The lines of these documents, before they are zipped."""
+    numbers = (pc.cast(column, pa.large_string()) for column in (starts, ends))
+    texts = (_field(pc.cast(column, pa.large_string())) for column in (doc_ids, origins))
+    lines = pc.binary_join_element_wise(*numbers, *texts, _text(",")).to_pylist()
+    return "\n".join([*lines, ""]).encode()
 
 
 def _field(texts: pa.Array) -> pa.Array:
