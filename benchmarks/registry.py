@@ -14,6 +14,7 @@ from benchmarks.near_growth import growth_near, growth_near_memory
 from benchmarks.perplexity import score_perplexity
 from benchmarks.posts_growth import POSTS
 from benchmarks.shuffle import shuffle_bytes
+from benchmarks.tokenizer_growth import TOKENIZER
 from benchmarks.web_chain import commoncrawl_chain
 
 _ALL = (
@@ -152,6 +153,13 @@ _ALL = (
         compares="peak memory of those processes, less being better",
         goal=0.9,
         measure=POSTS.memory,
+    ),
+    Claim(
+        name="growth-tokenizer-memory",
+        compares="peak memory of drawing a sample and training a tokenizer on it, from 16 units of text, against the"
+        " same bytes of sample from one of them, less being better; each run in a process of its own",
+        goal=0.9,
+        measure=TOKENIZER.memory,
     ),
     Claim(
         name="growth-near",

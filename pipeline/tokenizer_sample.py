@@ -65,7 +65,7 @@ def part_bytes(recipe: Recipe, sizes: Mapping[str, TextSize]) -> dict[str, int]:
     Together they are `tokenizer.sample_bytes`, or as much as there is if that is less.
     """
     total = min(recipe.tokenizer.sample_bytes, sum(size.bytes for size in sizes.values()))
-    return {source: int(total * recipe.mixture.weights[source]) for source in recipe.sources}
+    return {source: int(total * recipe.mixture.weights.get(source, 0.0)) for source in recipe.sources}
 
 
 def shares(recipe: Recipe, sizes: Mapping[str, TextSize], source: str) -> Shares:
