@@ -2,15 +2,18 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
+from mixtures.byte_ranges import Files, Range, files_at
 from mixtures.permutation import Integers
 from mixtures.plan import Plan
+from mixtures.token_files import TokenFiles, as_bytes
 
 VERSION = 2
 RECORD_NAME = "stream.json"
@@ -26,8 +29,17 @@ def token_dtype(vocabulary_size: int) -> np.dtype[Any]:
     return np.dtype("<u2" if vocabulary_size <= 1 << 16 else "<u4")
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Positions `first` … `first + count` of a stream, whose sequences are all of one length."""
+
+    first: int
+    count: int
+    sequence_tokens: int
+
+
 class _Sequences:
-    """What both kinds of stream know of themselves."""
+    """What both kinds of stream know of themselves. Nothing of a stream is looked at before it is read."""
 
     def __init__(self, record: Mapping[str, Any]) -> None:
         self.plan = Plan.from_record(record)
@@ -35,121 +47,175 @@ class _Sequences:
         self.vocabulary_size = int(record["vocabulary_size"])
         self.dtype = token_dtype(self.vocabulary_size)
         self.sources: dict[str, dict[str, Any]] = dict(record["sources"])
+        self.tokenizer_digest = str(record["tokenizer_digest"])
+        self.digest = str(record["digest"])
 
     @property
     def sequence_tokens(self) -> int:
         """Tokens of the first sequence, and of all where no phase changes that."""
         return self.plan.phases[0].sequence_tokens
 
+    def stretches(self, start: int, count: int) -> list[Stretch]:
+        """Positions `start` … `start + count` cut where the sequences' length changes."""
+        found: list[Stretch] = []
+        for phase, first, many in self.plan.runs(start, count):
+            if found and found[-1].sequence_tokens == phase.sequence_tokens:
+                found[-1] = replace(found[-1], count=found[-1].count + many)
+            else:
+                found.append(Stretch(first, many, phase.sequence_tokens))
+        return found
+
     def source_of(self, start: int, count: int) -> Integers:
         """The source of each sequence, as a number into `list(stream.sources)`."""
         return self.plan.source_of(start, count)
 
-    def _empty(self, start: int, count: int) -> Integers:
-        """Room for these sequences. Raises ValueError where they are not there, or not of one length."""
-        widths = {phase.sequence_tokens for phase, _, _ in self.plan.runs(start, count)} or {self.sequence_tokens}
-        if len(widths) > 1:
-            raise ValueError(f"sequences {start} … {start + count} have {sorted(widths)} tokens: read them apart")
-        return np.empty((count, widths.pop()), dtype=np.int64)
+    def read(self, start: int, count: int, dtype: DTypeLike = np.int64) -> NDArray[Any]:
+        """Sequences `start` … `start + count` as an array (count, sequence_tokens); `stream.dtype` copies least.
+
+        Raises ValueError where they are not there or not of one length, or where a file has not the size it should.
+        """
+        stretches = self.stretches(start, count)
+        if len(stretches) > 1:
+            widths = sorted({stretch.sequence_tokens for stretch in stretches})
+            raise ValueError(f"sequences {start} … {start + count} have {widths} tokens: read them apart")
+        width = stretches[0].sequence_tokens if stretches else self.sequence_tokens
+        found = np.empty((count, width), self.dtype)
+        if count:
+            self._read(start, found)
+        return found.astype(dtype, copy=False)
+
+    def _read(self, start: int, found: NDArray[Any]) -> None:
+        raise NotImplementedError
 
 
 class Stream(_Sequences):
     """A stream that lies in a folder: `stream.json` and shards of plain concatenated sequences."""
 
-    def __init__(self, folder: Path, record: Mapping[str, Any]) -> None:
+    def __init__(self, files: Files, record: Mapping[str, Any]) -> None:
         super().__init__(record)
-        self.folder = folder
-        self.tokenizer_digest = str(record["tokenizer_digest"])
-        self.digest = str(record["digest"])
         self.shards: list[dict[str, Any]] = list(record["shards"])
-        self._ends = np.cumsum([int(shard["sequences"]) for shard in self.shards], dtype=np.int64)
+        width = self.dtype.itemsize
+        self._line = TokenFiles(files, [(shard["name"], shard["bytes"] // width) for shard in self.shards], self.dtype)
+        if self._line.tokens != self.plan.tokens:
+            raise ValueError(f"the shards have {self._line.tokens} tokens, the plan {self.plan.tokens}")
 
     @classmethod
-    def open(cls, folder: str | Path) -> Self:
-        """The stream in a folder. Raises FileNotFoundError or ValueError where files are missing or cut short."""
-        folder = Path(folder)
-        record = json.loads((folder / RECORD_NAME).read_text())
-        if record.get("version") != VERSION:
-            raise ValueError(f"{folder / RECORD_NAME}: version must be {VERSION}, got {record.get('version')}")
-        for shard in record["shards"]:
-            size = (folder / shard["name"]).stat().st_size
-            if size != shard["bytes"]:
-                raise ValueError(f"{folder / shard['name']} must have {shard['bytes']} bytes, has {size}")
-        return cls(folder, record)
+    def open(
+        cls, folder: str | Path, *, digest: str | None = None, storage_options: Mapping[str, Any] | None = None
+    ) -> Self:
+        """The stream in a folder, by path or fsspec address; its shards are not looked at (see `check`).
 
-    def read(self, start: int, count: int) -> Integers:
-        """Sequences `start` … `start + count` as an array (count, sequence_tokens)."""
-        found = self._empty(start, count)
-        done = 0
-        while done < count:
-            number = int(np.searchsorted(self._ends, start + done, side="right"))
-            shard = self.shards[number]
-            first = start + done - (int(self._ends[number]) - int(shard["sequences"]))
-            here = min(count - done, int(shard["sequences"]) - first)
-            found[done : done + here] = self._read(shard["name"], first, here, found.shape[1])
-            done += here
-        return found
+        Raises FileNotFoundError where there is none, ValueError where its record is damaged or `digest` is another's.
+        """
+        files = files_at(folder, storage_options)
+        return cls(files, read_record(files, digest))
 
-    def _read(self, name: str, first: int, count: int, width: int) -> NDArray[Any]:
-        # Plain reads: a memory map's pages count as resident memory until the machine runs short.
-        offset = first * width * self.dtype.itemsize
-        tokens = np.fromfile(self.folder / name, self.dtype, count * width, offset=offset)
-        return tokens.reshape(count, width)
+    def check(self) -> None:
+        """Compare all shards' sizes, by one listing. Raises FileNotFoundError or ValueError for the first wrong one."""
+        self._line.check()
 
-
-class TokenFiles:
-    """A source's token shards laid end to end, in the order given: one long run of tokens."""
-
-    def __init__(self, paths: Sequence[Path], dtype: np.dtype[Any]) -> None:
-        self.paths = tuple(paths)
-        self.dtype = dtype
-        self._ends = np.cumsum([path.stat().st_size // dtype.itemsize for path in self.paths], dtype=np.int64)
-
-    @property
-    def tokens(self) -> int:
-        """How many tokens the run has."""
-        return int(self._ends[-1]) if self.paths else 0
-
-    def read(self, start: int, count: int) -> NDArray[Any]:
-        """Tokens `start` … `start + count` of the whole run. Raises ValueError where they are not all there."""
-        if start < 0 or count < 0 or start + count > self.tokens:
-            raise ValueError(f"tokens {start} … {start + count} are not within 0 … {self.tokens}")
-        found = np.empty(count, self.dtype)
-        done = 0
-        while done < count:
-            number = int(np.searchsorted(self._ends, start + done, side="right"))
-            first = start + done - (int(self._ends[number - 1]) if number else 0)
-            here = min(count - done, int(self._ends[number]) - start - done)
-            offset = first * self.dtype.itemsize
-            found[done : done + here] = np.fromfile(self.paths[number], self.dtype, here, offset=offset)
-            done += here
-        return found
+    def _read(self, start: int, found: NDArray[Any]) -> None:
+        phase = self.plan.phase_of(start)
+        token = phase.first_token + (start - phase.first) * phase.sequence_tokens
+        # The shards lie end to end in training order: however many sequences are one run of bytes.
+        first, row = np.array([token], np.int64), np.zeros(1, np.int64)
+        self._line.files.read(self._line.ranges(first, found.size, row, as_bytes(found)))
 
 
 class VirtualStream(_Sequences):
-    """The same stream without files of its own: each sequence is read from its source's token shards."""
+    """The same stream without files of its own: each sequence is read from its source's token shards.
 
-    def __init__(self, record: Mapping[str, Any], sources: Mapping[str, TokenFiles]) -> None:
+    `shards` are (name, tokens) of each source's token shards in name order; names begin with the source's folder.
+    """
+
+    def __init__(
+        self, record: Mapping[str, Any], files: Files, shards: Mapping[str, Sequence[tuple[str, int]]]
+    ) -> None:
         super().__init__(record)
-        self._files = [sources[name] for name in self.plan.names]
+        self._files = files
+        self._lines = [TokenFiles(files, shards.get(name, ()), self.dtype) for name in self.plan.names]
+        for name, line in zip(self.plan.names, self._lines, strict=True):
+            expected = int(self.sources[name].get("available_tokens", line.tokens))
+            if line.tokens != expected:
+                raise ValueError(f"{files.address(name)} has {line.tokens} tokens, the plan is for {expected}")
 
-    def read(self, start: int, count: int) -> Integers:
-        """Sequences `start` … `start + count` as an array (count, sequence_tokens)."""
-        found = self._empty(start, count)
-        for phase, first, many in self.plan.runs(start, count):
-            places = self.plan.places(np.arange(first, first + many))
-            rows = found[first - start : first - start + many].reshape(many, phase.pieces, phase.piece_tokens)
-            for row, source in enumerate(places.source.tolist()):
-                for piece, token in enumerate(places.token[row].tolist()):
-                    rows[row, piece] = self._files[source].read(token, phase.piece_tokens)
-        return found
+    @classmethod
+    def open(
+        cls,
+        folder: str | Path,
+        tokens: str | Path,
+        *,
+        digest: str | None = None,
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """The stream whose `stream.json` lies in a folder, read from the folder `tokens` of all sources' token shards.
+
+        Raises FileNotFoundError or ValueError where they do not fit each other.
+        """
+        record = read_record(files_at(folder, storage_options), digest)
+        files = files_at(tokens, storage_options)
+        width = token_dtype(int(record["vocabulary_size"])).itemsize
+        shards = {}
+        for source, about in record["sources"].items():
+            sizes = files.sizes(source) if about.get("blocks") else {}
+            names = sorted(name for name in sizes if name.endswith(".bin"))
+            shards[source] = [(f"{source}/{name}", sizes[name] // width) for name in names]
+        return cls(record, files, shards)
+
+    def check(self) -> None:
+        """Compare all token shards' sizes. Raises FileNotFoundError or ValueError for the first wrong one."""
+        for name, line in zip(self.plan.names, self._lines, strict=True):
+            if line.tokens:
+                line.check(name)
+
+    def _read(self, start: int, found: NDArray[Any]) -> None:
+        into = as_bytes(found)
+
+        def ranges() -> Iterator[Range]:
+            for phase, first, many in self.plan.runs(start, len(found)):
+                places = self.plan.places(np.arange(first, first + many))
+                rows = (first - start) * phase.pieces + np.arange(many * phase.pieces).reshape(many, phase.pieces)
+                for source in np.unique(places.source).tolist():
+                    mine = places.source == source
+                    starts = places.token[mine].reshape(-1)
+                    yield from self._lines[source].ranges(starts, phase.piece_tokens, rows[mine].reshape(-1), into)
+
+        self._files.read(ranges())
+
+
+def read_record(files: Files, digest: str | None = None) -> dict[str, Any]:
+    """`stream.json` of a folder. Raises FileNotFoundError, or ValueError where it is not as it was written.
+
+    With `digest` also where it is of another stream: other tokens, order, tokenizer or width of ids.
+    """
+    address = files.address(RECORD_NAME)
+    try:
+        record = json.loads(files.content(RECORD_NAME))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{address}: {error}") from error
+    if not isinstance(record, dict) or record.get("version") != VERSION:
+        found = record.get("version") if isinstance(record, dict) else None
+        raise ValueError(f"{address}: version must be {VERSION}, got {found}")
+    try:
+        computed = stream_digest(record)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{address} lacks {error}") from error
+    if record.get("digest") != computed:
+        raise ValueError(f"{address} is not as it was written: its digest is {computed}, not {record.get('digest')}")
+    if digest is not None and digest != computed:
+        raise ValueError(f"{address} is another stream: its digest is {computed}, not {digest}")
+    return record
 
 
 def stream_digest(record: Mapping[str, Any]) -> str:
-    """What identifies a stream: its shape, its plan and the digests of its shards in order."""
+    """What identifies a stream: its shape, its plan and the digests of its shards in order.
+
+    A takedown masks documents in a shard, which then has another digest, and keeps the one that it was `made` with: to
+    training the stream is the same, and a run can go on.
+    """
     parts: Iterable[Any] = (
         [record[key] for key in ("version", "dtype", "vocabulary_size", "tokenizer_digest", "sources")],
         [record[key] for key in ("seed", "block_tokens", "phases")],
-        [shard["digest"] for shard in record["shards"]],
+        [shard.get("made", shard["digest"]) for shard in record["shards"]],
     )
     return hashlib.sha256(json.dumps(list(parts), sort_keys=True).encode()).hexdigest()

@@ -224,6 +224,7 @@ def stream_run(output: Folder, split: str, positions: tuple[int | None, int | No
         raise FatalError(f"export reads a local stream: copy {output.address('stream')} to this machine first")
     try:
         stream = Stream.open(output.local_path("stream"))
+        stream.check()
     except (ValueError, OSError) as error:
         raise FatalError(f"the stream cannot be read: {error}") from error
     first = 0 if positions[0] is None else positions[0]
@@ -233,9 +234,9 @@ def stream_run(output: Folder, split: str, positions: tuple[int | None, int | No
     return StreamRun(split=split, stream=stream, first=first, last=last)
 
 
-def digest_of_ids(chunks: Iterable[NDArray[Any]]) -> str:
-    """Digest of ids, the same however wide they are stored and however they are cut into chunks."""
+def digest_of_ids(chunks: Iterable[NDArray[Any]], dtype: np.dtype[Any]) -> str:
+    """Digest of ids as this type stores them, however wide they come and however they are cut into chunks."""
     digest = hashlib.blake2b(digest_size=16)
     for chunk in chunks:
-        digest.update(np.ascontiguousarray(chunk, "<u4").tobytes())
+        digest.update(np.ascontiguousarray(chunk, dtype).data)
     return digest.hexdigest()

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from mixtures.byte_ranges import LocalFiles
 from mixtures.plan import Plan
-from mixtures.stream import Stream, TokenFiles, VirtualStream, shard_name, stream_digest, token_dtype
+from mixtures.stream import Stream, Stretch, VirtualStream, shard_name, stream_digest, token_dtype
 
 WIDTH = 4
 BUDGETS = {"a": (11, 5), "b": (6, 9)}  # source: (sequences in the stream, sequences it has)
@@ -48,11 +49,10 @@ def virtual(tmp_path):
     files = {}
     for name in BUDGETS:
         parts = np.split(source_tokens(name), [2, 13])
-        paths = [tmp_path / f"{name}-{i}.bin" for i in range(3)]
-        for part, path in zip(parts, paths, strict=True):
-            part.tofile(path)
-        files[name] = TokenFiles(paths, np.dtype("<u2"))
-    return VirtualStream(record_of(), files)
+        for i, part in enumerate(parts):
+            part.tofile(tmp_path / f"{name}-{i}.bin")
+        files[name] = [(f"{name}-{i}.bin", len(part)) for i, part in enumerate(parts)]
+    return VirtualStream(record_of(), LocalFiles(tmp_path), files)
 
 
 def test_a_stream_tells_its_shape(folder):
@@ -98,17 +98,73 @@ def test_a_range_outside_the_stream_is_refused(folder, start, count):
             read(start, count)
 
 
-def test_a_shard_cut_short_is_refused(folder):
+def test_a_shard_cut_short_is_refused_when_it_is_read(folder):
     with (folder / shard_name(1)).open("r+b") as shard:
         shard.truncate(47)
-    with pytest.raises(ValueError, match=r"stream-00001.bin must have 48 bytes, has 47"):
-        Stream.open(folder)
+    stream = Stream.open(folder)
+    assert len(stream.read(0, 6)) == 6
+    for refused in (stream.check, lambda: stream.read(5, 2)):
+        with pytest.raises(ValueError, match=r"stream-00001.bin must have 48 bytes, has 47"):
+            refused()
 
 
-def test_a_missing_shard_is_refused(folder):
+def test_a_missing_shard_is_refused_when_it_is_read(folder):
     (folder / shard_name(2)).unlink()
-    with pytest.raises(FileNotFoundError):
+    stream = Stream.open(folder)
+    assert len(stream.read(0, 12)) == 12
+    for refused in (stream.check, lambda: stream.read(12, 1)):
+        with pytest.raises(FileNotFoundError, match=shard_name(2)):
+            refused()
+
+
+def test_a_stream_of_many_shards_is_opened_without_a_look_at_them(tmp_path, monkeypatch):
+    """100,000 shards; not one of them is there."""
+    sources = {"a": {"blocks": 7}}
+    shards = [{"name": shard_name(i), "sequences": 6, "bytes": 6 * WIDTH * 2, "digest": "x"} for i in range(100_000)]
+    phases = [{"sequence_tokens": WIDTH, "shares": {"a": 600_000}}]
+    record = record_of() | {"sources": sources, "shards": shards, "phases": phases}
+    (tmp_path / "stream.json").write_text(json.dumps(record | {"digest": stream_digest(record)}))
+    asked = []
+    monkeypatch.setattr(LocalFiles, "size", lambda self, name: asked.append(name) or 6 * WIDTH * 2)
+    stream = Stream.open(tmp_path)
+    assert (stream.sequences, asked) == (600_000, [])
+    with pytest.raises(FileNotFoundError, match=shard_name(77_777)):
+        stream.read(77_777 * 6 + 2, 3)
+    assert asked == [shard_name(77_777)]
+
+
+def test_the_shards_must_be_as_long_as_the_plan(folder):
+    record = record_of()
+    record["shards"][0]["bytes"] += 8
+    (folder / "stream.json").write_text(json.dumps(record | {"digest": stream_digest(record)}))
+    with pytest.raises(ValueError, match="the shards have 72 tokens, the plan 68"):
         Stream.open(folder)
+
+
+@pytest.mark.parametrize(
+    "damage, said",
+    [
+        (lambda text: text[:-9], "Unterminated string"),
+        (lambda text: "[]", "version must be 2, got None"),
+        (lambda text: "[" * 100_000, "recursion"),
+        (lambda text: text.replace('"seed": 3', '"seed": 4'), "is not as it was written: its digest is"),
+        (lambda text: text.replace('"seed"', '"sead"'), "lacks 'seed'"),
+        (lambda text: text.replace('"digest": "x"', '"digits": "x"'), "lacks 'digest'"),
+    ],
+)
+def test_a_record_that_was_tampered_with_is_one_line(folder, damage, said):
+    path = folder / "stream.json"
+    path.write_text(damage(path.read_text()))
+    with pytest.raises(ValueError, match=said) as error:
+        Stream.open(folder)
+    assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_the_stream_of_another_digest_is_refused(folder):
+    digest = Stream.open(folder).digest
+    assert Stream.open(folder, digest=digest).digest == digest
+    with pytest.raises(ValueError, match=f"is another stream: its digest is {digest}, not other$"):
+        Stream.open(folder, digest="other")
 
 
 def test_another_version_is_refused(folder):
@@ -140,25 +196,76 @@ def test_the_digest_changes_with_a_shard_but_not_with_the_order_of_keys():
     assert stream_digest(record) != stream_digest(backwards | {"shards": record_of()["shards"]})
 
 
-def test_token_files_are_one_run_of_tokens(tmp_path):
-    for i, part in enumerate(([1, 2, 3], [4], [5, 6])):
-        np.array(part, "<u2").tofile(tmp_path / str(i))
-    files = TokenFiles([tmp_path / str(i) for i in range(3)], np.dtype("<u2"))
-    assert files.tokens == 6
-    assert [files.read(0, count).tolist() for count in (0, 3, 6)] == [[], [1, 2, 3], [1, 2, 3, 4, 5, 6]]
-    assert [files.read(2, count).tolist() for count in (1, 2, 3)] == [[3], [3, 4], [3, 4, 5]]
-    assert [files.read(start, 1).tolist() for start in (3, 4, 5)] == [[4], [5], [6]]
+@pytest.mark.parametrize("dtype", [np.int64, np.uint16, np.int32])
+def test_ids_are_of_the_kind_asked_for(folder, virtual, dtype):
+    for stream in (Stream.open(folder), virtual):
+        assert stream.read(3, 2, dtype).dtype == dtype
+        assert stream.read(3, 2, dtype).tolist() == stream.read(3, 2).tolist()
 
 
-@pytest.mark.parametrize("start, count", [(-1, 1), (0, 4), (3, 1), (1, -1)])
-def test_tokens_that_are_not_there_are_refused(tmp_path, start, count):
-    np.array([1, 2, 3], "<u2").tofile(tmp_path / "a")
-    with pytest.raises(ValueError, match=r"are not within 0 … 3"):
-        TokenFiles([tmp_path / "a"], np.dtype("<u2")).read(start, count)
+# Several phases: of one block, of two, of half a block.
 
 
-def test_a_source_without_files_has_no_tokens():
-    files = TokenFiles([], np.dtype("<u2"))
-    assert files.tokens == 0
-    with pytest.raises(ValueError, match=r"are not within 0 … 0"):
-        files.read(0, 1)
+def test_a_stretch_is_of_one_length(long_then_short):
+    stream = long_then_short.open()
+    assert stream.stretches(0, 84) == [Stretch(0, 24, 4), Stretch(24, 12, 8), Stretch(36, 48, 2)]
+    assert stream.stretches(20, 10) == [Stretch(20, 4, 4), Stretch(24, 6, 8)]
+    assert stream.stretches(5, 0) == []
+
+
+def test_phases_of_one_length_are_one_stretch(small_stream):
+    run = small_stream((4, {"a": 10, "b": 14}), (4, {"a": 6, "b": 6}), (2, {"a": 8, "b": 4}))
+    for stream in (run.open(), run.virtual()):
+        assert stream.stretches(1, 47) == [Stretch(1, 35, 4), Stretch(36, 12, 2)]
+        assert stream.read(20, 10).tolist() == run.rows[20:30]
+
+
+@pytest.mark.parametrize("start, count", [(0, 24), (24, 12), (36, 48), (30, 6), (40, 1), (83, 1)])
+def test_sequences_of_every_phase_are_read_the_same_from_both(long_then_short, start, count):
+    run = long_then_short
+    assert run.open().read(start, count).tolist() == run.rows[start : start + count]
+    assert run.virtual().read(start, count).tolist() == run.rows[start : start + count]
+
+
+@pytest.mark.parametrize("start, count, widths", [(23, 2, "[4, 8]"), (20, 40, "[2, 4, 8]")])
+def test_sequences_of_two_lengths_are_not_one_array(long_then_short, start, count, widths):
+    for stream in (long_then_short.open(), long_then_short.virtual()):
+        with pytest.raises(ValueError) as error:
+            stream.read(start, count)
+        assert str(error.value) == f"sequences {start} … {start + count} have {widths} tokens: read them apart"
+
+
+def test_the_virtual_stream_is_the_stream_of_its_digest(small_stream):
+    run = small_stream()
+    assert run.virtual().digest == run.open().digest
+    for shard in run.stream.glob("*.bin"):
+        shard.unlink()
+    assert run.virtual().read(3, 20).tolist() == run.rows[3:23]
+    run.virtual().check()
+
+
+def test_token_shards_that_the_plan_is_not_for_are_refused(small_stream):
+    run = small_stream()
+    np.zeros(5, "<u2").tofile(run.tokens / "b" / "unit-9.bin")
+    with pytest.raises(ValueError, match="/b has 172 tokens, the plan is for 167"):
+        run.virtual()
+
+
+def test_a_token_shard_that_changes_is_refused(small_stream):
+    run = small_stream()
+    stream = run.virtual()
+    (run.tokens / "a" / "unit-1.bin").write_bytes(b"12")
+    for refused in (stream.check, lambda: stream.read(0, 20)):
+        with pytest.raises(ValueError, match=r"a/unit-1.bin must have 22 bytes, has 2"):
+            refused()
+
+
+def test_a_source_whose_tokens_are_missing_is_named(small_stream):
+    run = small_stream()
+    for path in (run.tokens / "a").iterdir():
+        path.unlink()
+    with pytest.raises(ValueError, match="/a has 0 tokens, the plan is for 95"):
+        run.virtual()
+    (run.tokens / "a").rmdir()
+    with pytest.raises(FileNotFoundError, match="/a"):
+        run.virtual()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixtures.stream import Stream, TokenFiles, VirtualStream
+from mixtures.stream import Stream, VirtualStream
 from pipeline import mix
 from pipeline.errors import FatalError
 from pipeline.mix import MixPlan, MixRounds, plan_mix, read_blocks, read_tokens, stream_record
@@ -171,11 +171,7 @@ def test_the_record_lists_the_shards_that_were_written():
 def test_the_stream_on_disk_is_the_virtual_stream(finished_token_run):
     run = finished_token_run
     stream = Stream.open(run.root / "stream")
-    files = {
-        source: TokenFiles([run.root / "tokens" / source / f"{n}.bin" for n, _ in shards], stream.dtype)
-        for source, shards in run.plan.shards.items()
-    }
-    virtual = VirtualStream(run.stream.read_json("stream.json"), files)
+    virtual = VirtualStream.open(run.root / "stream", run.root / "tokens")
     assert stream.sequences == 250
     assert virtual.read(0, 250).tolist() == stream.read(0, 250).tolist()
 
