@@ -50,7 +50,7 @@ def sequence_plan(run: TokenRun, first: int, file_bytes: int) -> Plan:
 
 def _documents(tokens: Folder, shard: SourceShard) -> Piece:
     def write(path: Path, advance: Advance) -> str:
-        return digest_of_ids(_written(path, DOCUMENTS_SCHEMA, _document_groups(tokens, shard), advance))
+        return digest_of_ids(_written(path, DOCUMENTS_SCHEMA, _document_groups(tokens, shard), advance), shard.dtype)
 
     return Piece(
         name=shard.address(".parquet"),
@@ -58,13 +58,14 @@ def _documents(tokens: Folder, shard: SourceShard) -> Piece:
         tokens=shard.tokens,
         bytes=shard.tokens * shard.dtype.itemsize,
         write=write,
-        read=_read_back,
+        read=lambda path: _read_back(path, shard.dtype),
     )
 
 
 def _sequences(run: TokenRun, number: int, first: int, start: int, stop: int) -> Piece:
     def write(path: Path, advance: Advance) -> str:
-        return digest_of_ids(_written(path, SEQUENCES_SCHEMA, _sequence_groups(run, first, start, stop), advance))
+        groups = _sequence_groups(run, first, start, stop)
+        return digest_of_ids(_written(path, SEQUENCES_SCHEMA, groups, advance), run.dtype)
 
     return Piece(
         name=f"{run.split}/{run.split}-{number:05d}.parquet",
@@ -72,7 +73,7 @@ def _sequences(run: TokenRun, number: int, first: int, start: int, stop: int) ->
         tokens=stop - start,
         bytes=(stop - start) * run.dtype.itemsize,
         write=write,
-        read=_read_back,
+        read=lambda path: _read_back(path, run.dtype),
     )
 
 
@@ -120,7 +121,7 @@ def _written(path: Path, schema: pa.Schema, groups: Iterator[Group], advance: Ad
             advance(ids.nbytes)
 
 
-def _read_back(path: Path) -> str:
+def _read_back(path: Path, dtype: np.dtype[Any]) -> str:
     with pq.ParquetFile(path) as file:
         groups = (file.read_row_group(i, columns=[IDS]).column(IDS) for i in range(file.num_row_groups))
-        return digest_of_ids(chunk.flatten().to_numpy() for group in groups for chunk in group.chunks)
+        return digest_of_ids((chunk.flatten().to_numpy() for group in groups for chunk in group.chunks), dtype)

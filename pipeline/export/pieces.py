@@ -89,10 +89,10 @@ def _laid(run: TokenRun, layout: Layout, number: int, start: int, stop: int) -> 
     def write(path: Path, advance: Advance) -> str:
         with path.open("wb") as sink:
             sink.write(layout.header(stop - start))
-            return digest_of_ids(_written(sink, run.chunks(start, stop), layout, advance))
+            return digest_of_ids(_written(sink, run.chunks(start, stop), layout, advance), run.dtype)
 
     def read(path: Path) -> str:
-        return digest_of_ids(_read_back(path, layout))
+        return digest_of_ids(_read_back(path, layout), run.dtype)
 
     return Piece(
         name=layout.file_name(run.split, number),
@@ -108,7 +108,7 @@ def _written(
     sink: BinaryIO, chunks: Iterator[NDArray[Any]], layout: Layout, advance: Advance
 ) -> Iterator[NDArray[Any]]:
     for chunk in chunks:
-        sink.write(chunk.astype(layout.dtype, copy=False).tobytes())
+        sink.write(np.ascontiguousarray(chunk, layout.dtype).data)
         yield chunk
         advance(chunk.nbytes)
 

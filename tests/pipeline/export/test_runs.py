@@ -1,5 +1,6 @@
 """Runs of ids: the stream, and a source's token shards end to end."""
 
+import io
 import json
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ import pytest
 from pipeline.errors import FatalError, SettingError
 from pipeline.export import runs
 from pipeline.export.runs import SourceRun, StreamRun, digest_of_ids, source_shards, stream_run
-from pipeline.storage import Folder
+from pipeline.storage import Folder, digest_of_stream
 
 
 def own_ids(run, source):
@@ -166,8 +167,10 @@ def test_a_stream_elsewhere_has_to_come_here_first():
         stream_run(folder, "train")
 
 
-def test_the_digest_of_ids_knows_neither_width_nor_chunks():
-    whole = digest_of_ids([np.arange(9, dtype="<u2")])
-    assert digest_of_ids([np.arange(4, dtype="<i4"), np.arange(4, 9, dtype="<u4")]) == whole
-    assert digest_of_ids([np.arange(1, 10, dtype="<u2")]) != whole
-    assert digest_of_ids([np.arange(8, dtype="<u2")]) != whole
+def test_the_digest_of_ids_is_that_of_their_bytes_whatever_the_chunks():
+    whole = digest_of_ids([np.arange(9, dtype="<u2")], np.dtype("<u2"))
+    assert whole == digest_of_stream(io.BytesIO(np.arange(9, dtype="<u2").tobytes()))
+    parts = [np.arange(4, dtype="<i4"), np.arange(18, dtype="<u4")[8::2] // 2]
+    assert digest_of_ids(parts, np.dtype("<u2")) == whole
+    for other in (np.arange(1, 10), np.arange(8)):
+        assert digest_of_ids([other], np.dtype("<u2")) != whole
