@@ -3,6 +3,7 @@
 from benchmarks.arxiv import arxiv
 from benchmarks.claims import Claim
 from benchmarks.code import github
+from benchmarks.decontaminate import UNIT, decontaminate
 from benchmarks.encoding import tokenize
 from benchmarks.growth import CHAIN
 from benchmarks.language import language_id
@@ -60,6 +61,15 @@ _ALL = (
         goal=5,
         goal_of="ours",
         measure=tokenize,
+    ),
+    Claim(
+        name="decontaminate",
+        compares="n-grams of 13 words of some ten thousand evaluation items looked for in web pages, with evidence,"
+        " against every n-gram of a page looked up in a Python set, as lm-evaluation-harness and datatrove do; the same"
+        " documents hold as many n-grams of the same items",
+        goal=20,
+        goal_of="ours",
+        measure=decontaminate,
     ),
     Claim(
         name="wikipedia",
@@ -173,6 +183,19 @@ _ALL = (
         compares="peak memory of those processes, less being better",
         goal=0.9,
         measure=growth_near_memory,
+    ),
+    Claim(
+        name="growth-decontaminate",
+        compares="speed of the stage decontaminate on one unit of 16 times the documents, against the documents once,"
+        " each run in a process of its own",
+        goal=0.9,
+        measure=UNIT.speed,
+    ),
+    Claim(
+        name="growth-decontaminate-memory",
+        compares="peak memory of those processes, less being better",
+        goal=0.9,
+        measure=UNIT.memory,
     ),
 )
 

@@ -3,11 +3,13 @@ import pytest
 from benchmarks.registry import CLAIMS
 
 ASKED_FOR = (
-    "normalise-hash language-id duplicate-verdicts perplexity train-lm tokenize wikipedia stackexchange github"
-    " gutenberg arxiv minhash-datasketch minhash-rensa commoncrawl-chain"
+    "normalise-hash language-id duplicate-verdicts perplexity train-lm tokenize decontaminate wikipedia stackexchange"
+    " github gutenberg arxiv minhash-datasketch minhash-rensa commoncrawl-chain"
 )
-OTHERS = "shuffle-bytes growth growth-memory growth-posts growth-posts-memory growth-tokenizer-memory"
-OTHERS += " growth-near growth-near-memory"
+OTHERS = (
+    "shuffle-bytes growth growth-memory growth-posts growth-posts-memory growth-tokenizer-memory growth-near"
+    " growth-near-memory growth-decontaminate growth-decontaminate-memory"
+)
 
 
 def test_every_claim_is_there_under_its_name():
