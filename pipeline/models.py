@@ -27,6 +27,7 @@ from pipeline.recipe import Recipe
 from pipeline.report_tokenizer import tokenizer_lines
 from pipeline.section import Section
 from pipeline.storage import Folder, digest_of
+from pipeline.tokenizer_sample import stream_ratios
 
 BINARY_PATH = "models/language_model/lm.binary"
 
@@ -234,7 +235,7 @@ TOKENIZER = Model(
     reads=lambda recipe: dict.fromkeys(recipe.sources, SAMPLE_TOKENIZER),
     reads_sizes=True,
     says=tokenizer_lines,
-    settings=lambda recipe: [recipe.tokenizer, dict(recipe.mixture.weights)],
+    settings=lambda recipe: [recipe.tokenizer, stream_ratios(recipe)],
     given=lambda recipe: recipe.tokenizer.model,
     used_by=lambda _: True,
 )

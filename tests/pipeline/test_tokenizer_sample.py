@@ -12,7 +12,7 @@ from pipeline.recipe import Recipe
 from pipeline.samples import rank
 from pipeline.stages import done, ensure
 from pipeline.storage import read_batches
-from pipeline.tokenizer_sample import SCHEMA, Shares, draw, part_bytes, shares
+from pipeline.tokenizer_sample import SCHEMA, Shares, draw, part_bytes, shares, stream_ratios
 
 MB = 1 << 20
 WEIGHTS = {"c4": 0.75, "books": 0.25}
@@ -49,6 +49,31 @@ def sizes(c4, books):
 )
 def test_parts_stand_at_the_mixtures_ratios_however_much_there_is(c4, books, parts):
     assert part_bytes(recipe(), sizes((9, c4), (9, books))) == parts
+
+
+def changed(**change):
+    mixture = {"weights": WEIGHTS, "total_tokens": 8000, "sequence_tokens": 8, "changes": ({"from_step": 25} | change,)}
+    return Recipe.model_validate({"name": "t", "mixture": mixture, "trainer": {"batch_sequences": 8}})
+
+
+@pytest.mark.parametrize(
+    "made, ratios",
+    [
+        (recipe(), WEIGHTS),
+        (changed(weights={"c4": 0.25, "arxiv": 0.75}), {"c4": 0.35, "books": 0.05, "arxiv": 0.6}),
+        (changed(sequence_tokens=16), WEIGHTS),
+    ],
+)
+def test_ratios_are_those_of_the_whole_stream_whatever_changes_in_it(made, ratios):
+    found = stream_ratios(made)
+    assert found == pytest.approx(ratios) and sum(found.values()) == pytest.approx(1)
+    assert list(found) == list(made.sources)
+
+
+@pytest.mark.parametrize("total_tokens", [10**6, 12345, 8192])
+def test_a_mixture_without_changes_has_its_very_weights(total_tokens):
+    mixture = {"weights": {"c4": 0.67, "books": 0.33}, "total_tokens": total_tokens}
+    assert stream_ratios(Recipe.model_validate({"name": "t", "mixture": mixture})) == mixture["weights"]
 
 
 @pytest.mark.parametrize(
