@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixtures.shards import VERSION
-from mixtures.stream import RECORD_NAME, Stream
+from mixtures.stream import RECORD_NAME, Stream, Stretch
 from pipeline.errors import FatalError, SettingError
 from pipeline.storage import Folder, digest_of
 
@@ -167,52 +167,48 @@ class StreamRun:
     @property
     def sequence_tokens(self) -> int:
         """Of the longest sequences."""
-        return max(width for _, _, width in self.stretches())
+        return max(stretch.sequence_tokens for stretch in self.stretches)
 
     @property
     def tokens(self) -> int:
         """Of all positions."""
-        return sum(count * width for _, count, width in self.stretches())
+        return sum(stretch.count * stretch.sequence_tokens for stretch in self.stretches)
 
     @property
     def digest(self) -> str:
         """Follows from the stream and the positions."""
         return digest_of([self.stream.digest, self.first, self.last])
 
-    def stretches(self) -> list[tuple[int, int, int]]:
-        """(first position, sequences, ids of each), a stretch for each length in turn."""
-        found: list[tuple[int, int, int]] = []
-        for phase, first, count in self.stream.plan.runs(self.first, self.last - self.first):
-            if found and found[-1][2] == phase.sequence_tokens:
-                found[-1] = (found[-1][0], found[-1][1] + count, phase.sequence_tokens)
-            else:
-                found.append((first, count, phase.sequence_tokens))
-        return found
+    @property
+    def stretches(self) -> list[Stretch]:
+        """The positions, a stretch for each length of sequence in turn."""
+        return self.stream.stretches(self.first, self.last - self.first)
 
     def check_one_length(self, form: str) -> None:
         """Raise SettingError where sequences differ in length, and say how to export each length alone."""
-        if len(found := self.stretches()) > 1:
-            parts = ", ".join(f"--positions {first}:{first + count}" for first, count, _ in found)
+        if len(found := self.stretches) > 1:
+            parts = ", ".join(f"--positions {stretch.first}:{stretch.first + stretch.count}" for stretch in found)
             raise SettingError(f"--format {form} needs sequences of one length: export {parts}, each in a split")
 
     def chunks(self, start: int, stop: int) -> Iterator[NDArray[Any]]:
         """Ids `start` … `stop`, in chunks of whole sequences but for the ends."""
         before = 0
-        for first, count, width in self.stretches():
-            low, high = max(start - before, 0), min(stop - before, count * width)
-            yield from self._read(first, width, low, high)
-            before += count * width
+        for stretch in self.stretches:
+            tokens = stretch.count * stretch.sequence_tokens
+            yield from self._read(stretch, max(start - before, 0), min(stop - before, tokens))
+            before += tokens
 
-    def _read(self, first: int, width: int, start: int, stop: int) -> Iterator[NDArray[Any]]:
-        """Ids `start` … `stop` of sequences of one length from a position on."""
+    def _read(self, stretch: Stretch, start: int, stop: int) -> Iterator[NDArray[Any]]:
+        """Ids `start` … `stop` of a stretch."""
+        width = stretch.sequence_tokens
         while start < stop:
             sequence, skipped = divmod(start, width)
             wanted = min(stop - start, max(1, CHUNK_TOKENS // width) * width - skipped)
             try:
-                rows = self.stream.read(first + sequence, -(-(skipped + wanted) // width))
+                rows = self.stream.read(stretch.first + sequence, -(-(skipped + wanted) // width), self.dtype)
             except (ValueError, OSError) as error:
                 raise FatalError(f"the stream cannot be read: {error}") from error
-            yield rows.reshape(-1)[skipped : skipped + wanted].astype(self.dtype)
+            yield rows.reshape(-1)[skipped : skipped + wanted]
             start += wanted
 
 
@@ -220,10 +216,8 @@ def stream_run(output: Folder, split: str, positions: tuple[int | None, int | No
     """The stream of a run, or some of it. Raises FatalError where there is none, SettingError for positions past it."""
     if not output.exists(f"stream/{RECORD_NAME}"):
         raise FatalError("export needs the stream: run `tokenmill mix` first, or export --of sources")
-    if not output.is_local:
-        raise FatalError(f"export reads a local stream: copy {output.address('stream')} to this machine first")
     try:
-        stream = Stream.open(output.local_path("stream"))
+        stream = Stream.open(output.address("stream"))
         stream.check()
     except (ValueError, OSError) as error:
         raise FatalError(f"the stream cannot be read: {error}") from error

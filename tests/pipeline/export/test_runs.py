@@ -2,11 +2,11 @@
 
 import io
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from mixtures.stream import Stretch
 from pipeline.errors import FatalError, SettingError
 from pipeline.export import runs
 from pipeline.export.runs import SourceRun, StreamRun, digest_of_ids, source_shards, stream_run
@@ -119,28 +119,31 @@ def test_no_stream_names_the_command_that_is_missing(tmp_path):
 def test_a_stream_that_is_not_whole_is_told(token_run, path, content):
     (token_run.root / "stream" / path).write_bytes(content)
     with pytest.raises(FatalError, match="the stream cannot be read: "):
-        joined(stream_run(Folder(str(token_run.root)), "train"), 0, 64)
+        stream_run(Folder(str(token_run.root)), "train")
+
+
+def test_a_stream_that_is_cut_short_while_it_is_read_is_told(token_run):
+    run = stream_run(Folder(str(token_run.root)), "train")
+    (token_run.root / "stream/stream-00000.bin").write_bytes(b"12")
+    with pytest.raises(FatalError, match="the stream cannot be read: "):
+        joined(run, 0, 64)
 
 
 class Phases:
     """A stream of the numbers 0, 1, 2, …: four sequences of two ids, three of four, two of two."""
 
-    dtype, digest, sequences = np.dtype("<u2"), "d", 9
+    dtype, digest, begins = np.dtype("<u2"), "d", [0, 2, 4, 6, 8, 12, 16, 20, 22]
 
-    @property
-    def plan(self):
-        return self
+    def stretches(self, start, count):
+        bounds = [(max(a, start), min(b, start + count), width) for a, b, width in ((0, 4, 2), (4, 7, 4), (7, 9, 2))]
+        return [Stretch(low, high - low, width) for low, high, width in bounds if low < high]
 
-    def runs(self, start, count):
-        for first, end, width in ((0, 3, 2), (3, 4, 2), (4, 7, 4), (7, 9, 2)):
-            low, high = max(first, start), min(end, start + count)
-            if low < high:
-                yield SimpleNamespace(sequence_tokens=width), low, high - low
-
-    def read(self, start, count):
-        begins = [0, 2, 4, 6, 8, 12, 16, 20, 22]
-        (width,) = {phase.sequence_tokens for phase, _, _ in self.runs(start, count)}
-        return np.array([np.arange(begins[i], begins[i] + width) for i in range(start, start + count)])
+    def read(self, start, count, dtype):
+        (stretch,) = self.stretches(start, count)
+        rows = [
+            np.arange(self.begins[i], self.begins[i] + stretch.sequence_tokens) for i in range(start, start + count)
+        ]
+        return np.array(rows, dtype)
 
 
 @pytest.mark.parametrize("chunk", [1, 4])
@@ -160,11 +163,12 @@ def test_a_format_of_sequences_takes_one_length_at_a_time():
     StreamRun(split="train", stream=Phases(), first=4, last=7).check_one_length("mds")
 
 
-def test_a_stream_elsewhere_has_to_come_here_first():
-    folder = Folder("memory://far")
-    folder.write_json("stream/stream.json", {})
-    with pytest.raises(FatalError, match="export reads a local stream: copy memory://far/stream"):
-        stream_run(folder, "train")
+def test_a_stream_is_read_from_any_file_system(finished_token_run):
+    far = Folder("memory://far")
+    for path in (finished_token_run.root / "stream").iterdir():
+        far.put(path, f"stream/{path.name}")
+    run = stream_run(far, "train")
+    assert joined(run, 0, run.tokens) == stream_ids(finished_token_run).tolist()
 
 
 def test_the_digest_of_ids_is_that_of_their_bytes_whatever_the_chunks():
