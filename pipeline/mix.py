@@ -2,25 +2,29 @@
 
 A source is its token shards end to end, in name order, cut into blocks; what is left at the end is counted, not used. A
 unit is one token shard with the blocks that begin in it. `sketch` reads it once, from front to back, and packs each
-block's parts for wherever the plan puts them; `write_shard` puts what has come into place.
+block's parts for wherever the plan puts them; `write_shard` puts what has come into place and writes it. A worker holds
+a chunk of tokens, or a shard of the stream, and one pack.
 """
 
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mixtures.mixture import describe_sources, plan_of
-from mixtures.plan import ABSENT, Phase, Plan
+from mixtures.plan import ABSENT, Plan
 from mixtures.stream import VERSION, shard_name, stream_digest, token_dtype
+from mixtures.stream_shards import StreamShards
 from pipeline.errors import FatalError
 from pipeline.recipe import Recipe
 
-CHUNK_BYTES = 32 << 20
-"""How many bytes of tokens `sketch` holds at a time."""
+CHUNK_BYTES = 128 << 20
+"""How many bytes of tokens `sketch` holds at a time: the more, the fewer and larger are the packs."""
 
 _HEADER = struct.Struct("<I")
 
@@ -28,7 +32,7 @@ OpenShard = Callable[[str, str], BinaryIO]
 """`open_shard(source, name)`: a seekable binary stream of a source token shard's ids."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class MixPlan:
     """What goes where; small, and a pure function of the recipe and the token shards' names and sizes.
 
@@ -40,10 +44,15 @@ class MixPlan:
     record: Mapping[str, Any]
     shard_sequences: int
 
-    @property
+    @cached_property
     def plan(self) -> Plan:
         """What lies where."""
         return Plan.from_record(self.record)
+
+    @cached_property
+    def stream_shards(self) -> StreamShards:
+        """The stream's shards in order."""
+        return StreamShards(self.plan, self.shard_sequences)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -62,37 +71,6 @@ class MixPlan:
         available = int(self.record["sources"][source]["blocks"])
         first, last = -(-before // width), -(-(before + sizes[unit]) // width)
         return min(first, available), min(last, available)
-
-    @property
-    def stream_shards(self) -> list["StreamShard"]:
-        """The stream's shards in order: each of one phase, all of about the same size."""
-        plan = self.plan
-        size = self.shard_sequences * plan.phases[0].sequence_tokens
-        return [
-            StreamShard(phase=phase, first=first, end=min(first + count, phase.end))
-            for phase in plan.phases
-            for count in [max(1, size // phase.sequence_tokens)]
-            for first in range(phase.first, phase.end, count)
-        ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StreamShard:
-    """Positions `first` … `end` of the stream, all of one phase."""
-
-    phase: Phase
-    first: int
-    end: int
-
-    @property
-    def first_token(self) -> int:
-        """Where it begins in the stream's tokens."""
-        return self.phase.first_token + (self.first - self.phase.first) * self.phase.sequence_tokens
-
-    @property
-    def tokens(self) -> int:
-        """How many it has."""
-        return (self.end - self.first) * self.phase.sequence_tokens
 
 
 def plan_mix(
@@ -124,77 +102,85 @@ class MixRounds:
 
     mix: MixPlan
 
-    def sketch(self, source: str, unit: int, open_shard: OpenShard) -> Iterator[tuple[int, bytes]]:
-        """(stream shard, packed parts) for the blocks that begin in the source's token shard number `unit`."""
-        plan = self.mix.plan
+    def sketch(
+        self, source: str, unit: int, open_shard: OpenShard, wanted: Collection[int] | None = None
+    ) -> Iterator[tuple[int, bytes]]:
+        """(stream shard, packed parts) for the blocks that begin in the source's token shard number `unit`.
+
+        For all stream shards, or for those that are `wanted`.
+        """
+        plan, shards = self.mix.plan, self.mix.stream_shards
         number = plan.names.index(source)
-        shards = self.mix.stream_shards
-        edges = np.array([shard.first_token for shard in shards], np.int64)
+        asked = np.ones(len(shards), dtype=bool) if wanted is None else np.zeros(len(shards), dtype=bool)
+        asked[list(wanted or ())] = True
+        phases = [phase for phase in plan.phases if asked[np.array(shards.of_phase(phase))].any()]
         for first, blocks in read_blocks(self.mix, source, unit, open_shard):
             numbers = np.arange(first, first + len(blocks))
-            for phase in plan.phases:
-                parts = blocks.reshape(-1, phase.piece_tokens)
+            for phase in phases:
+                parts = as_records(blocks.reshape(-1, phase.piece_tokens))
                 for epoch in plan.epochs(phase, number):
-                    yield from _packed(plan.landings(phase, number, epoch, numbers).ravel(), parts, edges)
+                    tokens = plan.landings(phase, number, epoch, numbers).ravel()
+                    chosen = np.flatnonzero(tokens != ABSENT)
+                    chosen = chosen[asked[shards.holding(phase, tokens[chosen])]]
+                    chosen = chosen[np.argsort(tokens[chosen])]
+                    yield from _packed(tokens[chosen], shards.holding(phase, tokens[chosen]), parts, chosen)
 
     def write_shard(self, index: int, packs: Iterable[bytes], sink: BinaryIO) -> int:
-        """Write a stream shard's parts in order into a seekable file, and give the number of its sequences.
+        """Put a stream shard's parts into their places, write it, and give the number of its sequences.
 
-        Each goes straight to its place: memory holds one pack. Raises ValueError where one is missing or comes twice.
+        Memory holds the shard and one pack. Raises ValueError where a part is missing or comes twice.
         """
         shard = self.mix.stream_shards[index]
-        piece, itemsize = shard.phase.piece_tokens, self.mix.dtype.itemsize
-        seen = np.zeros(shard.tokens // piece, dtype=bool)
+        piece = shard.phase.piece_tokens
+        whole = as_records(np.empty((shard.tokens // piece, piece), self.mix.dtype))
+        seen = np.zeros(len(whole), dtype=bool)
         for pack in packs:
-            tokens, rows = self._unpack(pack, piece)
+            tokens, rows = _unpacked(pack, whole.dtype)
             places = (tokens - shard.first_token) // piece
             if len(places) and not (places.min() >= 0 and places.max() < len(seen)):
                 raise ValueError(f"stream shard {index} was sent a sequence of another shard")
-            if seen[places].any():
+            if seen[places].any() or (np.diff(places) <= 0).any():
                 raise ValueError(f"stream shard {index} was sent a sequence twice")
             seen[places] = True
-            for place, row in zip(places.tolist(), rows, strict=True):
-                sink.seek(place * piece * itemsize)
-                sink.write(row.tobytes())
+            whole[places] = rows
         if not seen.all():
             raise ValueError(f"stream shard {index} lacks {int((~seen).sum())} of {len(seen)} sequences")
+        sink.write(whole.view(np.uint8).data)
         return shard.end - shard.first
 
-    def _unpack(self, pack: bytes, piece: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
-        (count,) = _HEADER.unpack_from(pack)
-        tokens = np.frombuffer(pack, "<i8", count, _HEADER.size).astype(np.int64)
-        rows = np.frombuffer(pack, self.mix.dtype, offset=_HEADER.size + 8 * count)
-        return tokens, rows.reshape(count, piece)
+
+def as_records(rows: NDArray[Any]) -> NDArray[np.void]:
+    """Each row as one item, which NumPy moves as a whole."""
+    return np.ascontiguousarray(rows).view(np.dtype((np.void, rows.shape[1] * rows.itemsize))).ravel()
 
 
-def _packed(tokens: NDArray[np.int64], parts: NDArray[Any], edges: NDArray[np.int64]) -> Iterator[tuple[int, bytes]]:
-    """Parts sorted by the stream shard that their token of the stream is in: count, tokens, ids."""
-    chosen = np.flatnonzero(tokens != ABSENT)
-    chosen = chosen[np.argsort(tokens[chosen], kind="stable")]
-    shards = np.searchsorted(edges, tokens[chosen], side="right") - 1
-    for shard in np.unique(shards).tolist():
-        rows = chosen[np.searchsorted(shards, shard) : np.searchsorted(shards, shard, side="right")]
-        yield shard, _HEADER.pack(len(rows)) + tokens[rows].astype("<i8").tobytes() + parts[rows].tobytes()
+def _packed(
+    tokens: NDArray[np.int64], shards: NDArray[np.int64], parts: NDArray[np.void], chosen: NDArray[np.int64]
+) -> Iterator[tuple[int, bytes]]:
+    """The chosen parts, which are in the order of their tokens of the stream, by stream shard: count, tokens, ids."""
+    edges = np.flatnonzero(np.diff(shards, prepend=-1, append=-1)).tolist()
+    for start, end in pairwise(edges):
+        rows = parts[chosen[start:end]]
+        head = _HEADER.pack(end - start) + tokens[start:end].astype("<i8").tobytes()
+        yield int(shards[start]), b"".join((head, rows.data))
+
+
+def _unpacked(pack: bytes, record: np.dtype[Any]) -> tuple[NDArray[np.int64], NDArray[np.void]]:
+    (count,) = _HEADER.unpack_from(pack)
+    tokens = np.frombuffer(pack, "<i8", count, _HEADER.size).astype(np.int64)
+    return tokens, np.frombuffer(pack, record, count, _HEADER.size + 8 * count)
 
 
 def read_blocks(mix: MixPlan, source: str, unit: int, open_shard: OpenShard) -> Iterator[tuple[int, NDArray[Any]]]:
     """(first block, blocks as rows) of a token shard, a chunk at a time; the last may end in the shards after it."""
-    width, dtype = int(mix.record["block_tokens"]), mix.dtype
+    width = int(mix.record["block_tokens"])
     block, last = mix.blocks_of(source, unit)
     before = sum(tokens for _, tokens in mix.shards[source][:unit])
-    at_a_time = max(1, CHUNK_BYTES // (width * dtype.itemsize))
-    pieces = _pieces(mix, source, unit, (block * width - before) * dtype.itemsize, open_shard)
-    held = b""
+    at_a_time = max(1, CHUNK_BYTES // (width * mix.dtype.itemsize))
     while block < last:
         count = min(at_a_time, last - block)
-        wanted = count * width * dtype.itemsize
-        parts, size = [held], len(held)
-        while size < wanted:
-            parts.append(next(pieces))
-            size += len(parts[-1])
-        joined = b"".join(parts)
-        held = joined[wanted:]
-        yield block, np.frombuffer(joined, dtype, count * width).reshape(count, width)
+        found = _read(mix, source, unit, block * width - before, count * width, open_shard)
+        yield block, found.reshape(count, width)
         block += count
 
 
@@ -204,21 +190,25 @@ def read_tokens(mix: MixPlan, source: str, start: int, count: int, open_shard: O
     while start >= mix.shards[source][unit][1]:
         start -= mix.shards[source][unit][1]
         unit += 1
-    wanted, found = count * mix.dtype.itemsize, b""
-    pieces = _pieces(mix, source, unit, start * mix.dtype.itemsize, open_shard)
-    while len(found) < wanted:
-        found += next(pieces)
-    return np.frombuffer(found[:wanted], mix.dtype)
+    return _read(mix, source, unit, start, count, open_shard)
 
 
-def _pieces(mix: MixPlan, source: str, unit: int, skip: int, open_shard: OpenShard) -> Iterator[bytes]:
-    """The bytes of a token shard from `skip` on, then those of the shards after it, 1 MiB at a time."""
-    for name, _ in mix.shards[source][unit:]:
+def _read(mix: MixPlan, source: str, unit: int, start: int, count: int, open_shard: OpenShard) -> NDArray[Any]:
+    """So many tokens from one of a token shard on; they may end in the shards after it."""
+    found = np.empty(count, mix.dtype)
+    left = found.view(np.uint8).data
+    for name, tokens in mix.shards[source][unit:]:
+        wanted = left[: (tokens - start) * mix.dtype.itemsize]
+        left = left[len(wanted) :]
         with open_shard(source, name) as stream:
-            stream.seek(skip)
-            skip = 0
-            while piece := stream.read(1 << 20):
-                yield piece
+            stream.seek(start * mix.dtype.itemsize)
+            while size := stream.readinto(wanted):  # type: ignore[attr-defined]  # typing's BinaryIO leaves it out
+                wanted = wanted[size:]
+        if wanted:
+            raise ValueError(f"{source}: token shard {name} is shorter than the plan says")
+        if not left:
+            return found
+        start = 0
     raise ValueError(f"{source}: token shards are shorter than the plan says")
 
 

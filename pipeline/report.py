@@ -194,7 +194,8 @@ def _mixture(figures: Figures, recipe: Recipe) -> Html:
     sources = _sources_of_stream(figures.stream)
     total = sum(_number(got, "tokens") for got in sources.values())
     rows = []
-    for source, weight in recipe.mixture.weights.items():
+    for source in recipe.sources:
+        weight = recipe.mixture.weights.get(source, 0.0)
         got = sources.get(source, {})
         share = f"{_number(got, 'tokens') / total:.3%}" if total else "–"
         used = (f"{_number(got, key):,.0f}" if got else "–" for key in ("sequences", "blocks", "tokens"))

@@ -1,19 +1,20 @@
 """Stage `mix` as work for the engine: token shards are sketched, stream shards written."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from filters.models import load_once
 from mixtures.stream import RECORD_NAME, shard_name
+from mixtures.stream_shards import StreamShard
 from pipeline.context import Run
 from pipeline.errors import FatalError
 from pipeline.exchange import Keyed
-from pipeline.ledger import MODELS, LedgerEntry, Tally, read_entry
+from pipeline.ledger import MODELS, LedgerEntry, Tally, as_made, read_entry
 from pipeline.mix import MixPlan, MixRounds, plan_mix, stream_record
 from pipeline.models import TOKENIZER
 from pipeline.stages import load_vocabulary
-from pipeline.storage import digest_of
+from pipeline.storage import Folder, digest_of
 from pipeline.work import Manifest
 
 MIX = "mix"
@@ -30,17 +31,18 @@ class MixWork:
     label: str = MIX
 
     def sketched(self) -> Sequence[tuple[int, int]]:
-        """(index, bytes) of each source token shard."""
-        return [(index, item[2]) for index, item in enumerate(self._units())]
+        """(index, bytes) of each source token shard that is read."""
+        read, units = set(self.manifest.read()["sources"]), self._units()
+        return [(index, size) for index, (source, _, size) in enumerate(units) if source in read]
 
     def applied(self) -> Sequence[int]:
-        """The stream's shards."""
-        return range(len(self._plan().stream_shards))
+        """The stream's shards that are to be written."""
+        return [int(index) for index in self._keys()]
 
     def sketch(self, index: int) -> Iterator[Keyed]:
         """The sequences of one token shard, for the stream shards that they go to."""
         source, unit, _ = self._units()[index]
-        return MixRounds(self._plan()).sketch(source, unit, self._open_shard)
+        return MixRounds(self._plan()).sketch(source, unit, self._open_shard, self.applied())
 
     def rounds(self) -> int:
         """Nothing is judged: the plan says where each sequence goes."""
@@ -53,18 +55,20 @@ class MixWork:
     def apply(self, index: int, blocks: Iterator[bytes]) -> None:
         """Write one shard of the stream."""
         name = f"{STREAM}/{shard_name(index)}"
-        with self.run.output.create(name) as pending, pending.path.open("w+b") as sink:
+        with self.run.output.create(name) as pending, pending.path.open("wb") as sink:
             MixRounds(self._plan()).write_shard(index, blocks, sink)
         assert pending.output is not None  # published: `create` would have raised
-        self.run.record(Tally().entry(MIX, MODELS, shard_name(index), self.key, {}, {name: pending.output}))
+        key = self._keys()[str(index)]
+        self.run.record(Tally().entry(MIX, MODELS, shard_name(index), key, {}, {name: pending.output}))
         self.manifest.mark(index)
 
     def total_bytes(self) -> int:
-        """Bytes of the whole stream."""
-        return self._plan().stream_bytes
+        """Bytes of the stream's shards that are to be written."""
+        plan = self._plan()
+        return sum(plan.stream_shards[index].tokens for index in self.applied()) * plan.dtype.itemsize
 
     def bytes_done(self) -> int:
-        """Bytes of the stream's shards that are there."""
+        """Bytes of those that are there."""
         return self.total_bytes() * len(self.manifest.marked()) // max(1, len(self.applied()))
 
     def finish(self) -> LedgerEntry:
@@ -86,7 +90,11 @@ class MixWork:
         return self.run.record(tally.entry(MIX, MODELS, STREAM, self.key, {}, outputs))
 
     def _plan(self) -> MixPlan:
-        return MixPlan(**self.manifest.read()["plan"])
+        return load_once(_planned, f"{self.manifest.folder.url}\n{self.manifest.name}")
+
+    def _keys(self) -> dict[str, str]:
+        found: dict[str, str] = self.manifest.read()["keys"]
+        return found
 
     def _units(self) -> list[tuple[str, int, int]]:
         plan = self._plan()
@@ -101,6 +109,11 @@ class MixWork:
         return self.run.output.open(f"tokens/{source}/{name}.bin")
 
 
+def _planned(address: str) -> MixPlan:
+    url, _, name = address.partition("\n")
+    return MixPlan(**Manifest(Folder(url), name).read()["plan"])
+
+
 def token_shards(run: Run) -> dict[str, dict[str, tuple[int, str]]]:
     """For each source its token shards: name → (bytes, digest), as the ledger has them."""
     found: dict[str, dict[str, tuple[int, str]]] = {}
@@ -108,15 +121,15 @@ def token_shards(run: Run) -> dict[str, dict[str, tuple[int, str]]]:
         found[source] = {}
         for file in run.output.list(f"ledger/tokenize/{source}"):
             entry = read_entry(run.output, "tokenize", source, file.removesuffix(".json"))
-            for name, output in entry.outputs.items() if entry else ():
+            for name, output in as_made(entry.outputs).items() if entry else ():
                 if name.endswith(".bin"):
                     shard = name.rsplit("/", 1)[-1].removesuffix(".bin")
                     found[source][shard] = (int(output["bytes"]), str(output["digest"]))
     return found
 
 
-def mix_work(run: Run, manifest: Manifest) -> MixWork | None:
-    """What is left to do of the stream; None where it is there and follows from what is there now."""
+def planned_mix(run: Run) -> tuple[MixPlan, dict[str, str]]:
+    """The plan for the token shards that the ledger has, and a digest of each source's. Raises FatalError."""
     shards = token_shards(run)
     if not any(shards.values()):
         raise FatalError("stage mix needs tokenize: run `tokenmill tokenize` first")
@@ -128,13 +141,54 @@ def mix_work(run: Run, manifest: Manifest) -> MixWork | None:
         vocabulary_size=vocabulary.size,
         tokenizer_digest=vocabulary.digest,
     )
-    inputs = {"shards": digest_of(shards)}
-    key = run.key(MIX, MODELS, STREAM, [run.recipe.mixture.model_dump(mode="json"), run.recipe.seed], inputs)
-    if _is_done(run, plan, key):
+    return plan, {source: digest_of(held) for source, held in shards.items()}
+
+
+def mix_work(run: Run, manifest: Manifest) -> MixWork | None:
+    """What is left to do of the stream; None where it is there and follows from what is there now."""
+    plan, digests = planned_mix(run)
+    keys = shard_keys(run, plan, digests)
+    key = run.key(MIX, MODELS, STREAM, [dict(plan.record), list(keys)], digests)
+    todo = [index for index, held in enumerate(keys) if run.current(MIX, MODELS, shard_name(index), held) is None]
+    if not todo and run.current(MIX, MODELS, STREAM, key) is not None:
         return None
-    return MixWork(run, manifest.write({"plan": asdict(plan)}), key)
+    return MixWork(
+        run,
+        manifest.write(
+            {
+                "plan": {"shards": plan.shards, "record": plan.record, "shard_sequences": plan.shard_sequences},
+                "keys": {str(index): keys[index] for index in todo},
+                "sources": sorted(
+                    {source for index in todo for source in _sources_of(plan, plan.stream_shards[index])}
+                ),
+            }
+        ),
+        key,
+    )
 
 
-def _is_done(run: Run, plan: MixPlan, key: str) -> bool:
-    names = [shard_name(index) for index in range(len(plan.stream_shards))]
-    return all(run.current(MIX, MODELS, name, key) is not None for name in [*names, STREAM])
+def shard_keys(run: Run, plan: MixPlan, digests: Mapping[str, str]) -> list[str]:
+    """What each shard of the stream follows from: how its phase is dealt, and the token shards that it has tokens of.
+
+    What comes later in the stream is no part of it, so a change from some step on leaves all shards before it.
+    """
+    found = []
+    for index, shard in enumerate(plan.stream_shards):
+        phase, sources = shard.phase, _sources_of(plan, shard)
+        first_blocks = dict(zip(plan.plan.names, phase.first_blocks, strict=True))
+        settings = [
+            [run.recipe.seed, plan.record["block_tokens"], plan.dtype.name],
+            [phase.first, phase.first_token, phase.sequence_tokens, shard.first, shard.end],
+            {name: count for name, count in zip(plan.plan.names, phase.schedule.dealt, strict=True) if count},
+            {source: first_blocks[source] for source in sources},
+        ]
+        inputs = {source: digests[source] for source in sources}
+        found.append(run.key(MIX, MODELS, shard_name(index), settings, inputs))
+    return found
+
+
+def _sources_of(plan: MixPlan, shard: StreamShard) -> list[str]:
+    """The sources of which a stream shard has sequences."""
+    schedule, first = shard.phase.schedule, shard.phase.first
+    counts = zip(schedule.before(shard.first - first), schedule.before(shard.end - first), strict=True)
+    return [name for name, (before, after) in zip(plan.plan.names, counts, strict=True) if after > before]
