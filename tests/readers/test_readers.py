@@ -27,7 +27,8 @@ from tests.readers import build
 
 pytestmark = pytest.mark.readers
 PAGE = Path(__file__).parents[2] / "docs/token-files.md"
-RECIPE = Recipe.model_validate({"name": "t", "mixture": {"weights": {"c4": 1.0}, "sequence_tokens": 64}})
+MIXTURE = {"weights": {"c4": 1.0}, "sequence_tokens": 64, "total_tokens": 6400}
+RECIPE = Recipe.model_validate({"name": "t", "mixture": MIXTURE})
 SIZES = {"<u2": 32_000, "<u4": 70_000}
 LENGTHS = [1, 700, 1, 0, 3, 9000, 14, 2, 1, 500, 63, 64, 65, 1]
 """Documents of one id and of none but BOS and EOS among long ones, for shards of 1,500 ids and a longer one."""
