@@ -153,8 +153,11 @@ def test_held_out_documents_are_measured_and_all_count_as_use(tmp_path):
     report = fit_tokenizer(read, recipe(), tmp_path, SIZES)
     assert [source["bytes"] for source in report["sources"].values()] == [30 * 119] * 2
     assert all(source["held_out"] for source in report["sources"].values())
-    used = sum(piece["used"] for piece in report["pieces"]["longest"])
-    assert used > 100 and report["junk"]["never_used"]["pieces"] < 20
+    vocabulary = Vocabulary(tmp_path / "tokenizer.model")
+    texts = [text for source in WEIGHTS for batch in read(source) for text in batch.column("text").to_pylist()]
+    ids = vocabulary.encode(pa.array(texts)).ids
+    assert all(piece["used"] == np.sum(ids == piece["id"]) for piece in report["pieces"]["longest"])
+    assert report["junk"]["never_used"]["pieces"] == len(set(range(259, 400)) - set(ids.tolist()))
 
 
 def test_where_nothing_is_held_out_the_sample_is_measured(tmp_path):

@@ -90,6 +90,11 @@ def test_few_languages_are_listed_and_the_rest_is_one_line(tokenizer, count, lis
     assert sum(held["bytes"] for held in figures["languages"].values()) == figures["bytes"] == 3 * count
 
 
+def test_no_more_languages_are_counted_apart_than_memory_allows(tokenizer):
+    measure = measured(tokenizer, [f"l{i}" for i in range(1000)], ["abc"] * 1000)
+    assert len(measure._uses["c4"]) == 4 * 40 + 1
+
+
 def test_the_longest_pieces_are_named_with_their_use(tokenizer):
     measure = measured(tokenizer, ["en"], ["abcdefgh" * 50])
     found = tokenizer_report(tokenizer, measure.used)["pieces"]
