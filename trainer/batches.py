@@ -5,28 +5,20 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from mixtures.loader import Batch, Loader, Readable
 from trainer.config import TrainerConfig
 from trainer.errors import SettingsError, TrainingError
 
 
-class TokenStream(Protocol):
-    """What the trainer asks of a stream: `mixtures.stream.Stream`, or any object like it."""
-
-    @property
-    def sequences(self) -> int:
-        """How many sequences there are."""
+class TokenStream(Readable, Protocol):
+    """What the trainer asks of a stream: `mixtures.stream.Stream`, `VirtualStream`, or any object like them."""
 
     @property
     def sequence_tokens(self) -> int:
-        """Tokens of each sequence."""
-
-    @property
-    def vocabulary_size(self) -> int:
-        """Every id is below this."""
+        """Tokens of the first sequence."""
 
     @property
     def digest(self) -> str:
@@ -39,12 +31,6 @@ class TokenStream(Protocol):
     @property
     def sources(self) -> Mapping[str, Any]:
         """The sources by name."""
-
-    def read(self, start: int, count: int) -> npt.NDArray[np.int64]:
-        """Sequences start … start + count - 1, as (count, sequence_tokens)."""
-
-    def source_of(self, start: int, count: int) -> npt.NDArray[np.int64]:
-        """The source that each of these sequences comes from, as a number into `list(sources)`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,29 +49,57 @@ def check_stream(stream: TokenStream, config: TrainerConfig) -> None:
             f"steps * batch_sequences must be at most {stream.sequences}, the stream's sequences, "
             f"got {config.steps} * {config.batch_sequences} = {needed}"
         )
-    if stream.sequence_tokens < 2:
-        raise SettingsError(f"the stream's sequence_tokens must be at least 2, got {stream.sequence_tokens}")
+    shortest = min(lengths(stream, config))
+    if shortest < 2:
+        raise SettingsError(f"the stream's sequence_tokens must be at least 2, got {shortest}")
+    try:
+        batches_from(0, stream, config)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
 
 
-def micro_batches(stream: TokenStream, start: int, config: TrainerConfig, device: torch.device) -> Iterator[MicroBatch]:
-    """The batch that begins at sequence `start`, in pieces of at most `micro_batch_sequences`."""
+def lengths(stream: TokenStream, config: TrainerConfig) -> list[int]:
+    """Tokens of the sequences that the steps read, a number for each length in turn."""
+    return [stretch.sequence_tokens for stretch in stream.stretches(0, config.steps * config.batch_sequences)]
+
+
+def tokens_before(position: int, stream: TokenStream) -> int:
+    """Tokens of the sequences before a position."""
+    return sum(stretch.count * stretch.sequence_tokens for stretch in stream.stretches(0, position))
+
+
+def batches_from(consumed: int, stream: TokenStream, config: TrainerConfig) -> Loader:
+    """The batches of the steps that follow after so many sequences; a batch holds sequences of one length."""
+    end = config.steps * config.batch_sequences
+    return Loader(stream, batch_sequences=config.batch_sequences, consumed=consumed, end=end)
+
+
+def next_batch(loader: Loader) -> Batch:
+    """The batch of the next step. Raises TrainingError or OSError where it cannot be read."""
+    try:
+        return next(loader)
+    except ValueError as error:
+        raise TrainingError(str(error)) from error
+
+
+def micro_batches(
+    batch: Batch, stream: TokenStream, config: TrainerConfig, device: torch.device
+) -> Iterator[MicroBatch]:
+    """A batch in pieces of at most `micro_batch_sequences`."""
     names = list(stream.sources)
-    end = start + config.batch_sequences
-    for first in range(start, end, config.micro_batch_sequences):
-        count = min(config.micro_batch_sequences, end - first)
-        ids = stream.read(first, count)
-        _check_ids(ids, first, stream)
-        tokens_BT = torch.from_numpy(np.ascontiguousarray(ids, dtype=np.int64)).to(device)
-        sources = tuple(names[number] for number in stream.source_of(first, count).tolist())
-        yield MicroBatch(tokens_BT, sources)
+    _check_ids(batch, stream.vocabulary_size)
+    for first in range(0, len(batch.tokens), config.micro_batch_sequences):
+        piece = slice(first, first + config.micro_batch_sequences)
+        tokens_BT = torch.from_numpy(batch.tokens[piece].astype(np.int64)).to(device)
+        yield MicroBatch(tokens_BT, tuple(names[number] for number in batch.sources[piece].tolist()))
 
 
-def _check_ids(ids: npt.NDArray[np.int64], first: int, stream: TokenStream) -> None:
+def _check_ids(batch: Batch, vocabulary_size: int) -> None:
     """A wrong id would read beside the embedding: on a GPU an abort that names nothing."""
-    low, high = int(ids.min()), int(ids.max())
-    if low < 0 or high >= stream.vocabulary_size:
-        wrong = low if low < 0 else high
+    wrong_BT = (batch.tokens < 0) | (batch.tokens >= vocabulary_size)
+    if wrong_BT.any():
+        row, column = np.argwhere(wrong_BT)[0].tolist()
         raise TrainingError(
-            f"sequences {first} to {first + len(ids) - 1} of the stream hold id {wrong}, "
-            f"the vocabulary has {stream.vocabulary_size}"
+            f"sequence {batch.first + row} of the stream holds id {batch.tokens[row, column]}, "
+            f"the vocabulary has {vocabulary_size}"
         )

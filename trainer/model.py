@@ -25,6 +25,10 @@ class Rope(NamedTuple):
     cos_TK: Tensor
     sin_TK: Tensor
 
+    def first(self, tokens: int) -> "Rope":
+        """Of the first positions: a shorter sequence's are a longer one's."""
+        return Rope(self.cos_TK[:tokens], self.sin_TK[:tokens])
+
 
 def weight_shapes(config: TrainerConfig, vocabulary_size: int) -> dict[str, tuple[int, ...]]:
     """Each weight's name and shape, in the order in which they are drawn and stored."""

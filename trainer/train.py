@@ -22,9 +22,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mixtures.stream import Stream
+from mixtures.loader import Batch
+from mixtures.stream import Stream, VirtualStream
 from trainer import model, speed
-from trainer.batches import TokenStream, check_stream, micro_batches
+from trainer.batches import (
+    TokenStream,
+    batches_from,
+    check_stream,
+    lengths,
+    micro_batches,
+    next_batch,
+    tokens_before,
+)
 from trainer.checkpoint import Checkpoint, newest_good, remove_partial, save_checkpoint
 from trainer.config import TrainerConfig
 from trainer.errors import SettingsError, TrainingError
@@ -102,13 +111,13 @@ def train(training: Training, say: Say) -> None:
         _go_on(training, state, metrics, timings, say)
 
 
-def train_step(training: Training, state: Checkpoint, rope: model.Rope) -> StepResult:
+def train_step(training: Training, state: Checkpoint, rope: model.Rope, batch: Batch) -> StepResult:
     """The step after `state.step`, from the batch at `state.sequences`: weights and moments change in place."""
     config = training.config
-    losses, sources = _accumulate_gradients(training, state, rope)
+    losses, sources = _accumulate_gradients(training, state, rope, batch)
     gradients = {name: _gradient(weight) for name, weight in state.weights.items()}
     norm = float(clip_gradients(gradients, config.max_gradient_norm))
-    predictions = training.stream.sequence_tokens - 1
+    predictions = batch.tokens.shape[1] - 1
     loss = math.fsum(losses) / (len(losses) * predictions)
     if not math.isfinite(loss) or not math.isfinite(norm):
         raise TrainingError(
@@ -129,13 +138,16 @@ def train_step(training: Training, state: Checkpoint, rope: model.Rope) -> StepR
     )
 
 
-def _accumulate_gradients(training: Training, state: Checkpoint, rope: model.Rope) -> tuple[list[float], list[str]]:
+def _accumulate_gradients(
+    training: Training, state: Checkpoint, rope: model.Rope, batch: Batch
+) -> tuple[list[float], list[str]]:
     """Adds up the gradients of the whole batch's mean loss a token: the same however it is cut into micro-batches."""
     config = training.config
-    predictions = config.batch_sequences * (training.stream.sequence_tokens - 1)
+    predictions = batch.tokens[:, 1:].size
+    rope = rope.first(batch.tokens.shape[1])
     losses: list[Tensor] = []
     sources: list[str] = []
-    for micro_batch in micro_batches(training.stream, state.sequences, config, training.device):
+    for micro_batch in micro_batches(batch, training.stream, config, training.device):
         losses_B = model.sequence_losses(state.weights, micro_batch.tokens_BT, rope, config, training.dtype)
         (losses_B.sum() / predictions).backward()  # type: ignore[no-untyped-call]
         losses.append(losses_B.detach())
@@ -166,58 +178,70 @@ def _resumed_or_new(training: Training, say: Say) -> Checkpoint:
 
 def _go_on(training: Training, state: Checkpoint, metrics: MetricsFile, timings: TimingsFile, say: Say) -> None:
     config, stream = training.config, training.stream
-    rope = model.rope_table(config, stream.sequence_tokens, training.device)
-    tokens_a_step = config.batch_sequences * stream.sequence_tokens
-    flops = speed.flops_per_token(config, stream.vocabulary_size, stream.sequence_tokens)
-    peak = speed.peak_flops(training.device, training.dtype)
-    progress = _Progress(first_step=state.step, steps=config.steps, tokens_a_step=tokens_a_step, say=say)
+    rope = model.rope_table(config, max(lengths(stream, config)), training.device)
+    progress = _Progress(training, tokens_before(state.sequences, stream), say)
     _describe(training, state, say)
-    for step in range(state.step + 1, config.steps + 1):
-        began = time.perf_counter()
-        result = train_step(training, state, rope)
-        sequences = state.sequences + config.batch_sequences
-        state = Checkpoint(
-            step=step, sequences=sequences, run=training.identity(), weights=state.weights, moments=state.moments
-        )
-        metrics.write({"step": step, "tokens": sequences * stream.sequence_tokens, **asdict(result)})
-        seconds = time.perf_counter() - began
-        rate = tokens_a_step / seconds
-        timings.write(
-            {"step": step, "step_ms": round(1000 * seconds, 3), "tokens_per_second": round(rate, 1)}
-            | speed.utilisation(rate, flops, peak)
-        )
-        progress.show(step, result.loss)
-        if step % config.checkpoint_steps == 0 or step == config.steps:
-            metrics.to_disk()
-            save_checkpoint(training.checkpoints, state, keep=config.keep_checkpoints)
+    with batches_from(state.sequences, stream, config) as loader:
+        for step in range(state.step + 1, config.steps + 1):
+            began, waited = time.perf_counter(), loader.waited_seconds
+            ready, batch = loader.ready, next_batch(loader)
+            result = train_step(training, state, rope, batch)
+            state = Checkpoint(
+                step=step,
+                sequences=batch.consumed,
+                run=training.identity(),
+                weights=state.weights,
+                moments=state.moments,
+            )
+            tokens = tokens_before(batch.consumed, stream)
+            metrics.write({"step": step, "tokens": tokens, **asdict(result)})
+            data = {"data_wait_ms": round(1000 * (loader.waited_seconds - waited), 3), "batches_ready": ready}
+            timings.write({"step": step, **data, **_speed(training, batch, time.perf_counter() - began)})
+            progress.show(step, result.loss, tokens)
+            if step % config.checkpoint_steps == 0 or step == config.steps:
+                metrics.to_disk()
+                save_checkpoint(training.checkpoints, state, keep=config.keep_checkpoints)
+
+
+def _speed(training: Training, batch: Batch, seconds: float) -> dict[str, Any]:
+    """Time and rates of a step, for its own length of sequence."""
+    rate = batch.tokens.size / seconds
+    flops = speed.flops_per_token(training.config, training.stream.vocabulary_size, batch.tokens.shape[1])
+    peak = speed.peak_flops(training.device, training.dtype)
+    return {
+        "step_ms": round(1000 * seconds, 3),
+        "tokens_per_second": round(rate, 1),
+        **speed.utilisation(rate, flops, peak),
+    }
 
 
 def _describe(training: Training, state: Checkpoint, say: Say) -> None:
-    config, stream = training.config, training.stream
+    config = training.config
+    tokens = [f"{config.batch_sequences * length:,}" for length in lengths(training.stream, config)]
     say(
         f"trains {model.count_parameters(state.weights):,} parameters for {config.steps} steps of "
-        f"{config.batch_sequences * stream.sequence_tokens:,} tokens on {training.device}, "
-        f"in {str(training.dtype).removeprefix('torch.')}"
+        f"{', then '.join(tokens)} tokens on {training.device}, in {str(training.dtype).removeprefix('torch.')}"
     )
 
 
 class _Progress:
-    """A plain line for the first and the last step and every few seconds between."""
+    """A plain line for the first and the last step and every few seconds between; `tokens` are those of a position."""
 
-    def __init__(self, *, first_step: int, steps: int, tokens_a_step: int, say: Say) -> None:
-        self._first_step, self._steps, self._tokens_a_step, self._say = first_step, steps, tokens_a_step, say
+    def __init__(self, training: Training, tokens: int, say: Say) -> None:
+        self._steps, self._say = training.config.steps, say
+        self._first, self._last = tokens, tokens_before(self._steps * training.config.batch_sequences, training.stream)
         self._began = time.monotonic()
         self._shown = -math.inf
 
-    def show(self, step: int, loss: float) -> None:
+    def show(self, step: int, loss: float, tokens: int) -> None:
         now = time.monotonic()
         if step != self._steps and now - self._shown < _PROGRESS_SECONDS:
             return
         self._shown = now
-        seconds_a_step = (now - self._began) / (step - self._first_step)
-        left = round(seconds_a_step * (self._steps - step))
+        rate = (tokens - self._first) / (now - self._began)
+        left = round((self._last - tokens) / rate)
         self._say(
-            f"step {step}/{self._steps}  loss {loss:.4f}  {self._tokens_a_step / seconds_a_step:,.0f} tokens/s  "
+            f"step {step}/{self._steps}  loss {loss:.4f}  {rate:,.0f} tokens/s  "
             f"{left // 3600}:{left // 60 % 60:02}:{left % 60:02} left"
         )
 
@@ -248,7 +272,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m trainer.train", description="Train a LLaMA model on a token stream."
     )
-    parser.add_argument("--stream", type=Path, required=True, help="folder of the stream to read")
+    parser.add_argument("--stream", required=True, help="folder of the stream to read, a path or an fsspec address")
+    parser.add_argument(
+        "--tokens",
+        help="folder of the sources' token shards: read the sequences from them, not from the stream's shards",
+    )
     parser.add_argument("--output", type=Path, required=True, help="folder for metrics.jsonl and checkpoints/")
     parser.add_argument(
         "--settings", type=Path, required=True, help="JSON file with the keys of the recipe's [trainer]"
@@ -275,7 +303,8 @@ def _prepared(options: argparse.Namespace) -> Training:
         # It would fill every fresh tensor to catch reads of memory never written; that is 2% of a small model's step.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     try:
-        stream = Stream.open(options.stream)
+        stream = VirtualStream.open(options.stream, options.tokens) if options.tokens else Stream.open(options.stream)
+        stream.check()
     except (OSError, ValueError, KeyError) as error:
         raise SettingsError(f"--stream {options.stream}: {error}") from error
     return Training(

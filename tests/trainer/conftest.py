@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from mixtures.stream import VERSION, shard_name, stream_digest
+from mixtures.byte_ranges import LocalFiles
+from mixtures.stream import VERSION, Stretch, VirtualStream, shard_name, stream_digest
 from trainer.config import TrainerConfig
 
 VOCABULARY = 32
@@ -24,9 +25,13 @@ class ArrayStream:
     def __init__(self, ids: np.ndarray, digest: str = "stream") -> None:
         self.ids, self.digest, self.sources = ids, digest, {"c4": {}, "books": {}}
         self.sequences, self.sequence_tokens = ids.shape
+        self.dtype = ids.dtype
 
-    def read(self, start: int, count: int) -> np.ndarray:
-        return self.ids[start : start + count]
+    def stretches(self, start: int, count: int) -> list[Stretch]:
+        return [Stretch(start, count, self.sequence_tokens)] if count else []
+
+    def read(self, start: int, count: int, dtype: Any) -> np.ndarray:
+        return self.ids[start : start + count].astype(dtype)
 
     def source_of(self, start: int, count: int) -> np.ndarray:
         return np.arange(start, start + count) % 2
@@ -57,18 +62,35 @@ def tiny() -> Callable[..., TrainerConfig]:
 @pytest.fixture
 def stream_folder(tmp_path: Path) -> Path:
     """A genuine stream of one source on disk: 400 sequences of 16 tokens."""
-    folder = tmp_path / "stream"
-    folder.mkdir()
-    ids = counting_ids(400, 16).astype("<u2")
-    (folder / shard_name(0)).write_bytes(ids.tobytes())
+    return write_stream(tmp_path, (16, 400))
+
+
+@pytest.fixture
+def longer_and_longer(tmp_path: Path) -> Path:
+    """Twelve sequences of 8 tokens, eight of 16, twelve of 32."""
+    return write_stream(tmp_path, (8, 12), (16, 8), (32, 12))
+
+
+def write_stream(root: Path, *phases: tuple[int, int]) -> Path:
+    """`stream/` of phases (sequence_tokens, sequences), of the counting tokens that lie in `tokens/`."""
+    blocks = -(-sum(width * sequences for width, sequences in phases) // 16)
     record: dict[str, Any] = {
-        "version": VERSION, "dtype": "uint16", "block_tokens": 16, "vocabulary_size": VOCABULARY,
-        "tokenizer_digest": "tokenizer", "seed": 0, "sources": {"c4": {"blocks": 400}},
-        "phases": [{"sequence_tokens": 16, "shares": {"c4": 400}}],
-        "shards": [{"name": shard_name(0), "sequences": 400, "bytes": ids.nbytes, "digest": "shard"}],
+        "version": VERSION, "dtype": "uint16", "block_tokens": 16, "vocabulary_size": VOCABULARY, "digest": "",
+        "tokenizer_digest": "tokenizer", "seed": 0, "sources": {"c4": {"blocks": blocks}}, "shards": [],
+        "phases": [{"sequence_tokens": width, "shares": {"c4": sequences}} for width, sequences in phases],
     }  # fmt: skip
-    (folder / "stream.json").write_text(json.dumps(record | {"digest": stream_digest(record)}))
-    return folder
+    for folder in ("tokens/c4", "stream"):
+        (root / folder).mkdir(parents=True)
+    counting_ids(blocks, 16).astype("<u2").tofile(root / "tokens/c4/unit.bin")
+    source = VirtualStream(record, LocalFiles(root / "tokens"), {"c4": [("c4/unit.bin", 16 * blocks)]})
+    for index, phase in enumerate(source.plan.phases):
+        ids, name = source.read(phase.first, phase.sequences, np.uint16), shard_name(index)
+        ids.tofile(root / "stream" / name)
+        about = {"name": name, "sequences": phase.sequences, "bytes": ids.nbytes, "digest": name}
+        record["shards"].append(about)
+    record["digest"] = stream_digest(record)
+    (root / "stream" / "stream.json").write_text(json.dumps(record))
+    return root / "stream"
 
 
 @pytest.fixture(autouse=True)

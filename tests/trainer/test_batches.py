@@ -2,29 +2,41 @@ import numpy as np
 import pytest
 import torch
 
-from trainer.batches import check_stream, micro_batches
+from mixtures.stream import Stretch
+from trainer.batches import batches_from, check_stream, lengths, micro_batches, next_batch, tokens_before
 from trainer.errors import SettingsError, TrainingError
 
 CPU = torch.device("cpu")
 
 
+def pieces_from(consumed, stream, config):
+    with batches_from(consumed, stream, config) as loader:
+        return list(micro_batches(next_batch(loader), stream, config, CPU))
+
+
 @pytest.mark.parametrize("micro, sizes", [(1, [1] * 6), (4, [4, 2]), (6, [6]), (50, [6])])
 def test_a_batch_is_cut_into_micro_batches_in_the_streams_order(array_stream, tiny, micro, sizes):
     stream, config = array_stream(), tiny(batch_sequences=6, micro_batch_sequences=micro)
-    pieces = list(micro_batches(stream, 12, config, CPU))
+    pieces = pieces_from(12, stream, config)
     assert [len(piece.tokens_BT) for piece in pieces] == sizes
     assert torch.equal(torch.cat([piece.tokens_BT for piece in pieces]), torch.from_numpy(stream.ids[12:18]))
 
 
 def test_each_sequence_comes_with_the_name_of_its_source(array_stream, tiny):
-    pieces = micro_batches(array_stream(), 3, tiny(batch_sequences=4, micro_batch_sequences=3), CPU)
+    pieces = pieces_from(3, array_stream(), tiny(batch_sequences=4, micro_batch_sequences=3))
     assert [piece.sources for piece in pieces] == [("books", "c4", "books"), ("c4",)]
 
 
-def test_ids_are_whole_numbers_of_64_bits(array_stream, tiny):
+@pytest.mark.parametrize("dtype", [np.uint16, np.uint32, np.int64])
+def test_ids_are_whole_numbers_of_64_bits(array_stream, tiny, dtype):
     stream = array_stream()
-    stream.ids = stream.ids.astype(np.uint16)
-    assert next(micro_batches(stream, 0, tiny(), CPU)).tokens_BT.dtype == torch.int64
+    stream.ids, stream.dtype = stream.ids.astype(dtype), np.dtype(dtype)
+    assert pieces_from(0, stream, tiny())[0].tokens_BT.dtype == torch.int64
+
+
+def test_the_batches_end_with_the_steps(array_stream, tiny):
+    loader = batches_from(4, array_stream(), tiny(steps=3, batch_sequences=4))
+    assert [batch.consumed for batch in loader] == [8, 12]
 
 
 @pytest.mark.parametrize("sequences, refused", [(40, False), (39, True)])
@@ -42,17 +54,63 @@ def test_sequences_of_one_token_teach_nothing(array_stream, tiny):
         check_stream(array_stream(tokens=1), tiny())
 
 
+class TwoLengths:
+    """A stream whose sequences have 16 tokens up to the eighth, and `then` behind it."""
+
+    sequences, vocabulary_size, dtype = 64, 32, np.dtype("<u2")
+
+    def __init__(self, then):
+        self.then = then
+
+    def stretches(self, start, count):
+        cut = min(max(8 - start, 0), count)
+        found = [Stretch(start, cut, 16), Stretch(start + cut, count - cut, self.then)]
+        return [stretch for stretch in found if stretch.count]
+
+
+def test_the_lengths_that_the_steps_read_are_told(tiny):
+    assert lengths(TwoLengths(32), tiny(steps=2, batch_sequences=4)) == [16]
+    assert lengths(TwoLengths(32), tiny(steps=3, batch_sequences=4)) == [16, 32]
+    check_stream(TwoLengths(32), tiny(steps=4, batch_sequences=4))
+
+
+@pytest.mark.parametrize("position, tokens", [(0, 0), (8, 128), (9, 160), (12, 256)])
+def test_tokens_before_a_position_are_counted_by_length(position, tokens):
+    assert tokens_before(position, TwoLengths(32)) == tokens
+
+
+def test_a_later_length_that_teaches_nothing_is_refused(tiny):
+    check_stream(TwoLengths(1), tiny(steps=2, batch_sequences=4))
+    with pytest.raises(SettingsError, match="sequence_tokens must be at least 2, got 1"):
+        check_stream(TwoLengths(1), tiny(steps=3, batch_sequences=4))
+
+
+def test_a_step_that_would_mix_two_lengths_is_refused(tiny):
+    check_stream(TwoLengths(32), tiny(steps=2, batch_sequences=3))
+    with pytest.raises(SettingsError, match=r"^batch_sequences must divide 8, .* where their length changes, got 3$"):
+        check_stream(TwoLengths(32), tiny(steps=4, batch_sequences=3))
+
+
 @pytest.mark.parametrize("wrong", [32, -1])
 def test_an_id_outside_the_vocabulary_is_named_with_its_place(array_stream, tiny, wrong):
     stream = array_stream()
     stream.ids[5, 3] = wrong
-    pieces = micro_batches(stream, 2, tiny(batch_sequences=4, micro_batch_sequences=2), CPU)
-    next(pieces)
-    with pytest.raises(TrainingError, match=f"sequences 4 to 5 of the stream hold id {wrong}, the vocabulary has 32"):
-        next(pieces)
+    with pytest.raises(TrainingError, match=f"^sequence 5 of the stream holds id {wrong}, the vocabulary has 32$"):
+        pieces_from(2, stream, tiny(batch_sequences=4, micro_batch_sequences=2))
 
 
 def test_the_highest_id_is_taken(array_stream, tiny):
     stream = array_stream()
     stream.ids[:] = 31
-    assert int(next(micro_batches(stream, 0, tiny(), CPU)).tokens_BT.max()) == 31
+    assert int(pieces_from(0, stream, tiny())[0].tokens_BT.max()) == 31
+
+
+def test_a_stream_that_is_not_as_it_says_stops_the_run(array_stream, tiny, monkeypatch):
+    stream = array_stream()
+
+    def read(*_):
+        raise ValueError("stream-00000.bin must have 48 bytes, has 47")
+
+    monkeypatch.setattr(stream, "read", read)
+    with pytest.raises(TrainingError, match=r"^stream-00000\.bin must have 48 bytes, has 47$"):
+        next_batch(batches_from(0, stream, tiny()))

@@ -1,18 +1,24 @@
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 import torch
 
-from trainer import checkpoint, model
+from mixtures.loader import Batch
+from mixtures.stream import Stream
+from trainer import batches, checkpoint, model
+from trainer.batches import batches_from, next_batch
 from trainer.checkpoint import Checkpoint
 from trainer.errors import SettingsError, TrainingError
 from trainer.optimizer import initial_moments
@@ -46,20 +52,25 @@ def metrics(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
-class BreakingStream:
-    """Reads like the stream it wraps until `reads` are used up."""
+def first_batch(training: Training) -> Batch:
+    return next_batch(batches_from(0, training.stream, training.config))
 
-    def __init__(self, stream: Any, reads: int) -> None:
-        self._stream, self.reads = stream, reads
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+class BrokenOffError(Exception):
+    """What stands for the power cut."""
 
-    def read(self, start: int, count: int) -> Any:
-        self.reads -= 1
-        if self.reads < 0:
-            raise KeyboardInterrupt
-        return self._stream.read(start, count)
+
+def break_off(patched: pytest.MonkeyPatch, micro_batches: int) -> None:
+    """The run ends when it has seen so many micro-batches and asks for one more."""
+    seen = iter(range(micro_batches))
+
+    def counted(*arguments: Any) -> Any:
+        for piece in batches.micro_batches(*arguments):
+            if next(seen, None) is None:
+                raise BrokenOffError
+            yield piece
+
+    patched.setattr("trainer.train.micro_batches", counted)
 
 
 def test_the_loss_falls_by_two_nats_and_more(training):
@@ -81,17 +92,18 @@ def test_metrics_hold_what_repeats_and_nothing_else(training):
     assert list(first["source_losses"]) == ["books", "c4"]
 
 
-@pytest.mark.parametrize("reads", range(1, 12))
-def test_a_run_broken_off_anywhere_ends_in_the_same_bytes(training, reads):
-    """Two reads a step, a checkpoint every two steps of six: broken in each step's middle and between steps."""
+@pytest.mark.parametrize("seen", range(1, 12))
+def test_a_run_broken_off_anywhere_ends_in_the_same_bytes(training, seen, monkeypatch):
+    """Two pieces a step, a checkpoint every two steps of six: broken in each step's middle and between steps."""
     whole, broken = training("whole", steps=6), training("broken", steps=6)
     train(whole, lambda line: None)
-    with pytest.raises(KeyboardInterrupt):
-        train(replace(broken, stream=BreakingStream(broken.stream, reads)), lambda line: None)
+    with monkeypatch.context() as patched, pytest.raises(BrokenOffError):
+        break_off(patched, seen)
+        train(broken, lambda line: None)
     said: list[str] = []
     train(broken, said.append)
     assert contents(broken.output) == contents(whole.output)
-    assert any(line.startswith("resumes after step") for line in said) == (reads >= 4)
+    assert any(line.startswith("resumes after step") for line in said) == (seen >= 4)
 
 
 def test_a_run_broken_off_while_it_saves_ends_in_the_same_bytes(training, monkeypatch):
@@ -107,13 +119,64 @@ def test_a_run_broken_off_while_it_saves_ends_in_the_same_bytes(training, monkey
     assert contents(broken.output) == contents(whole.output)
 
 
-def test_a_resumed_run_does_not_read_what_it_has_read(training):
-    run = training(steps=4)
-    with pytest.raises(KeyboardInterrupt):
-        train(replace(run, stream=BreakingStream(run.stream, 5)), lambda line: None)
-    counted = BreakingStream(run.stream, 100)
-    train(replace(run, stream=counted), lambda line: None)
-    assert 100 - counted.reads == 4
+def test_a_resumed_run_does_not_read_what_it_has_read(training, monkeypatch):
+    run, read = training(steps=4), []
+    with monkeypatch.context() as patched, pytest.raises(BrokenOffError):
+        break_off(patched, 5)
+        train(run, lambda line: None)
+    genuine = run.stream.read
+    run.stream.read = lambda start, count, dtype: read.append((start, count)) or genuine(start, count, dtype)
+    train(run, lambda line: None)
+    assert read == [(8, 4), (12, 4)]
+
+
+# Sequences whose length changes: three steps of 8 tokens, two of 16, three of 32.
+
+
+@pytest.fixture
+def lengthening(training, longer_and_longer) -> Callable[..., Training]:
+    return lambda name: replace(training(name, steps=8), stream=Stream.open(longer_and_longer))
+
+
+def test_each_step_has_its_own_length_and_tokens_are_counted(lengthening, tmp_path):
+    run, said = replace(lengthening("out"), timings=tmp_path / "timings.jsonl"), []
+    train(run, said.append)
+    lines = metrics(run.output)
+    assert [line["tokens"] for line in lines] == [32, 64, 96, 160, 224, 352, 480, 608]
+    assert all(math.isfinite(line["loss"]) for line in lines)
+    assert said[0] == "trains 7,760 parameters for 8 steps of 32, then 64, then 128 tokens on cpu, in float32"
+    speeds = [json.loads(line) for line in run.timings.read_text().splitlines()]
+    tokens = [line["tokens_per_second"] * line["step_ms"] / 1000 for line in speeds]
+    assert tokens == pytest.approx([32, 32, 32, 64, 64, 128, 128, 128], rel=0.01)
+
+
+@pytest.mark.parametrize("seen", [5, 7, 9, 11])
+def test_a_run_broken_off_beside_a_change_of_length_ends_in_the_same_bytes(lengthening, seen, monkeypatch):
+    """Two pieces a step: in the last step of 8 tokens and the first of 16, in the last of those and the first of 32."""
+    whole, broken = lengthening("whole"), lengthening("broken")
+    train(whole, lambda line: None)
+    with monkeypatch.context() as patched, pytest.raises(BrokenOffError):
+        break_off(patched, seen)
+        train(broken, lambda line: None)
+    train(broken, lambda line: None)
+    assert contents(broken.output) == contents(whole.output)
+
+
+def test_a_longer_sequence_changes_nothing_of_the_shorter_ones_before(lengthening, training, longer_and_longer):
+    """The table of angles is the longest sequences'; three steps of 8 tokens give what they give alone."""
+    run, alone = lengthening("out"), replace(training("alone", steps=3), stream=Stream.open(longer_and_longer))
+    run = replace(run, config=replace(run.config, min_learning_rate_fraction=1.0))
+    alone = replace(alone, config=replace(alone.config, min_learning_rate_fraction=1.0))
+    for some in (run, alone):
+        train(some, lambda line: None)
+    assert metrics(run.output)[:3] == metrics(alone.output)
+
+
+def test_a_stream_of_changing_length_that_no_batch_fits_is_refused_before_any_work(lengthening):
+    run = lengthening("out")
+    with pytest.raises(SettingsError, match=r"batch_sequences must divide 12, .* got 5"):
+        train(replace(run, config=replace(run.config, batch_sequences=5, steps=4)), lambda line: None)
+    assert not run.output.exists()
 
 
 def test_lost_metrics_make_the_run_go_back_to_what_they_hold(training):
@@ -163,7 +226,7 @@ def test_micro_batches_do_not_change_the_step(training, micro):
         state, rope = new_state(run, torch.float64), model.rope_table(run.config, 16)
         wide = type("Wide", (Training,), {"__slots__": (), "dtype": torch.float64})
         fields = ("config", "stream", "output", "device", "seed")
-        result = train_step(wide(**{name: getattr(run, name) for name in fields}), state, rope)
+        result = train_step(wide(**{name: getattr(run, name) for name in fields}), state, rope, first_batch(run))
         results.append((result, state.weights))
     (split, ours), (whole, theirs) = results
     assert split.loss == pytest.approx(whole.loss, rel=1e-13)
@@ -174,14 +237,14 @@ def test_micro_batches_do_not_change_the_step(training, micro):
 
 def test_a_step_lowers_the_loss_of_its_own_batch(training):
     run = training(learning_rate=1e-3, warmup_steps=0)
-    state, rope = new_state(run), model.rope_table(run.config, 16)
-    assert train_step(run, state, rope).loss > train_step(run, state, rope).loss
+    state, rope, batch = new_state(run), model.rope_table(run.config, 16), first_batch(run)
+    assert train_step(run, state, rope, batch).loss > train_step(run, state, rope, batch).loss
 
 
 def test_gradients_do_not_pile_up_from_step_to_step(training):
     run = training()
     state = new_state(run)
-    train_step(run, state, model.rope_table(run.config, 16))
+    train_step(run, state, model.rope_table(run.config, 16), first_batch(run))
     assert all(weight.grad is None for weight in state.weights.values())
 
 
@@ -192,7 +255,7 @@ def test_a_loss_that_is_no_number_stops_the_run_before_the_weights_change(traini
         state.weights["norm"][0] = float("nan")
     before = state.weights["output"].clone()
     with pytest.raises(TrainingError, match="step 1: the loss is nan, the gradient's norm nan; nothing was updated"):
-        train_step(run, state, model.rope_table(run.config, 16))
+        train_step(run, state, model.rope_table(run.config, 16), first_batch(run))
     assert torch.equal(state.weights["output"], before)
 
 
@@ -206,7 +269,9 @@ def test_timings_are_one_line_a_step_in_a_file_of_their_own(training, tmp_path):
     train(run, lambda line: None)
     lines = [json.loads(line) for line in (tmp_path / "logs" / "timings.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3]
-    assert list(lines[0]) == ["step", "step_ms", "tokens_per_second", "mfu_full", "mfu_causal"]
+    keys = ["step", "data_wait_ms", "batches_ready", "step_ms", "tokens_per_second", "mfu_full", "mfu_causal"]
+    assert list(lines[0]) == keys
+    assert 0 <= lines[0]["data_wait_ms"] <= lines[0]["step_ms"] and 0 <= lines[0]["batches_ready"] <= 2
     assert lines[0]["mfu_full"] == "n/a" and lines[0]["step_ms"] > 0
 
 
@@ -227,7 +292,7 @@ def write_settings(tmp_path: Path, config: Any) -> Path:
     return tmp_path / "settings.json"
 
 
-def arguments(tmp_path: Path, stream: Path, settings: Path, output: str = "out") -> list[str]:
+def arguments(tmp_path: Path, stream: Path | str, settings: Path, output: str = "out") -> list[str]:
     return [f"--stream={stream}", f"--output={tmp_path / output}", f"--settings={settings}", "--device=cpu"]
 
 
@@ -236,6 +301,24 @@ def test_the_command_trains_and_returns_zero(tmp_path, stream_folder, tiny, caps
     assert [line["step"] for line in metrics(tmp_path / "out")] == [1, 2, 3, 4]
     captured = capsys.readouterr()
     assert captured.out == "" and "step 4/4" in captured.err
+
+
+def test_a_run_from_the_sources_token_shards_is_the_same_run(tmp_path, longer_and_longer, tiny):
+    settings = write_settings(tmp_path, tiny(steps=8))
+    assert main(arguments(tmp_path, longer_and_longer, settings, "files")) == 0
+    for shard in longer_and_longer.glob("*.bin"):
+        shard.unlink()
+    virtual = [*arguments(tmp_path, longer_and_longer, settings, "virtual"), f"--tokens={tmp_path / 'tokens'}"]
+    assert main(virtual) == 0
+    assert contents(tmp_path / "virtual") == contents(tmp_path / "files")
+
+
+def test_a_run_from_an_address_is_the_same_run(tmp_path, stream_folder, tiny):
+    settings, address = write_settings(tmp_path, tiny()), f"memory://{uuid.uuid4().hex}"
+    assert main(arguments(tmp_path, stream_folder, settings, "files")) == 0
+    fsspec.filesystem("memory").put(str(stream_folder), address, recursive=True)
+    assert main(arguments(tmp_path, address, settings, "elsewhere")) == 0
+    assert contents(tmp_path / "elsewhere") == contents(tmp_path / "files")
 
 
 @pytest.mark.parametrize(
