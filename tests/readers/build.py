@@ -1,8 +1,9 @@
 """Builds the environment in which other projects' own readers run: `python tests/readers/build.py`, or `make readers`.
 
 It lies in the folder that TOKENMILL_READERS names, or in the user's cache, and is built once for a list of packages and
-a Python, about two minutes and 450 MB; remove the folder to build it anew. Beside what is installed there it sees the packages of the environment that builds it: PyTorch, NumPy,
-pyarrow are not installed twice. A project that cannot be installed or imported is left out, with a word why.
+a Python, in about two minutes and 450 MB; remove the folder to build it anew. Beside what is installed there it sees
+the packages of the environment that builds it: PyTorch, NumPy, pyarrow are not installed twice. A project that cannot
+be installed or imported is left out, with a word why.
 """
 
 import hashlib
