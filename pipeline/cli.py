@@ -13,6 +13,7 @@ import click
 from pipeline.context import Run, check_addresses
 from pipeline.doctor import check_rooms, diagnose
 from pipeline.errors import FatalError, SettingError
+from pipeline.explain_command import explain
 from pipeline.export.command import export
 from pipeline.fetch.command import fetch
 from pipeline.guards import EXIT_INTERRUPTED, INTERRUPTED, interruptible, leave, locked, log_path, logged
@@ -20,6 +21,8 @@ from pipeline.ledger import read_ledger
 from pipeline.progress import Reporter
 from pipeline.recipe_file import load_recipe, shipped_recipes
 from pipeline.storage import Folder
+from pipeline.takedown_command import takedown
+from pipeline.takedown_order import check_finished
 from pipeline.tokenizer_command import tokenizer_command
 from pipeline.totals import SUMS, sum_stages
 from pipeline.version import VERSION
@@ -132,8 +135,9 @@ class _Session:
 
     def do(self, stages: Sequence[str]) -> None:
         """Bring the stages up to date, then say what is there."""
-        from pipeline.finish import check_finish, write_manifest
+        from pipeline.finish import check_finish
         from pipeline.group_stages import check_indexes
+        from pipeline.manifest import write_manifest
         from pipeline.run import Conductor
 
         check_finish(stages)
@@ -142,6 +146,7 @@ class _Session:
         for source in self._run.recipe.sources:
             self._run.units(source)  # A missing input is a wrong setting: found before any work.
         with locked(self._run.output), logged(log_path(self._run.output)), interruptible():
+            check_finished(self._run.output)
             conductor = Conductor(self._run, self._engine, self._reporter)
             try:
                 conductor.stages(stages)
@@ -204,6 +209,8 @@ _stage_command(
 
 cli.add_command(fetch)
 cli.add_command(export)
+cli.add_command(explain)
+cli.add_command(takedown)
 cli.add_command(tokenizer_command)
 
 

@@ -22,7 +22,7 @@ from filters.models import load_once
 from pipeline.context import Run
 from pipeline.corpora.registry import DECONTAMINATE
 from pipeline.fit_contamination import PASSAGES
-from pipeline.ledger import MODELS, LedgerEntry, Tally, read_entry
+from pipeline.ledger import MODELS, LedgerEntry, Tally, as_made, read_entry
 from pipeline.models import CONTAMINATION_INDEX, Model
 from pipeline.progress import Reporter
 from pipeline.recipe import Recipe
@@ -154,7 +154,7 @@ def _unit_files(run: Run) -> Iterator[tuple[str, Any]]:
     for source in run.recipe.sources:
         for name in run.output.list(f"ledger/{DECONTAMINATE}/{source}"):
             entry = read_entry(run.output, DECONTAMINATE, source, name.removesuffix(".json"))
-            for output, told in (entry.outputs if entry else {}).items():
+            for output, told in as_made(entry.outputs if entry else {}).items():
                 if output.startswith(f"{DECONTAMINATE}/"):
                     yield output, told["digest"]
 

@@ -39,6 +39,8 @@ class LedgerEntry:
     failed: Mapping[str, int] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     tokens: int = 0
+    taken_down: Mapping[str, int] = field(default_factory=dict)
+    """Of `bytes_in` and `bytes_kept`, how many a takedown has blanked since; all other figures tell of before."""
 
     @property
     def name(self) -> str:
@@ -76,6 +78,15 @@ class LedgerEntry:
     def from_json(cls, value: Mapping[str, Any]) -> "LedgerEntry":
         """The entry of a JSON object; raises TypeError on another version's."""
         return cls(**value)
+
+
+def as_made(outputs: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Bytes and digests of outputs as their stage made them, which is what keys go by.
+
+    A takedown blanks text in a finished file. Nothing is to be done again for that, so the output keeps, as `made`, what
+    it was before; what other outputs follow from is still that.
+    """
+    return {name: output.get("made", output) for name, output in outputs.items()}
 
 
 class Tally:
@@ -175,9 +186,15 @@ def chain_faults(entries: Iterable[LedgerEntry], chains: Mapping[str, tuple[str,
             continue
         before = chain[chain.index(stage) - 1]
         previous = found.get((before, source, unit))
-        kept = (previous.documents_kept, previous.bytes_kept) if previous else (0, 0)
-        if kept != (entry.documents_in, entry.bytes_in):
+        kept = (previous.documents_kept, _left(previous, "bytes_kept")) if previous else (0, 0)
+        came = entry.documents_in, _left(entry, "bytes_in")
+        if kept != came:
             yield (
-                f"{stage}/{source}/{unit}: {entry.documents_in} documents and {entry.bytes_in} bytes in, but {before}"
+                f"{stage}/{source}/{unit}: {came[0]} documents and {came[1]} bytes in, but {before}"
                 f" kept {kept[0]} documents and {kept[1]} bytes"
             )
+
+
+def _left(entry: LedgerEntry, figure: str) -> int:
+    """A figure less what a takedown has blanked: a stage that is done again after it finds no more."""
+    return int(getattr(entry, figure)) - entry.taken_down.get(figure, 0)

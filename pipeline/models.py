@@ -22,7 +22,7 @@ from pipeline.fit_language_model import find_build_binary, fit_language_model
 from pipeline.fit_reference import fit_reference
 from pipeline.fit_threshold import fit_threshold
 from pipeline.fit_tokenizer import fit_tokenizer
-from pipeline.ledger import MODELS, LedgerEntry, Tally
+from pipeline.ledger import MODELS, LedgerEntry, Tally, as_made
 from pipeline.recipe import Recipe
 from pipeline.report_tokenizer import tokenizer_lines
 from pipeline.section import Section
@@ -87,8 +87,8 @@ class Model:
         for source, stage in self.reads(run.recipe).items():
             names = run.output.list(f"ledger/{stage}/{source}")
             held = [run.output.read_json(f"ledger/{stage}/{source}/{name}") or {} for name in names]
-            what = "counts" if self.reads_counts else "outputs"
-            found[f"{stage}/{source}"] = digest_of([entry.get(what) for entry in held])
+            told = [entry.get("counts") if self.reads_counts else as_made(entry.get("outputs", {})) for entry in held]
+            found[f"{stage}/{source}"] = digest_of(told)
         if self.follows:
             found[f"models/{self.follows.name}"] = self.follows.digest(run)
         if self.reads_sizes:

@@ -13,13 +13,14 @@ from pipeline.context import Run
 from pipeline.corpora.corpus import BadRecord, Corpus, RawFile, Record, document_batches
 from pipeline.corpora.registry import CORPORA, stage_before
 from pipeline.errors import ShardError
-from pipeline.ledger import LedgerEntry, Tally, read_entry
+from pipeline.ledger import LedgerEntry, Tally, as_made, read_entry
 from pipeline.models import (
     TOKENIZER,
     Model,
 )
 from pipeline.recipe import Recipe
 from pipeline.storage import Output, read_batches
+from pipeline.takedown_order import in_force
 from pipeline.token_shards import write_token_shards
 from pipeline.units import Unit, UnitOutputs, process_batches, readable
 from tokenizer.vocabulary import Vocabulary
@@ -68,7 +69,7 @@ def kept_by(run: Run, stage: str, unit: Unit) -> tuple[str, dict[str, str]]:
     """The documents that a stage kept of the unit, and their digest by name."""
     name = f"documents/{stage}/{unit.source}/{unit.name}.parquet"
     entry = read_entry(run.output, stage, unit.source, unit.name)
-    return name, {name: str(entry.outputs[name]["digest"])} if entry else {}
+    return name, {name: str(as_made(entry.outputs)[name]["digest"])} if entry else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +96,15 @@ class Clean:
         inputs, tally = self._inputs(run, unit), Tally()
         key = self._key(run, unit, inputs)
         filters = CORPORA[unit.source].filters(getattr(run.recipe, unit.source))
+        taken_down = in_force(run.output)
         with UnitOutputs(
             run.output, self.name, unit.source, unit.name, keep_rejected=run.recipe.rejected.keep
         ) as outputs:
             good = readable(records, outputs, tally, unit.input)
-            process_batches(document_batches(unit.source, file, good), filters, outputs, tally)
+            batches = document_batches(unit.source, file, good)
+            if taken_down.lines:  # They must not come back with a dump that is read again.
+                batches, filters = taken_down.blanked(batches), (taken_down, *filters)
+            process_batches(batches, filters, outputs, tally)
         return run.record(tally.entry(self.name, unit.source, unit.name, key, inputs, outputs.written))
 
     def _key(self, run: Run, unit: Unit, inputs: dict[str, str]) -> str:
