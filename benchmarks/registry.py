@@ -9,6 +9,7 @@ from benchmarks.growth import CHAIN
 from benchmarks.language import language_id
 from benchmarks.language_model import train_lm
 from benchmarks.lines import duplicate_verdicts, normalise_hash
+from benchmarks.loader import load_sources, load_stream
 from benchmarks.markup import gutenberg, stackexchange, wikipedia
 from benchmarks.minhash import minhash_datasketch, minhash_rensa
 from benchmarks.near_growth import growth_near, growth_near_memory
@@ -61,6 +62,22 @@ _ALL = (
         goal=5,
         goal_of="ours",
         measure=tokenize,
+    ),
+    Claim(
+        name="loader",
+        compares="a stream in batches of 2,048 sequences of 2,048 tokens at most, out of the page cache, against a"
+        " memory map sliced row by row as nanoGPT does; the ids are the same",
+        goal=100,
+        goal_of="ours",
+        measure=load_stream,
+    ),
+    Claim(
+        name="loader-virtual",
+        compares="the same batches straight from the sources' token shards, against memory maps of them sliced row by"
+        " row at the places that the same plan says; the ids are the same",
+        goal=100,
+        goal_of="ours",
+        measure=load_sources,
     ),
     Claim(
         name="decontaminate",

@@ -3,8 +3,8 @@ import pytest
 from benchmarks.registry import CLAIMS
 
 ASKED_FOR = (
-    "normalise-hash language-id duplicate-verdicts perplexity train-lm tokenize decontaminate wikipedia stackexchange"
-    " github gutenberg arxiv minhash-datasketch minhash-rensa commoncrawl-chain"
+    "normalise-hash language-id duplicate-verdicts perplexity train-lm tokenize loader loader-virtual decontaminate"
+    " wikipedia stackexchange github gutenberg arxiv minhash-datasketch minhash-rensa commoncrawl-chain"
 )
 OTHERS = (
     "shuffle-bytes growth growth-memory growth-posts growth-posts-memory growth-tokenizer-memory growth-near"
