@@ -15,6 +15,7 @@ from pipeline.guards import locked
 from pipeline.progress import Reporter
 from pipeline.recipe_file import load_recipe
 from pipeline.storage import Folder
+from pipeline.takedown_order import check_finished
 
 _RANGE = re.compile(r"(\d*):(\d*)")
 _SPLIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -78,6 +79,7 @@ def export(
     order = _order(form, of, split, positions, file_bytes)
     run, target = Run(load_recipe(recipe, overrides), Folder(output)), Folder(to)
     _check_apart(run.output, target)
+    check_finished(run.output)
     reporter = Reporter()
     made = Export(run, order, target, reporter)
     with locked(target, name=".export.lock", option="--to"):

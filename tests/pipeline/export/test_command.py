@@ -92,3 +92,11 @@ def test_one_export_at_a_time_works_in_a_folder(called, tmp_path):
     with locked(Folder(str(tmp_path / "to")), name=".export.lock", option="--to"):
         code, _, err = called("--format", "mds")
     assert (code, err) == (2, f"error: --to {tmp_path / 'to'}: another run is at work there\n")
+
+
+def test_half_of_a_takedown_is_not_exported(called, token_run, tmp_path):
+    (token_run.root / "takedown").mkdir()
+    (token_run.root / "takedown/unfinished.json").write_text("{}")
+    code, _, err = called("--format", "olmo", output=token_run.root)
+    assert (code, "a takedown in" in err) == (2, True)
+    assert not (tmp_path / "to").exists()

@@ -199,3 +199,17 @@ def test_the_stream_arrives_id_for_id(exporter, tmp_path, finished_token_run):
     shards = sorted((finished_token_run.root / "stream").glob("*.bin"))
     stream = np.concatenate([np.fromfile(path, "<u2") for path in shards])
     assert np.fromfile(tmp_path / "to/train.bin", "<u2").tolist() == stream.tolist()
+
+
+def test_what_a_takedown_changed_takes_the_place_of_what_was_exported(exporter, token_run, tmp_path):
+    exporter("olmo", root=token_run.root).bring_up_to_date()
+    path = token_run.root / "tokens/c4/unit0-00000.bin"
+    masked, record = np.fromfile(path, "<u2"), json.loads(path.with_suffix(".json").read_text())
+    masked[1:4] = 0
+    path.unlink()  # As a file that is written anew and renamed: the link keeps what it had.
+    masked.tofile(path)
+    record["files"][path.name]["digest"] = Folder(str(path.parent)).digest(path.name)
+    path.with_suffix(".json").write_text(json.dumps(record))
+    assert np.fromfile(tmp_path / "to/c4/unit0-00000.npy", "<u2")[1:4].any()
+    assert exporter("olmo", root=token_run.root).bring_up_to_date()
+    assert np.fromfile(tmp_path / "to/c4/unit0-00000.npy", "<u2").tolist() == masked.tolist()
