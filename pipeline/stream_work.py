@@ -90,7 +90,7 @@ class MixWork:
         return self.run.record(tally.entry(MIX, MODELS, STREAM, self.key, {}, outputs))
 
     def _plan(self) -> MixPlan:
-        return load_once(_planned, f"{self.manifest.folder.url}\n{self.manifest.name}")
+        return load_once(_planned, self.manifest.folder.url, self.manifest.name)
 
     def _keys(self) -> dict[str, str]:
         found: dict[str, str] = self.manifest.read()["keys"]
@@ -109,9 +109,11 @@ class MixWork:
         return self.run.output.open(f"tokens/{source}/{name}.bin")
 
 
-def _planned(address: str) -> MixPlan:
-    url, _, name = address.partition("\n")
-    return MixPlan(**Manifest(Folder(url), name).read()["plan"])
+def _planned(folder: str, manifest: str) -> MixPlan:
+    held = Folder(folder).read_json(manifest)
+    if held is None:
+        raise FileNotFoundError(f"no manifest {manifest} in {folder}")
+    return MixPlan(**held["plan"])
 
 
 def token_shards(run: Run) -> dict[str, dict[str, tuple[int, str]]]:
