@@ -21,6 +21,7 @@ from filters.shingle_loop import (
     read_on,
 )
 from tokenizer.kernels import BYTES, OFFSETS, compiled, compiled_lean, next_code_point
+from tokenizer.prefetch import prefetch
 
 Array = np.ndarray[Any, Any]
 
@@ -30,6 +31,7 @@ COLUMNS = 5
 PASSAGE, FOUND, HITS, PLACE, FIRST_WORD = range(COLUMNS)
 """Columns of evidence: the passage, how many of its n-grams are there, at how many places; the first place and word."""
 
+_WAITING = 256
 _STEP = np.uint64(SHINGLE_STEP)
 _ROOM = numba.types.Array(numba.uint32, 1, "C")
 _U64, _I64, _I32 = numba.uint64[::1], numba.int64[::1], numba.int32[::1]
@@ -79,20 +81,24 @@ class Tallies(NamedTuple):
 class Window(NamedTuple):
     """The last words of a text: their hashes and where they begin; and of each length the hash of so many of them.
 
-    `leaving` is what the hash of a word has been multiplied by when it leaves.
+    `leaving` is what the hash of a word has been multiplied by when it leaves. Windows wait until there are some of
+    them to look up: hash, place and number of words. Meanwhile the memory that is asked for comes near.
     """
 
     hashes: Array
     starts: Array
     rolling: Array
     leaving: Array
+    keys: Array
+    places: Array
+    sizes: Array
 
 
 NGRAMS = numba.types.NamedTuple(
     (_U64, _U64, _I64, _I64, _I32, _I64, _I64, numba.uint32[::1], _I64, _I32, _I32, _I32, *(numba.int64,) * 3), Ngrams
 )
 TALLIES = numba.types.NamedUniTuple(_I64, 12, Tallies)
-WINDOW = numba.types.NamedTuple((_U64, _I64, _U64, _U64), Window)
+WINDOW = numba.types.NamedTuple((_U64, _I64, _U64, _U64, _U64, _I64, _I64), Window)
 
 
 @compiled_lean(numba.types.Tuple((numba.uint64, numba.int64, numba.int64))(BYTES, numba.int64, numba.int64, TABLE))
@@ -139,19 +145,6 @@ def spell(values: Array, at: Any, end: Any, table: Array, words: Any, room: Arra
     return written
 
 
-@compiled_lean(numba.int64(NGRAMS, numba.uint64))
-def _find(index: Ngrams, key: Any) -> Any:
-    """The number of the n-gram with this hash, or -1."""
-    bit = key >> np.uint64(index.bit_shift)
-    if not index.bits[bit >> np.uint64(6)] >> (bit & np.uint64(63)) & np.uint64(1):
-        return -1
-    prefix = np.int64(key >> np.uint64(index.bucket_shift))
-    at, stop = index.buckets[prefix], index.buckets[prefix + 1]
-    while at < stop and index.keys[at] < key:
-        at += 1
-    return at if at < stop and index.keys[at] == key else -1
-
-
 @compiled_lean(numba.boolean(NGRAMS, numba.int64, numba.int64, _ROOM, numba.int64))
 def _is_spelt(index: Ngrams, word: Any, length: Any, room: Array, written: Any) -> Any:
     """Whether so many words of a passage, from one on, are the letters that were written."""
@@ -189,6 +182,46 @@ def _meet(
     return touched
 
 
+@compiled_lean(numba.int64(NGRAMS, WINDOW, numba.int64))
+def _sift(index: Ngrams, window: Window, waiting: Any) -> Any:
+    """Move those of the waiting windows whose hash the bitmap does not rule out to the front; how many they are."""
+    kept = 0
+    for at in range(waiting):
+        bit = window.keys[at] >> np.uint64(index.bit_shift)
+        if index.bits[np.int64(bit >> np.uint64(6))] >> (bit & np.uint64(63)) & np.uint64(1):
+            prefetch(index.buckets, np.int64(window.keys[at] >> np.uint64(index.bucket_shift)))
+            window.keys[kept], window.places[kept] = window.keys[at], window.places[at]
+            window.sizes[kept] = window.sizes[at]
+            kept += 1
+    return kept
+
+
+@compiled_lean(numba.int64(BYTES, numba.int64, TABLE, NGRAMS, TALLIES, _ROOM, WINDOW, numba.int64, numba.int64))
+def _look_up(
+    values: Array,
+    end: Any,
+    table: Array,
+    index: Ngrams,
+    tallies: Tallies,
+    room: Array,
+    window: Window,
+    waiting: Any,
+    touched: Any,
+) -> Any:
+    """Meet those of the waiting windows that the index may hold; how many passages have been touched."""
+    for which in range(_sift(index, window, waiting)):
+        key, length = window.keys[which], window.sizes[which]
+        prefix = np.int64(key >> np.uint64(index.bucket_shift))
+        ngram, stop = index.buckets[prefix], index.buckets[prefix + 1]
+        while ngram < stop and index.keys[ngram] < key:
+            ngram += 1
+        if ngram < stop and index.keys[ngram] == key:
+            place = window.places[which]
+            written = spell(values, place, end, table, length, room)
+            touched = _meet(index, tallies, ngram, length, room, written, place, touched)
+    return touched
+
+
 @compiled_lean(numba.int64(BYTES, numba.int64, numba.int64, TABLE, NGRAMS, TALLIES, _ROOM, WINDOW))
 def _read(
     values: Array, at: Any, end: Any, table: Array, index: Ngrams, tallies: Tallies, room: Array, window: Window
@@ -197,9 +230,12 @@ def _read(
     lengths, longest = index.lengths, len(window.hashes)
     window.hashes[:] = 0
     window.rolling[:] = 0
-    touched, counted, slot = 0, 0, 0
+    touched, counted, slot, waiting = 0, 0, 0, 0
     while True:
         word, start, at = next_word(values, at, end, table)
+        if start < 0 or waiting + len(lengths) > len(window.keys):
+            touched = _look_up(values, end, table, index, tallies, room, window, waiting, touched)
+            waiting = 0
         if start < 0:
             return touched
         for which in range(len(lengths)):
@@ -212,12 +248,11 @@ def _read(
         for which in range(len(lengths)):
             if counted < lengths[which]:
                 break  # The others are longer.
-            ngram = _find(index, mix(window.rolling[which]))
-            if ngram >= 0:
-                first = slot - lengths[which] + 1
-                place = window.starts[first + longest if first < 0 else first]
-                written = spell(values, place, end, table, lengths[which], room)
-                touched = _meet(index, tallies, ngram, lengths[which], room, written, place, touched)
+            key, first = mix(window.rolling[which]), slot - lengths[which] + 1
+            prefetch(index.bits, np.int64(key >> np.uint64(index.bit_shift + 6)))
+            window.keys[waiting], window.sizes[waiting] = key, lengths[which]
+            window.places[waiting] = window.starts[first + longest if first < 0 else first]
+            waiting += 1
         slot = slot + 1 if slot + 1 < longest else 0
 
 
@@ -274,7 +309,16 @@ def scan(
     for which in range(len(leaving)):
         for _ in range(index.lengths[which]):
             leaving[which] *= _STEP
-    window = Window(np.zeros(longest, np.uint64), np.zeros(longest, np.int64), rolling, leaving)
+    most = _WAITING + len(leaving)
+    window = Window(
+        np.zeros(longest, np.uint64),
+        np.zeros(longest, np.int64),
+        rolling,
+        leaving,
+        np.zeros(most, np.uint64),
+        np.zeros(most, np.int64),
+        np.zeros(most, np.int64),
+    )
     for text in range(len(enough)):
         tallies.document[0] += 1
         touched = _read(values, offsets[text], offsets[text + 1], table, index, tallies, room, window)
