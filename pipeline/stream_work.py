@@ -37,7 +37,7 @@ class MixWork:
 
     def applied(self) -> Sequence[int]:
         """The stream's shards that are to be written."""
-        return [int(index) for index in self._keys()]
+        return sorted(int(index) for index in self._keys())
 
     def sketch(self, index: int) -> Iterator[Keyed]:
         """The sequences of one token shard, for the stream shards that they go to."""
