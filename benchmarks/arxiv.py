@@ -9,10 +9,8 @@ from collections.abc import Iterator
 from statistics import median
 from typing import IO
 
-import pyarrow.compute as pc
-
 from benchmarks.claims import DisagreementError, Figures, megabytes_a_second, race
-from benchmarks.inputs import Inputs
+from benchmarks.inputs import Inputs, kept_rows
 from benchmarks.markup import shared_words
 from pipeline.corpora.arxiv import filters, read
 from pipeline.corpora.corpus import RawDocument, RawFile, document_batches
@@ -93,10 +91,7 @@ def chain_way(name: str, content: bytes) -> Iterator[tuple[str, str]]:
     settings, file = ArXiv(), RawFile.of_bytes(name, content)
     papers = (record for record in read(file, settings) if isinstance(record, RawDocument))
     for batch in document_batches("arxiv", file, papers):
-        kept = batch
-        for rule in filters(settings):
-            result = rule.apply(kept)
-            kept = result.batch.filter(pc.is_null(result.reason))
+        kept = kept_rows(filters(settings), batch)
         yield from zip(kept.column("path").to_pylist(), kept.column("text").to_pylist(), strict=True)
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from benchmarks.claims import DisagreementError, Figures, megabytes_a_second, race
-from benchmarks.inputs import Inputs, text_bytes
+from benchmarks.inputs import Inputs, kept_rows, text_bytes
 from benchmarks.markup import words_agree
 from filters.batch import Filter, texts
 from pipeline.corpora.corpus import RawDocument, RawFile, document_batches
@@ -64,15 +64,8 @@ def github(inputs: Inputs) -> Figures:
 
 
 def kept_by(rules: Sequence[Filter], batches: Sequence[pa.RecordBatch]) -> list[str]:
-    """The texts that all rules keep, as stage `clean` applies them."""
-    kept: list[str] = []
-    for batch in batches:
-        left = batch
-        for rule in rules:
-            result = rule.apply(left)
-            left = result.batch.filter(result.reason.is_null())
-        kept += texts(left)
-    return kept
+    """The texts that all rules keep."""
+    return [text for batch in batches for text in texts(kept_rows(rules, batch))]
 
 
 def redpajamas_way(files: Sequence[CodeFile]) -> list[str]:

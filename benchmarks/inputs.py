@@ -1,7 +1,7 @@
 """What is measured on: real dumps where TOKENMILL_REAL_DATA names their folder, else the demo's, made on the spot."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -9,6 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+import pyarrow as pa
+
+from filters.batch import Filter
 from filters.stackexchange import thread_posts
 from filters.wikipedia import ARTICLE_NAMESPACE, is_redirect
 from pipeline.corpora.corpus import BadRecord, RawDocument
@@ -78,6 +81,14 @@ class Inputs:
         return _read(self.dumps, "books", self.size(megabytes))
 
 
+def kept_rows(rules: Sequence[Filter], batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows of a batch that all rules keep, as stage `clean` applies them."""
+    for rule in rules:
+        result = rule.apply(batch)
+        batch = result.batch.filter(result.reason.is_null())
+    return batch
+
+
 @contextmanager
 def opened(fraction: float = 1.0, seconds: float = 10.0) -> Iterator[Inputs]:
     """The inputs of one run, with a folder that goes when the block ends."""
@@ -92,6 +103,19 @@ def opened(fraction: float = 1.0, seconds: float = 10.0) -> Iterator[Inputs]:
             fraction=fraction,
             seconds=seconds,
         )
+
+
+def varied_texts(inputs: Inputs, megabytes: float) -> list[str]:
+    """Web pages, then books, then articles and threads as they lie in their dumps, until there are so many bytes."""
+    taken: list[str] = []
+    left = inputs.size(megabytes)
+    for read in (inputs.pages, inputs.books, inputs.articles, inputs.threads):
+        for page in read(megabytes):
+            if left <= 0:
+                break
+            taken.append(page.text)
+            left -= len(page.text.encode())
+    return taken
 
 
 def text_bytes(texts: list[str]) -> int:

@@ -1,8 +1,10 @@
 import dataclasses
 
+import pyarrow as pa
 import pytest
 
-from benchmarks.inputs import REAL_DATA, Inputs, opened, text_bytes
+from benchmarks.inputs import REAL_DATA, Inputs, kept_rows, opened, text_bytes, varied_texts
+from filters.batch import FilterResult
 
 
 def test_without_real_dumps_the_demo_is_measured_on(inputs):
@@ -54,3 +56,22 @@ def test_books_come_with_their_wrappers(inputs):
 @pytest.mark.parametrize("texts, expected", [([], 0), (["a", "é"], 3)])
 def test_size_is_that_of_utf8(texts, expected):
     assert text_bytes(texts) == expected
+
+
+def test_varied_texts_begin_with_web_pages_and_end_when_there_are_enough_bytes(inputs):
+    few, many = varied_texts(inputs, 1), varied_texts(inputs, 50)
+    assert few == [page.text for page in inputs.pages(1)][: len(few)]
+    assert text_bytes(few[:-1]) < inputs.size(1) <= text_bytes(few)
+    assert inputs.books(50)[0].text in many
+
+
+def test_a_row_is_kept_that_all_rules_keep_and_each_sees_what_the_one_before_left(documents):
+    class Cut:
+        def apply(self, batch):
+            reasons = [None if text.startswith("a") else "other" for text in batch.column("text").to_pylist()]
+            texts = pa.array([text[1:] for text in batch.column("text").to_pylist()])
+            place = batch.schema.names.index("text")
+            return FilterResult(batch.set_column(place, "text", texts), pa.array(reasons, pa.string()), {})
+
+    kept = kept_rows([Cut(), Cut()], documents("aax", "abx", "bax", "aay"))
+    assert kept.column("text").to_pylist() == ["x", "y"]

@@ -7,7 +7,7 @@ ASKED_FOR = (
     " wikipedia stackexchange github gutenberg arxiv minhash-datasketch minhash-rensa commoncrawl-chain"
 )
 OTHERS = (
-    "shuffle-bytes growth growth-memory growth-posts growth-posts-memory growth-tokenizer-memory growth-near"
+    "shuffle-bytes growth growth-memory growth-encode growth-posts growth-posts-memory growth-tokenizer-memory growth-near"
     " growth-near-memory growth-decontaminate growth-decontaminate-memory"
 )
 
