@@ -82,7 +82,9 @@ def test_an_earlier_end_changes_nothing_before_it(counts, data):
     source, ordinal = cut.deal(np.arange(until))
     assert np.bincount(source, minlength=len(counts)).tolist() == list(cut.counts)
     assert [found.tolist() for found in whole.deal(np.arange(until))] == [source.tolist(), ordinal.tolist()]
-    assert all(abs(n * whole.sequences - until * of) < 2 * whole.sequences for n, of in zip(cut.counts, cut.dealt, strict=True))
+    assert all(
+        abs(n * whole.sequences - until * of) < 2 * whole.sequences for n, of in zip(cut.counts, cut.dealt, strict=True)
+    )
 
 
 @given(COUNTS)
