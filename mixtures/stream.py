@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from mixtures.byte_ranges import Files, Range, files_at
+from mixtures.mixture import Ratios, describe_sources, plan_of
 from mixtures.permutation import Integers
 from mixtures.plan import Plan
 from mixtures.token_files import TokenFiles, as_bytes
@@ -42,6 +43,7 @@ class _Sequences:
     """What both kinds of stream know of themselves. Nothing of a stream is looked at before it is read."""
 
     def __init__(self, record: Mapping[str, Any]) -> None:
+        self.record = record
         self.plan = Plan.from_record(record)
         self.sequences = self.plan.sequences
         self.vocabulary_size = int(record["vocabulary_size"])
@@ -154,13 +156,50 @@ class VirtualStream(_Sequences):
         """
         record = read_record(files_at(folder, storage_options), digest)
         files = files_at(tokens, storage_options)
-        width = token_dtype(int(record["vocabulary_size"])).itemsize
-        shards = {}
-        for source, about in record["sources"].items():
-            sizes = files.sizes(source) if about.get("blocks") else {}
-            names = sorted(name for name in sizes if name.endswith(".bin"))
-            shards[source] = [(f"{source}/{name}", sizes[name] // width) for name in names]
-        return cls(record, files, shards)
+        dtype = token_dtype(int(record["vocabulary_size"]))
+        read = [source for source, about in record["sources"].items() if about.get("available_tokens", about["blocks"])]
+        return cls(record, files, {source: list_shards(files, source, dtype) for source in read})
+
+    @classmethod
+    def planned(
+        cls,
+        tokens: str | Path,
+        phases: Sequence[Ratios],
+        *,
+        vocabulary_size: int,
+        tokenizer_digest: str,
+        block_tokens: int = 0,
+        seed: int = 0,
+        storage_options: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """A stream of one's own ratios from the folder of all sources' token shards; nothing is written but by `save`.
+
+        `block_tokens` = 0 is the first phase's `sequence_tokens`. Raises ValueError where the ratios cannot be.
+        """
+        files, dtype = files_at(tokens, storage_options), token_dtype(vocabulary_size)
+        shards = {source: list_shards(files, source, dtype) for phase in phases for source in phase.weights}
+        available = {source: sum(size for _, size in found) for source, found in shards.items()}
+        block_tokens = block_tokens or max((phase.sequence_tokens for phase in phases[:1]), default=1)
+        plan = plan_of(phases, available, block_tokens=block_tokens, seed=seed)
+        sources = describe_sources(plan, available)
+        for source, found in shards.items():
+            sources[source]["token_shards"] = hashlib.sha256(json.dumps(found).encode()).hexdigest()
+        record = plan.to_record() | {
+            "version": VERSION,
+            "dtype": dtype.name,
+            "vocabulary_size": vocabulary_size,
+            "tokenizer_digest": tokenizer_digest,
+            "sources": sources,
+            "shards": [],
+        }
+        return cls(record | {"digest": stream_digest(record)}, files, shards)
+
+    def save(self, folder: str | Path) -> None:
+        """Write `stream.json` alone, for `open`, into a folder of this machine."""
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        partial = Path(folder) / f".{RECORD_NAME}.part"
+        partial.write_text(json.dumps(self.record))
+        partial.replace(Path(folder) / RECORD_NAME)
 
     def check(self) -> None:
         """Compare all token shards' sizes. Raises FileNotFoundError or ValueError for the first wrong one."""
@@ -181,6 +220,13 @@ class VirtualStream(_Sequences):
                     yield from self._lines[source].ranges(starts, phase.piece_tokens, rows[mine].reshape(-1), into)
 
         self._files.read(ranges())
+
+
+def list_shards(files: Files, source: str, dtype: np.dtype[Any]) -> list[tuple[str, int]]:
+    """(name, tokens) of a source's token shards in name order, by one listing."""
+    sizes = files.sizes(source)
+    names = sorted(name for name in sizes if name.endswith(".bin"))
+    return [(f"{source}/{name}", sizes[name] // dtype.itemsize) for name in names]
 
 
 def read_record(files: Files, digest: str | None = None) -> dict[str, Any]:
