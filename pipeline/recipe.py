@@ -46,7 +46,7 @@ class Tokenizer(Section):
     vocabulary_size: Annotated[int, Field(ge=300, le=1 << 20)] = 32000
     character_coverage: Annotated[float, Field(gt=0.9, le=1.0)] = 0.99995
     max_sentence_bytes: Positive = 4192
-    sample_bytes: Positive = 4 << 30  # SentencePiece takes eight times as much memory.
+    sample_bytes: Positive = 3 << 30  # SentencePiece takes nine times as much memory.
     sample_sentences: Annotated[int, Field(gt=100)] = 200_000_000
 
 

@@ -170,15 +170,15 @@ def test_where_nothing_is_held_out_the_sample_is_measured(tmp_path):
     assert [source["bytes"] for source in report["sources"].values()] == [300 * 119] * 2
 
 
-@pytest.mark.parametrize("sample_bytes, memory", [(100, 800), (100, None), (0, 0)])
+@pytest.mark.parametrize("sample_bytes, memory", [(100, 900), (100, None), (0, 0)])
 def test_a_sample_that_fits_is_no_error(sample_bytes, memory):
     check_memory(sample_bytes, memory)
 
 
 def test_a_sample_too_large_for_the_machine_is_a_wrong_setting(tmp_path, monkeypatch):
-    monkeypatch.setattr(fitting, "memory_bytes", lambda: 319_999)
+    monkeypatch.setattr(fitting, "memory_bytes", lambda: 359_999)
     with pytest.raises(
-        SettingError, match=r"^tokenizer.sample_bytes must be at most 39999 on a machine with 319999 bytes"
+        SettingError, match=r"^tokenizer.sample_bytes must be at most 39999 on a machine with 359999 bytes"
     ):
         fit_tokenizer(read, recipe(), tmp_path, SIZES)
 

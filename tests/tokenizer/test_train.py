@@ -6,7 +6,7 @@ import struct
 import pytest
 import sentencepiece
 
-from tokenizer.sentencepiece_model import Algorithm, _fields
+from tokenizer.sentencepiece_model import Algorithm
 from tokenizer.train import sentences_of, train_tokenizer
 
 # What the released model's specifications say, by field number: TrainerSpec and NormalizerSpec of google/sentencepiece.
@@ -55,10 +55,32 @@ def model(folder):
     return sentencepiece.SentencePieceProcessor(model_file=str(folder / "t.model"))
 
 
+def varint(message, at):
+    """A protobuf's number, and where it ends."""
+    value = shift = 0
+    while True:
+        value |= (message[at] & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if message[at - 1] < 0x80:
+            return value, at
+
+
+def fields(message):
+    """All fields of a protobuf message by number; of those that come again, the last."""
+    at, found = 0, {}
+    while at < len(message):
+        tag, at = varint(message, at)
+        if tag & 7 == 0:
+            found[tag >> 3], at = varint(message, at)
+        else:
+            size, at = varint(message, at) if tag & 7 == 2 else ({1: 8, 5: 4}[tag & 7], at)
+            found[tag >> 3], at = message[at : at + size], at + size
+    return found
+
+
 def specification(folder, field, floats=()):
     """The fields of a specification in the model file, signed and as floats where they are."""
-    message = dict(_fields((folder / "t.model").read_bytes()))[field]
-    found = dict(_fields(message))
+    found = fields(fields((folder / "t.model").read_bytes())[field])
     found.update({number: round(struct.unpack("<f", found[number])[0], 6) for number in floats if number in found})
     return {number: value - 2**64 if value == 2**64 - 1 else value for number, value in found.items()}
 
