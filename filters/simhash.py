@@ -16,7 +16,8 @@ import numba
 import numpy as np
 import pyarrow as pa
 
-from filters.md5 import LANES, WORDS, last_halves, write_message
+from filters.lanes import LANES
+from filters.md5 import WORDS, last_halves, write_message
 from tokenizer.kernels import BYTES, OFFSETS, compiled, next_code_point, text_buffers
 
 Array = np.ndarray[Any, Any]

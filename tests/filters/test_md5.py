@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.md5 import LANES, MAX_BYTES, empty_messages, last_halves, write_message
+from filters.lanes import LANES
+from filters.md5 import MAX_BYTES, empty_messages, last_halves, write_message
 
 
 def halves(texts):
