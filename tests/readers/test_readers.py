@@ -176,10 +176,12 @@ def test_datatrove_reads_windows_positions_and_documents(outputs):
     for output in outputs:
         output.export("datatrove")
         page = changed(lines("datatrove"), **{"token_size=2": f"token_size={output.width}"})
+        every = changed(page, **{'datatrove/c4"': 'datatrove", filename_pattern="**/*.ds"'})
         whole = changed(WHOLE, WIDTH=str(output.width))
-        cases += [(output, page, f"[pair[{i}] for pair in rows]") for i in (0, 1)] + [(output, whole, "rows")]
+        cases += [(output, script, f"[pair[{i}] for pair in rows]") for script in (page, every) for i in (0, 1)]
+        cases.append((output, whole, "rows"))
         held = windows(output.shards, 16)
-        expected += [held, [positions(window) for window in held], documents(output.dtype)]
+        expected += [held, [positions(window) for window in held]] * 2 + [documents(output.dtype)]
     assert answers("datatrove", *cases) == expected
 
 
