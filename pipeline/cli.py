@@ -12,7 +12,7 @@ import click
 
 from pipeline.context import Run, check_addresses
 from pipeline.doctor import check_rooms, diagnose
-from pipeline.errors import FatalError, SettingError
+from pipeline.errors import FatalError, FaultsFound, SettingError
 from pipeline.explain_command import explain
 from pipeline.export.command import export
 from pipeline.fetch.command import fetch
@@ -53,7 +53,7 @@ _STAGE_HELP = {
     "train-tokenizer": "Train the SentencePiece BPE tokenizer on the sample, and report what it is like.",
     "tokenize": "Turn documents into token shards with sidecars for other trainers.",
     "mix": "Write the stream: sequences of all sources in training order, at the mixture's ratios.",
-    "verify": "Recount tokens and stream from their bytes and compare with the plan.",
+    "verify": "Recount tokens and stream from their bytes: every source, sequence and sidecar against the plan.",
     "train": "Train the LLaMA model of the recipe on the stream; goes on from the newest checkpoint.",
     "report": "Write report.html: what happened to every document.",
 }
@@ -151,6 +151,8 @@ class _Session:
             try:
                 conductor.stages(stages)
             except FatalError as error:
+                if self._as_json and isinstance(error, FaultsFound):
+                    click.echo(json.dumps(_figures(self._run) | {"did": conductor.worked, "verify": error.proof}))
                 raise FatalError("; ".join([str(error), *conductor.exceeded])) from error
             write_manifest(self._run)
         if not conductor.worked:
@@ -318,7 +320,9 @@ def _figures(run: Run) -> dict[str, Any]:
     for total in sum_stages(read_ledger(run.output), chains(run.recipe)):
         row = {name: getattr(total, name) for name in SUMS}
         figures.setdefault(total.stage, {})[total.source] = row | {"documents_rejected": total.documents_rejected}
-    made = {"output": run.output.url, "stages": figures}
+    made: dict[str, Any] = {"output": run.output.url, "stages": figures}
+    if (proof := run.output.read_json("verify.json")) is not None:
+        made["verify"] = proof
     if "c4" in run.recipe.sources and run.recipe.c4.form == "wet":
         made["c4_counters"] = c4_counters(read_ledger(run.output), run.recipe.c4)
     return made

@@ -3,6 +3,7 @@
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ from pipeline.recipe import Recipe
 from pipeline.storage import Folder, digest_of, digest_of_stream, read_batches
 from pipeline.units import Unit, unit_name
 from pipeline.version import RULES, VERSION, code_digest
+
+
+MANIFEST = "manifest.json"
+"""What the run was made of, and digests of all that it made: `pipeline/manifest.py`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,12 @@ class Run:
         return entry if whole else None
 
     def record(self, entry: LedgerEntry) -> LedgerEntry:
-        """Write the done record; what the one before it names and this one does not is removed."""
+        """Write the done record; what the one before it names and this one does not is removed.
+
+        The manifest goes first: it is true where it lies, and written again when the command ends.
+        """
+        with suppress(FileNotFoundError):  # Another worker was faster.
+            self.output.delete(MANIFEST)
         before = read_entry(self.output, entry.stage, entry.source, entry.unit)
         self.output.write_json(entry.name, entry.to_json())
         for name in set(before.outputs if before else ()) - set(entry.outputs):

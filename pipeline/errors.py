@@ -7,7 +7,7 @@ TokenmillError
 """
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
@@ -34,6 +34,14 @@ class ShardError(TokenmillError):
 
 class FatalError(TokenmillError):
     """The run cannot go on."""
+
+
+class FaultsFound(FatalError):
+    """`verify` found faults; `proof` has all of them, and what was counted, as a JSON object."""
+
+    def __init__(self, message: str, proof: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.proof = proof
 
 
 def or_fatal(fit: Callable[[], Result], key: str) -> Result:

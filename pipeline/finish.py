@@ -1,4 +1,4 @@
-"""What is done once all units are: findings of `decontaminate`, then verify, train, report; and the run's manifest."""
+"""What is done once all units are: findings of `decontaminate`, then verify, train, report."""
 
 import importlib.util
 import json
@@ -13,24 +13,25 @@ from mixtures.stream import RECORD_NAME
 from pipeline.context import Run
 from pipeline.corpora.registry import DECONTAMINATE, chains
 from pipeline.decontaminate import write_findings
+from pipeline.engine import Engine
 from pipeline.errors import FatalError, SettingError
 from pipeline.ledger import MODELS, Tally, read_ledger
-from pipeline.models import TOKENIZER
 from pipeline.progress import Reporter
 from pipeline.report import NAME as REPORT
 from pipeline.report import write_report
-from pipeline.storage import Folder, Output, digest_of
+from pipeline.storage import Output, digest_of
 from pipeline.verify import verify
-from pipeline.version import VERSION, code_digest
+from pipeline.verify_work import VERIFY
+from pipeline.version import code_digest
 
 TRAINING = "training"
 
 
-def finish_steps(run: Run, reporter: Reporter, names: Sequence[str]) -> list[str]:
+def finish_steps(run: Run, reporter: Reporter, names: Sequence[str], engine: Engine) -> list[str]:
     """Bring what those that are named leave behind up to date; gives those that did something."""
     steps: dict[str, Callable[[Run, Reporter], bool]] = {
         DECONTAMINATE: write_findings,
-        "verify": _verify,
+        VERIFY: lambda run, reporter: verify(run, lambda work, folder: engine.run_groups([work], folder), reporter),
         "train": _train,
         "report": _report,
     }
@@ -48,28 +49,6 @@ def _stream_inputs(run: Run, stage: str) -> dict[str, str]:
     if held is None:
         raise FatalError(f"stage {stage} needs the stream: run `tokenmill mix` first")
     return {f"stream/{RECORD_NAME}": str(held["digest"])}
-
-
-def _verify(run: Run, reporter: Reporter) -> bool:
-    inputs = _stream_inputs(run, "verify")
-    key = run.key("verify", MODELS, "stream", None, inputs)
-    if run.current("verify", MODELS, "stream", key):
-        return False
-    faults = verify_run(run)
-    if faults:
-        for fault in faults[:20]:
-            reporter.say(f"  {fault}")
-        raise FatalError(f"verify found {len(faults)} faults, the first: {faults[0]}")
-    run.record(Tally().entry("verify", MODELS, "stream", key, inputs, {}))
-    record = run.output.read_json(f"stream/{RECORD_NAME}") or {}
-    reporter.say(f"  verify: {record['sequences']:,} sequences, {record['tokens']:,} tokens, are as planned")
-    return True
-
-
-def verify_run(run: Run) -> list[str]:
-    """All faults of tokens and stream, recounted from their bytes."""
-    tokens, stream = Folder(run.output.address("tokens")), Folder(run.output.address("stream"))
-    return [str(fault) for fault in verify(tokens, stream, run.recipe, Path(TOKENIZER.path(run, "tokenizer.model")))]
 
 
 def _train(run: Run, reporter: Reporter) -> bool:
@@ -122,21 +101,3 @@ def _report(run: Run, reporter: Reporter) -> bool:
     run.record(Tally().entry("report", MODELS, "report", key, inputs, {REPORT: written}))
     reporter.say(f"  report: {run.output.address(REPORT)}")
     return True
-
-
-def write_manifest(run: Run) -> None:
-    """`manifest.json`: what the run was made of, and the digest of all that it made."""
-    entries = read_ledger(run.output)
-    outputs = {name: str(output["digest"]) for entry in entries for name, output in entry.outputs.items()}
-    inputs = {name: digest for entry in entries if entry.stage == "clean" for name, digest in entry.inputs.items()}
-    manifest = {
-        "version": VERSION,
-        "recipe": run.recipe.model_dump(mode="json", exclude={"inputs": {"root"}}),
-        "recipe_digest": digest_of(run.recipe.model_dump(mode="json", exclude={"inputs": {"root"}})),
-        "code_digest": code_digest(),
-        "inputs": inputs,
-        "outputs": outputs,
-        "digest": digest_of(outputs),
-    }
-    if run.output.read_json("manifest.json") != manifest:
-        run.output.write_json("manifest.json", manifest)

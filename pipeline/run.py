@@ -1,7 +1,5 @@
 """The order of the stages, and what is left to do of each: a rerun does only what is not done or no longer follows."""
 
-import shutil
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
@@ -30,10 +28,11 @@ from pipeline.models import ALL_MODELS, TOKENIZER, Model
 from pipeline.near_audit import PAGE, audit_name, lost_too_much
 from pipeline.progress import Reporter
 from pipeline.stages import done
-from pipeline.storage import TEMPORARY_SUFFIX, Folder
+from pipeline.storage import TEMPORARY_SUFFIX, Folder, scratch_below
 from pipeline.stream_work import MIX, mix_work
 from pipeline.totals import StageTotals, sum_stages
 from pipeline.units import Unit
+from pipeline.verify_work import VERIFY
 from pipeline.work import FitWork, GroupStageWork, Manifest, MapWork, group_stage_work
 
 STEPS: tuple[tuple[str, ...], ...] = (
@@ -82,8 +81,9 @@ class Conductor:
                 self.reporter.say(f"  {source}: {name} is left out: {why}")
             for name in self.run.inputs.without_index(source, self.run.recipe):
                 self.reporter.say(f"  {source}: {name} has no index beside it to count its pages against")
-        self._prune()
-        _sweep(self.run.output)
+        if set(names) != {VERIFY}:  # It looks at what is there, and clears nothing away.
+            self._prune()
+            _sweep(self.run.output)
         for step in STEPS:
             wanted = [name for name in step if name in names]
             if wanted:
@@ -128,7 +128,8 @@ class Conductor:
             self._check(names, report=len(self.worked) > before)
         if MIX in names:
             self._mix()
-        self.worked += [name for name in finish_steps(self.run, self.reporter, names) if name not in self.worked]
+        finished = finish_steps(self.run, self.reporter, names, self.engine)
+        self.worked += [name for name in finished if name not in self.worked]
 
     def _need_samples(self, models: Iterable[Model]) -> None:
         """Raise FatalError where a fit would read samples of documents that have changed since."""
@@ -156,7 +157,7 @@ class Conductor:
     def _documents(self, names: list[str]) -> None:
         names = [name for name in names if any(has_stage(self.run.recipe, source, name) for source in self.units)]
         self._need(names)
-        with self._scratch() as scratch:
+        with scratch_below(self.run.output) as scratch:
             if group_stages := [name for name in names if name in GROUP_STAGES]:
                 found = (self._group(group_stages[0], source, names, scratch) for source in self.units)
                 groups = [work for work in found if work is not None]
@@ -208,7 +209,7 @@ class Conductor:
         return MapWork(self.run, Manifest(scratch, "units.json").write({"items": items})) if items else None
 
     def _mix(self) -> None:
-        with self._scratch() as scratch:
+        with scratch_below(self.run.output) as scratch:
             work = mix_work(self.run, Manifest(scratch, "mix.json"))
             if work is not None:
                 with self.reporter.watch(MIX, work.total_bytes(), work.bytes_done):
@@ -299,25 +300,6 @@ class Conductor:
         for name in entry.outputs if entry else ():
             self.run.output.delete(name)
         self.run.output.delete(entry_name(stage, source, unit))
-
-    def _scratch(self) -> "_Scratch":
-        return _Scratch(Folder(self.run.output.address(f"logs/work/{uuid.uuid4().hex}")))
-
-
-class _Scratch:
-    """A folder that is gone when the block ends."""
-
-    def __init__(self, folder: Folder) -> None:
-        self._folder = folder
-
-    def __enter__(self) -> Folder:
-        return self._folder
-
-    def __exit__(self, *_: object) -> None:
-        if self._folder.is_local:
-            shutil.rmtree(self._folder.local_path(), ignore_errors=True)
-        else:
-            self._folder.delete("")
 
 
 def _sweep(output: Folder) -> None:

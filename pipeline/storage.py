@@ -91,6 +91,12 @@ class Folder:
         kept = {key: str(info[key]) for key in ("size", "mtime", "ino", "ETag", "etag", "LastModified") if key in info}
         return digest_of(kept)
 
+    def state(self, name: str) -> str:
+        """The same but for a copy that keeps size and time, which has the same state."""
+        fs, path = self._locate(name)
+        info = fs.info(path)
+        return " ".join(str(info[key]) for key in ("size", "mtime", "ETag", "etag", "LastModified") if key in info)
+
     def digest(self, name: str) -> str:
         """Digest of the file's content."""
         with self.open(name) as stream:
@@ -203,6 +209,19 @@ class Folder:
     def _locate(self, name: str) -> tuple[Any, str]:
         fs, path = fsspec.core.url_to_fs(self.address(name))
         return fs, path
+
+
+@contextmanager
+def scratch_below(output: Folder) -> Iterator[Folder]:
+    """A folder below `logs/work` that is gone when the block ends."""
+    name = f"logs/work/{uuid.uuid4().hex}"
+    try:
+        yield Folder(output.address(name))
+    finally:
+        if output.is_local:
+            shutil.rmtree(output.local_path(name), ignore_errors=True)
+        else:
+            output.delete(name)
 
 
 def digest_of(value: Any) -> str:

@@ -1,204 +1,236 @@
 """Command `verify`: recount everything from the token shards and the stream, trusting no record left beside them.
 
-Two passes, each reading files from front to back in bounded memory. The token shards: digests, ids, document frames,
-sidecars, and a checksum of every window at every position where the plan puts it. The stream: digests, and the same
-checksum of what does lie there. The sums are kept by stream shard, so a sequence that is missing, doubled, altered or
-in another's place shows, and the shard is then read again beside its sources to say where.
+Files of token shards and stream are read once each for what they are, and token shards once more for where their
+sequences lie. Workers share the reading (`pipeline/verify_work.py`); here is what comes before it and after.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from mixtures.plan import ABSENT
-from mixtures.stream import RECORD_NAME, shard_name, stream_digest
+from mixtures.stream import shard_name
 from mixtures.token_format import TokenFormat
-from pipeline.errors import FatalError
-from pipeline.mix import CHUNK_BYTES, MixPlan, plan_mix, read_blocks, read_tokens
-from pipeline.recipe import Recipe
-from pipeline.storage import Folder
-from pipeline.token_shards import list_token_shards, token_format
-from pipeline.verify_shards import Fault, shard_faults
+from pipeline.context import Run
+from pipeline.errors import FatalError, FaultsFound, SettingError
+from pipeline.ledger import MODELS, Tally, entry_name
+from pipeline.manifest import manifest_faults
+from pipeline.mix import MixPlan, plan_mix
+from pipeline.models import TOKENIZER
+from pipeline.progress import Reporter
+from pipeline.storage import Folder, digest_of, scratch_below
+from pipeline.token_shards import token_format
+from pipeline.verify_faults import Fault
+from pipeline.verify_records import Records, count_faults, listing_faults, read_records, stream_entry_faults
+from pipeline.verify_shards import file_faults, read_record
+from pipeline.verify_stream import STREAM, WHERE, record_faults, shard_faults
+from pipeline.verify_table import count_stream, sum_reads, table_faults, table_lines
+from pipeline.verify_work import VERIFY, VerifyWork, list_work
+from pipeline.work import Manifest
 from tokenizer.vocabulary import Vocabulary
 
-SHARDS_LOCATED = 8
-"""Of so many wrong stream shards the first wrong sequence is looked for."""
+PROOF = "verify.json"
+"""What was counted, beside `report.html`; named by the done record."""
+FAULTY = "logs/verify.json"
+"""The same, with all faults, of a run that has any."""
+SEEN = "logs/verified.json"
+FAULTS_SAID = 20
 
-FAULTS = (
-    "tokenizer_differs sidecar_missing record_unreadable wrong_tokenizer digest_differs id_out_of_range bos_missing"
-    " eos_missing shard_empty counts_differ sidecar_differs source_missing plan_impossible stream_unreadable"
-    " tokens_differ plan_differs stream_shard_missing stream_size_differs stream_digest_differs sequence_differs"
-).split()
-
-
-def verify(tokens: Folder, stream: Folder, recipe: Recipe, tokenizer: Path) -> list[Fault]:
-    """All faults of a run's token shards and stream against its recipe and tokenizer; none where all is well."""
-    vocabulary = Vocabulary(tokenizer)
-    form = token_format(vocabulary)
-    faults = [Fault(name="tokenizer_differs", where=str(tokenizer.name), detail=said) for said in vocabulary.faults()]
-    shards = {source: list_token_shards(tokens, source, form.dtype.itemsize) for source in recipe.sources}
-    for source, found in shards.items():
-        if not found:
-            faults.append(Fault(name="source_missing", where=source, detail="it has no token shard"))
-        for name, _ in found:
-            faults.extend(shard_faults(tokens, source, name, form))
-    try:
-        plan = plan_mix(shards, recipe, vocabulary_size=vocabulary.size, tokenizer_digest=vocabulary.digest)
-    except FatalError as error:
-        return [*faults, Fault(name="plan_impossible", where="tokens", detail=str(error))]
-    return faults + list(_stream_faults(tokens, stream, plan, form))
+Runs = Callable[[VerifyWork, Folder], None]
+"""What does the work: it may keep what it likes in the folder."""
 
 
-def _stream_faults(tokens: Folder, stream: Folder, plan: MixPlan, form: TokenFormat) -> Iterator[Fault]:
-    record = stream.read_json(RECORD_NAME)
-    if record is None:
-        yield Fault(name="stream_unreadable", where=RECORD_NAME, detail="it is missing or no JSON object")
-        return
-    wrong = list(_plan_faults(record, plan))
-    yield from wrong
-    if wrong:
-        return  # Where the plan is another, every sequence would differ: the plan is the fault.
-    whole = []
-    for index in range(len(plan.stream_shards)):
-        faults = list(_file_faults(stream, record, plan, index))
-        yield from faults
-        if not any(fault.name in ("stream_shard_missing", "stream_size_differs") for fault in faults):
-            whole.append(index)
-    yield from _sequence_faults(tokens, stream, plan, whole)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """All faults, in the order in which they should be looked at, and what was counted."""
+
+    faults: tuple[Fault, ...]
+    table: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """The proof as a JSON object."""
+        return self.table | {"faults": [fault.to_json() for fault in self.faults]}
 
 
-def _plan_faults(record: dict[str, Any], plan: MixPlan) -> Iterator[Fault]:
-    """What the stream says of itself against what recipe, tokenizer and token shards ask for."""
-    planned = plan.record["sources"]
-    for source in sorted(set(planned) | set(record.get("sources", {}))):
-        said, asked = record.get("sources", {}).get(source, {}), planned.get(source, {})
-        if said.get("available_tokens") != asked.get("available_tokens"):
-            detail = f"{source} has {asked.get('available_tokens')} tokens, the stream was mixed of"
-            yield Fault(name="tokens_differ", where=RECORD_NAME, detail=f"{detail} {said.get('available_tokens')}")
-        elif said != asked:
-            yield Fault(name="plan_differs", where=RECORD_NAME, detail=f"{source}: {said} is not the plan's {asked}")
-    for key in sorted(set(plan.record) - {"sources"}):
-        if record.get(key) != plan.record[key]:
-            detail = f"{key} is {record.get(key)}, the plan's is {plan.record[key]}"
-            yield Fault(name="plan_differs", where=RECORD_NAME, detail=detail)
-    expected = [(shard_name(i), shard.end - shard.first) for i, shard in enumerate(plan.stream_shards)]
-    if [(shard.get("name"), shard.get("sequences")) for shard in record.get("shards", [])] != expected:
-        yield Fault(name="plan_differs", where=RECORD_NAME, detail="its shards are not those of the plan")
-    elif record.get("digest") != _own_digest(record):
-        yield Fault(name="stream_digest_differs", where=RECORD_NAME, detail="it is not the digest of its parts")
+def verify(run: Run, do: Runs, reporter: Reporter) -> bool:
+    """Bring the proof up to date; whether there was anything to do. Raises FaultsFound where something is wrong."""
+    record = run.output.read_json(WHERE)
+    if record is None and not run.output.list(STREAM):
+        raise FatalError("stage verify needs the stream: run `tokenmill mix` first")
+    inputs = {WHERE: run.output.digest(WHERE) if record is not None else ""}
+    key = run.key(VERIFY, MODELS, STREAM, [run.recipe.mixture.model_dump(mode="json"), run.recipe.seed], inputs)
+    contradicted = tuple(manifest_faults(run))
+    if not contradicted and run.current(VERIFY, MODELS, STREAM, key) and _seen(run) == run.output.read_json(SEEN):
+        return False
+    proof = prove(run, do, reporter)
+    if proof.faults:
+        run.output.delete(entry_name(VERIFY, MODELS, STREAM))
+        run.output.delete(PROOF)
+        run.output.write_json(FAULTY, proof.to_json())
+        _say(reporter, proof)
+        raise FaultsFound(f"verify found {len(proof.faults)} faults, the first: {proof.faults[0]}", proof.to_json())
+    run.output.delete(FAULTY)
+    written = run.output.write_json(PROOF, proof.to_json())
+    run.record(Tally().entry(VERIFY, MODELS, STREAM, key, inputs, {PROOF: written}))
+    run.output.write_json(SEEN, _seen(run))
+    _say(reporter, proof)
+    return True
 
 
-def _own_digest(record: dict[str, Any]) -> str | None:
-    try:
-        return stream_digest(record)
-    except (KeyError, TypeError):  # Something is missing, or of another kind.
-        return None
-
-
-def _file_faults(stream: Folder, record: dict[str, Any], plan: MixPlan, index: int) -> Iterator[Fault]:
-    name, said = shard_name(index), record["shards"][index]
-    expected = plan.stream_shards[index].tokens * plan.dtype.itemsize
-    size = stream.size(name)
-    if size is None:
-        yield Fault(name="stream_shard_missing", where=name, detail="no such file")
-    elif not size == expected == said.get("bytes"):
-        detail = f"it has {size} bytes, its sequences take {expected}"
-        yield Fault(name="stream_size_differs", where=name, detail=detail)
-    elif stream.digest(name) != said.get("digest"):
-        yield Fault(name="stream_digest_differs", where=name, detail=f"{RECORD_NAME} says {said.get('digest')}")
-
-
-def _sequence_faults(tokens: Folder, stream: Folder, plan: MixPlan, whole: list[int]) -> Iterator[Fault]:
-    expected = _planned_sums(tokens, plan)
-    wrong = [index for index in whole if _lying_sum(stream, plan, index) != int(expected[index])]
-    for index in wrong[:SHARDS_LOCATED]:
-        yield Fault(name="sequence_differs", where=shard_name(index), detail=_located(tokens, stream, plan, index))
-    for index in wrong[SHARDS_LOCATED:]:
-        yield Fault(name="sequence_differs", where=shard_name(index), detail="its sequences are not those of the plan")
-
-
-def _planned_sums(tokens: Folder, mix: MixPlan) -> NDArray[np.uint64]:
-    """For each stream shard the sum of checksums of the parts of blocks that the plan puts there."""
-    plan, edges = mix.plan, np.array([shard.first_token for shard in mix.stream_shards], np.int64)
-    sums = np.zeros(len(edges), dtype=np.uint64)
-    for number, source in enumerate(plan.names):
-        for unit in range(len(mix.shards[source])):
-            for first, blocks in read_blocks(mix, source, unit, _opener(tokens)):
-                numbers = np.arange(first, first + len(blocks))
-                for phase in plan.phases:
-                    content = _checksums(blocks.reshape(-1, phase.piece_tokens))
-                    for epoch in plan.epochs(phase, number):
-                        places = plan.landings(phase, number, epoch, numbers).ravel()
-                        inside = places != ABSENT
-                        shards = np.searchsorted(edges, places[inside], side="right") - 1
-                        np.add.at(sums, shards, _placed(content[inside], places[inside]))
-    return sums
-
-
-def _lying_sum(stream: Folder, plan: MixPlan, index: int) -> int:
-    """The same sum over what lies in the shard."""
-    total = np.zeros(1, dtype=np.uint64)
-    for first, rows in _pieces(stream, plan, index):
-        places = first + np.arange(len(rows)) * rows.shape[1]
-        total += _placed(_checksums(rows), places).sum(dtype=np.uint64)
-    return int(total[0])
-
-
-def _located(tokens: Folder, stream: Folder, mix: MixPlan, index: int) -> str:
-    """Where the shard first differs from the plan, in words."""
-    plan, shard = mix.plan, mix.stream_shards[index]
-    phase = shard.phase
-    for token, rows in _pieces(stream, mix, index):
-        for row, found in enumerate(rows):
-            at = token + row * phase.piece_tokens - phase.first_token
-            position, within = phase.first + at // phase.sequence_tokens, at % phase.sequence_tokens
-            places, piece = plan.places(np.array([position])), within // phase.piece_tokens
-            source, start = plan.names[int(places.source[0])], int(places.token[0, piece])
-            epoch = int(places.epoch[0, piece])
-            if not np.array_equal(found, read_tokens(mix, source, start, phase.piece_tokens, _opener(tokens))):
-                return f"position {position} is not of {source} from token {start} (epoch {epoch})"
-    return "its sequences are not those of the plan"
-
-
-def _pieces(stream: Folder, mix: MixPlan, index: int) -> Iterator[tuple[int, NDArray[Any]]]:
-    """(first token of the stream, pieces as rows) of a stream shard, a chunk at a time."""
-    shard = mix.stream_shards[index]
-    token, piece = shard.first_token, shard.phase.piece_tokens
-    width = piece * mix.dtype.itemsize
-    with stream.open(shard_name(index)) as file:
-        while read := file.read(max(1, CHUNK_BYTES // width) * width):
-            rows = np.frombuffer(read, mix.dtype).reshape(-1, piece)
-            yield token, rows
-            token += rows.size
-
-
-def _checksums(rows: NDArray[Any]) -> NDArray[np.uint64]:
-    """64 bits for each row that change with any of its tokens: a sum of tokens times odd numbers, scrambled."""
-    factors = _scrambled(np.arange(1, rows.shape[1] + 1, dtype=np.uint64)) | np.uint64(1)
-    sums = np.empty(len(rows), dtype=np.uint64)
-    for start in range(0, len(rows), 1024):
-        sums[start : start + 1024] = (rows[start : start + 1024].astype(np.uint64) * factors).sum(
-            axis=1, dtype=np.uint64
+def _say(reporter: Reporter, proof: Proof) -> None:
+    for line in table_lines(proof.table) if proof.table.get("sources") else ():
+        reporter.say(f"  {line}")
+    for fault in proof.faults[:FAULTS_SAID]:
+        reporter.say(f"  {fault}")
+    if len(proof.faults) > FAULTS_SAID:
+        reporter.say(f"  … and {len(proof.faults) - FAULTS_SAID} faults more: all are in {FAULTY}")
+    if not proof.faults:
+        reporter.say(
+            f"  verify: {proof.table['sequences']:,} sequences, {proof.table['tokens']:,} tokens are as planned"
         )
-    return _scrambled(sums)
 
 
-def _placed(checksums: NDArray[np.uint64], positions: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """The checksum of a row at a position."""
-    return _scrambled(checksums + _scrambled(positions.astype(np.uint64) + np.uint64(1)))
+def _seen(run: Run) -> dict[str, Any]:
+    """What the file system says of all files that were read: a rerun reads them again where any has changed."""
+    output = run.output
+    sources = [f"tokens/{source}" for source in output.list("tokens")]
+    names = [f"{folder}/{name}" for folder in (*sources, STREAM) for name in output.list(folder)]
+    models = [f"models/tokenizer/{name}" for name in output.list("models/tokenizer")]
+    return {"files": digest_of({name: output.state(name) for name in (*names, *models)})}
 
 
-def _scrambled(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    values = (values ^ (values >> np.uint64(32))) * np.uint64(0xD6E8FEB86659FD93)
-    values = (values ^ (values >> np.uint64(32))) * np.uint64(0xD6E8FEB86659FD93)
-    return values ^ (values >> np.uint64(32))
+def prove(run: Run, do: Runs, reporter: Reporter) -> Proof:
+    """Recount everything, and compare it with what recipe, done records and plan say."""
+    records = read_records(run)
+    faults = [*records.faults, *manifest_faults(run)]
+    vocabulary, wrong = _tokenizer(run)
+    faults += wrong
+    if vocabulary is None:
+        return _proof(faults, {})
+    form = token_format(vocabulary)
+    faults += listing_faults(run, records)
+    mix, impossible = _planned(run, records, form, vocabulary)
+    faults += impossible
+    with scratch_below(run.output) as folder:
+        work = _work(run, folder, records, mix, form)
+        with reporter.watch(VERIFY, work.total_bytes(), work.bytes_done):
+            do(work, folder)
+        return _concluded(run, records, mix, work, faults)
 
 
-def _opener(tokens: Folder) -> Any:
-    def open_shard(source: str, name: str) -> BinaryIO:
-        return tokens.open(f"{source}/{name}.bin")
+def _tokenizer(run: Run) -> tuple[Vocabulary | None, list[Fault]]:
+    """The tokenizer, where there is one that can be told documents apart with, and what is wrong with it."""
+    where = "models/tokenizer/tokenizer.model"
+    try:
+        path = Path(TOKENIZER.path(run, "tokenizer.model"))
+        vocabulary = Vocabulary(path)
+        token_format(vocabulary)
+    except (OSError, ValueError, RuntimeError, SettingError) as error:
+        return None, [Fault(name="tokenizer_differs", where=where, detail=str(error).split("\n")[0][:300])]
+    faults = [Fault(name="tokenizer_differs", where=where, detail=said) for said in vocabulary.faults()]
+    if not TOKENIZER.is_external(run.recipe):
+        held = run.output.read_json(entry_name(TOKENIZER.stage, MODELS, TOKENIZER.name)) or {}
+        said = (held.get("outputs") or {}).get(where)
+        faults[:0] = (
+            [
+                Fault(name="tokenizer_differs", where=where, detail=fault.detail)
+                for fault in file_faults(run.output, where, said)
+            ]
+            if said
+            else []
+        )
+    return vocabulary, faults
 
-    return open_shard
+
+def _planned(
+    run: Run, records: Records, form: TokenFormat, vocabulary: Vocabulary
+) -> tuple[MixPlan | None, list[Fault]]:
+    """The plan that the recipe and the token shards give."""
+    width = form.dtype.itemsize
+    shards = {
+        source: [
+            (name, int(records.files[f"tokens/{source}/{name}.bin"]["bytes"]) // width)
+            for name in records.shards(source)
+        ]
+        for source in run.recipe.sources
+    }
+    try:
+        mix = plan_mix(shards, run.recipe, vocabulary_size=vocabulary.size, tokenizer_digest=vocabulary.digest)
+    except FatalError as error:
+        return None, [Fault(name="plan_impossible", where="tokens", detail=str(error))]
+    return mix, list(stream_entry_faults(len(mix.stream_shards), records))
+
+
+def _work(run: Run, folder: Folder, records: Records, mix: MixPlan | None, form: TokenFormat) -> VerifyWork:
+    shards = [
+        {
+            "source": source,
+            "unit": unit,
+            "name": f"tokens/{source}/{name}",
+            "bytes": int(records.files[f"tokens/{source}/{name}.bin"]["bytes"]),
+            "files": records.shard_files(source, name),
+        }
+        for source in run.recipe.sources
+        for unit, name in enumerate(records.shards(source))
+    ]
+    documents = sum(records.documents.values())
+    return VerifyWork(run, list_work(Manifest(folder, "verify-work.json"), shards, mix, form, documents))
+
+
+def _concluded(run: Run, records: Records, mix: MixPlan | None, work: VerifyWork, faults: list[Fault]) -> Proof:
+    shards = work.found_of_shards()
+    faults += [Fault(**fault) for shard in shards for fault in shard["faults"]]
+    shard_names = [shard["name"] for shard in work.manifest.read()["shards"]]
+    for found in work.found_of_documents():
+        faults += [
+            Fault(
+                name="document_twice",
+                where=f"{shard_names[other]}.documents.parquet",
+                detail=f"a doc_id of it is one of {shard_names[one]} too ({found['count']} such in all)",
+            )
+            for one, other in found["pairs"]
+        ]
+    if not faults:
+        faults += count_faults(records, shards)
+    counted = {
+        "token_shards": len(shards),
+        "documents": sum(shard["documents"] for shard in shards),
+        "source_tokens": sum(shard["tokens"] for shard in shards),
+    }
+    if mix is None:
+        return _proof(faults, counted)
+    proofs = work.found_of_stream()
+    record = read_record(run.output, WHERE)
+    names = [f"{STREAM}/{shard_name(index)}" for index in range(len(proofs))]
+    there = [{"bytes": proof.size, "digest": proof.digest} for proof in proofs]
+    # A file that is not as recorded is told of itself; `stream.json` is to say what was recorded.
+    written = [records.files.get(name, found) for name, found in zip(names, there, strict=True)]
+    if WHERE in records.files:
+        faults += file_faults(run.output, WHERE, records.files[WHERE])
+    if record is None and run.output.size(WHERE) is not None:
+        faults.append(Fault(name="stream_unreadable", where=WHERE, detail="it is no JSON object"))
+    other = list(record_faults(record, mix, written)) if record is not None else []
+    faults += other
+    if not any(fault.name in ("plan_differs", "tokens_differ") for fault in other) or _is_spoilt(run, records):
+        # Where the stream was mixed by another plan, every sequence would differ: the plan is the fault.
+        faults += shard_faults(mix, proofs, records.files)
+    reads = sum_reads(shards)
+    table = count_stream(mix, run.recipe.phases, proofs, reads)
+    if not faults:
+        unknown = sum(proof.unknown for proof in proofs)
+        if unknown:
+            faults.append(Fault(name="plan_not_whole", where=WHERE, detail=f"{unknown} pieces have no source"))
+        faults += table_faults(table, mix, reads)
+    return _proof(faults, table | counted)
+
+
+def _is_spoilt(run: Run, records: Records) -> bool:
+    """Whether `stream.json` is not what `mix` wrote, so that what it says of the plan says nothing of the shards."""
+    said = records.files.get(WHERE)
+    return said is None or any(file_faults(run.output, WHERE, said))
+
+
+def _proof(faults: list[Fault], table: dict[str, Any]) -> Proof:
+    kept = dict.fromkeys(faults)
+    return Proof(faults=tuple(kept), table=json.loads(json.dumps(table)))

@@ -1,19 +1,28 @@
 """A small finished run of tokens and stream, for the tests of what mixes and verifies them."""
 
+import os
 import random
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from in_process import do_here
+from provenance_run import make as make_provenance_run
 
 from filters.batch import document_batch
 from mixtures.stream import shard_name
+from pipeline.context import Run
+from pipeline.ledger import MODELS, Tally
+from pipeline.manifest import write_manifest
 from pipeline.mix import MixPlan, MixRounds, plan_mix, stream_record
+from pipeline.progress import Reporter
 from pipeline.recipe import Recipe
 from pipeline.storage import Folder, Output
 from pipeline.token_shards import list_token_shards, write_token_shards
+from pipeline.verify import Proof, prove
 from tokenizer.vocabulary import Vocabulary
 
 MIXTURE = {"weights": {"c4": 0.5, "books": 0.25, "wikipedia": 0.25}, "sequence_tokens": 16}
@@ -36,6 +45,10 @@ class TokenRun:
     @property
     def stream(self) -> Folder:
         return Folder(str(self.root / "stream"))
+
+    def run(self) -> Run:
+        """The run that commands take: what lies there has its done records, and a manifest."""
+        return Run(self.recipe, Folder(str(self.root)))
 
 
 def source_documents(source: str, unit: int) -> pa.RecordBatch:
@@ -78,7 +91,29 @@ def build(root: Path, vocabulary_path: Path) -> TokenRun:
         written.append(pending.output)
     record = stream_record(plan, [{"bytes": output.bytes, "digest": output.digest} for output in written])
     run.stream.write_json("stream.json", record)
+    keep_records(run)
     return run
+
+
+def keep_records(token_run: TokenRun) -> None:
+    """Write the done records and the manifest of what lies there, as the stages and the command would."""
+    run, root = token_run.run(), token_run.root
+    (root / "models/tokenizer").mkdir(parents=True, exist_ok=True)
+    shutil.copy(token_run.tokenizer, root / "models/tokenizer/tokenizer.model")
+
+    def outputs(pattern: str) -> dict[str, Output]:
+        names = run.output.glob(pattern)
+        return {name: Output(run.output.size(name) or 0, run.output.digest(name)) for name in names}
+
+    run.record(Tally().entry("train-tokenizer", MODELS, "tokenizer", "", {}, outputs("models/tokenizer/*")))
+    run.record(Tally().entry("mix", MODELS, "stream", "", {}, outputs("stream/*")))
+    for source, (documents, units) in SIZES.items():
+        for unit in range(units):
+            tally, files = Tally(), outputs(f"tokens/{source}/unit{unit}-*")
+            tally.documents_in = tally.documents_kept = documents
+            tally.tokens = sum(output.bytes for name, output in files.items() if name.endswith(".bin")) // 2
+            run.record(tally.entry("tokenize", source, f"unit{unit}", "", {}, files))
+    write_manifest(run)
 
 
 @pytest.fixture(scope="session")
@@ -97,3 +132,23 @@ def token_run(finished_token_run: TokenRun, tmp_path: Path) -> TokenRun:
         tokenizer=finished_token_run.tokenizer,
         plan=finished_token_run.plan,
     )
+
+
+@pytest.fixture
+def proven(monkeypatch: pytest.MonkeyPatch) -> Callable[[Run], Proof]:
+    """`proven(run)`: what `verify` finds, in this process."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # Of files that are looked at once and thrown away.
+    return lambda run: prove(run, do_here, Reporter(quiet=True))
+
+
+@pytest.fixture(scope="session")
+def finished_provenance_run(tmp_path_factory: pytest.TempPathFactory, vocabulary_path: Path) -> Run:
+    """A run with documents and tokens, of `provenance_run.py`. Not to be written to."""
+    return make_provenance_run(tmp_path_factory.mktemp("provenance"), vocabulary_path)
+
+
+@pytest.fixture
+def provenance_run(finished_provenance_run: Run, tmp_path: Path) -> Run:
+    """A copy of its output, beside the same dumps."""
+    shutil.copytree(finished_provenance_run.output.local_path(), tmp_path / "out")
+    return Run(finished_provenance_run.recipe, Folder(str(tmp_path / "out")))

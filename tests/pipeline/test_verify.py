@@ -1,179 +1,180 @@
-"""Each way in which tokens and stream can disagree with the plan has its name, and the place is told."""
+"""A finished run has no fault; each way to spoil one has its name and its file; damage never ends in a crash."""
 
 import json
+import random
+import shutil
 
-import numpy as np
 import pytest
+from corruptions import CORRUPTIONS, Spot, flip
+from in_process import do_here
 
-from mixtures.stream import shard_name, stream_digest
-from pipeline.storage import digest_of_stream
-from pipeline.verify import FAULTS, verify
+from pipeline.engine import Engine
+from pipeline.errors import FatalError, FaultsFound
+from pipeline.ledger import MODELS, read_entry
+from pipeline.progress import Reporter
+from pipeline.verify import FAULTY, PROOF, SEEN, verify
+from pipeline.verify_faults import FAULTS
 
-WIDTH = 16
-
-
-def check(run, recipe=None):
-    return verify(run.tokens, run.stream, recipe or run.recipe, run.tokenizer)
-
-
-def names(run, recipe=None):
-    found = [fault.name for fault in check(run, recipe)]
-    assert set(found) <= set(FAULTS)
-    return found
+QUIET = Reporter(quiet=True)
 
 
-def rows_of(run, index):
-    return np.fromfile(run.root / "stream" / shard_name(index), "<u2").reshape(-1, WIDTH)
+def check(run):
+    return verify(run, do_here, QUIET)
 
 
-def write_rows(run, index, rows):
-    """Write a stream shard, and bring all digests up to date, as one who spoils it on purpose would."""
-    path = run.root / "stream" / shard_name(index)
-    rows.tofile(path)
-    with path.open("rb") as file:
-        digest = digest_of_stream(file)
-    change_record(run, lambda record: record["shards"][index].update(digest=digest, bytes=path.stat().st_size))
+@pytest.fixture
+def said(monkeypatch):
+    """What people are told, line by line."""
+    lines = []
+    monkeypatch.setattr(QUIET, "say", lines.append)
+    return lines
 
 
-def change_record(run, change, sign=True):
-    record = json.loads((run.root / "stream" / "stream.json").read_text())
-    change(record)
-    if sign:
-        record["digest"] = stream_digest(record)
-    (run.root / "stream" / "stream.json").write_text(json.dumps(record))
+def test_a_good_run_has_no_faults_and_every_source_its_budget(finished_token_run, proven):
+    proof = proven(finished_token_run.run())
+    assert proof.faults == ()
+    found = {name: (row["tokens"], row["off_sequences"]) for name, row in proof.table["sources"].items()}
+    assert found == {"c4": (2000, 0.0), "wikipedia": (1008, 0.5), "books": (992, -0.5)}
+    counts = ("tokens", "sequences", "token_shards", "documents", "source_tokens")
+    assert [proof.table[name] for name in counts] == [4000, 250, 11, 185, 5077]
 
 
-def changed_recipe(run, **settings):
-    return run.recipe.model_copy(update={"mixture": run.recipe.mixture.model_copy(update=settings)})
+def test_each_block_is_counted_as_often_as_it_is_read(finished_token_run, proven):
+    reads = {name: row["blocks_read"] for name, row in proven(finished_token_run.run()).table["sources"].items()}
+    assert reads == {"c4": {"0": 79, "1": 125}, "wikipedia": {"7": 9}, "books": {"0": 40, "1": 62}}
 
 
-def test_a_good_run_has_no_faults(finished_token_run):
-    assert check(finished_token_run) == []
+@pytest.mark.parametrize("name", CORRUPTIONS)
+def test_each_corruption_is_named_first_with_its_file(token_run, proven, name):
+    corruption, spot = CORRUPTIONS[name], Spot(token_run.run())
+    corruption.spoil(spot)
+    if corruption.signed:
+        spot.sign()
+    fault, *_ = proven(spot.run).faults
+    assert (fault.name, fault.where) == (corruption.fault, corruption.where(spot)), str(fault)
 
 
-def test_an_altered_sequence_is_found_and_named(token_run):
-    rows = rows_of(token_run, 1)
-    rows[7, 3] ^= 1
-    write_rows(token_run, 1, rows)
-    places = token_run.plan.plan.places(np.array([107]))
-    (fault,) = check(token_run)
-    assert (fault.name, fault.where) == ("sequence_differs", "stream-00001.bin")
-    name = token_run.plan.plan.names[places.source[0]]
-    start, epoch = int(places.token[0, 0]), int(places.epoch[0, 0])
-    assert fault.detail == f"position 107 is not of {name} from token {start} (epoch {epoch})"
+def test_there_are_more_than_twenty_corruptions_of_many_kinds():
+    assert len(CORRUPTIONS) >= 50
+    assert len({corruption.fault for corruption in CORRUPTIONS.values()}) >= 20
 
 
-def test_two_sequences_in_each_others_place_are_found(token_run):
-    rows = rows_of(token_run, 0)
-    rows[[3, 4]] = rows[[4, 3]]
-    write_rows(token_run, 0, rows)
-    assert names(token_run) == ["sequence_differs"]
-    assert "position 3 " in check(token_run)[0].detail
+def test_a_run_that_is_signed_again_without_being_spoilt_is_still_good(token_run, proven):
+    Spot(token_run.run()).sign()
+    assert proven(token_run.run()).faults == ()
 
 
-def test_a_sequence_that_stands_for_another_is_found(token_run):
-    rows = rows_of(token_run, 2)
-    rows[-1] = rows[0]
-    write_rows(token_run, 2, rows)
-    assert names(token_run) == ["sequence_differs"]
+@pytest.mark.parametrize("seed", range(3))
+def test_random_damage_anywhere_is_always_a_fault_and_never_a_crash(token_run, proven, seed):
+    chance = random.Random(f"damage {seed}")
+    files = sorted(path for folder in ("tokens", "stream") for path in (token_run.root / folder).rglob("*.*"))
+    for _ in range(10):
+        path = chance.choice(files)
+        held = path.read_bytes()
+        path.write_bytes(damaged(held, chance))
+        faults = proven(token_run.run()).faults
+        assert {fault.name for fault in faults} <= set(FAULTS)
+        assert faults[0].where == str(path.relative_to(token_run.root))
+        path.write_bytes(held)
 
 
-def test_two_tokens_exchanged_within_a_sequence_are_found(token_run):
-    rows = rows_of(token_run, 2)
-    row = next(i for i in range(len(rows)) if rows[i, 0] != rows[i, 1])
-    rows[row, [0, 1]] = rows[row, [1, 0]]
-    write_rows(token_run, 2, rows)
-    assert f"position {200 + row} " in check(token_run)[0].detail
+def damaged(content, chance):
+    if chance.random() < 0.3:
+        return content[: chance.randrange(len(content))]
+    spoilt = bytearray(content)
+    for _ in range(chance.randint(1, 4)):
+        spoilt[chance.randrange(len(spoilt))] ^= chance.randint(1, 255)
+    return bytes(spoilt) if bytes(spoilt) != content else content + b"\0"
 
 
-def test_every_spoilt_shard_is_told_even_past_those_that_are_located(token_run, monkeypatch):
-    monkeypatch.setattr("pipeline.verify.SHARDS_LOCATED", 1)
-    for index in range(3):
-        write_rows(token_run, index, rows_of(token_run, index)[::-1].copy())
-    assert [fault.where for fault in check(token_run)] == [shard_name(i) for i in range(3)]
+@pytest.mark.parametrize("suffix", [".documents.parquet", ".csv.gz", ".json", ".idx", ".ds.index", ".ds.metadata"])
+def test_random_damage_that_is_signed_is_no_crash_either(token_run, proven, suffix):
+    chance, spot = random.Random(suffix), Spot(token_run.run())
+    path = spot.token_file(suffix)
+    held = path.read_bytes()
+    for _ in range(6):
+        path.write_bytes(damaged(held, chance))
+        if suffix != ".json":
+            spot.sign()
+        assert {fault.name for fault in proven(spot.run).faults} <= set(FAULTS)
 
 
-def test_a_changed_stream_byte_shows_in_its_digest(token_run):
-    rows = rows_of(token_run, 1)
-    rows[0, 0] ^= 1
-    rows.tofile(token_run.root / "stream" / shard_name(1))
-    assert names(token_run) == ["stream_digest_differs", "sequence_differs"]
+def test_a_proof_is_left_once_and_again_the_same(token_run, said):
+    run = token_run.run()
+    assert check(run) is True
+    before = (token_run.root / PROOF).read_bytes()
+    assert read_entry(run.output, "verify", MODELS, "stream").outputs[PROOF]["bytes"] == len(before)
+    assert said[-1] == "  verify: 250 sequences, 4,000 tokens are as planned"
+    assert check(run) is False
+    (token_run.root / SEEN).unlink()
+    assert check(run) is True
+    assert (token_run.root / PROOF).read_bytes() == before
 
 
-def test_a_stream_shard_cut_short_is_told(token_run):
-    rows_of(token_run, 1)[:-1].tofile(token_run.root / "stream" / shard_name(1))
-    assert names(token_run) == ["stream_size_differs"]
+def test_a_file_that_changed_since_is_looked_at_again(token_run):
+    run = token_run.run()
+    check(run)
+    flip(token_run.root / "stream/stream-00001.bin")
+    with pytest.raises(FaultsFound, match="verify found 2 faults, the first: digest_differs in stream/stream-00001"):
+        check(run)
+    assert read_entry(run.output, "verify", MODELS, "stream") is None
+    assert not (token_run.root / PROOF).exists()
 
 
-def test_a_missing_stream_shard_is_told(token_run):
-    (token_run.root / "stream" / shard_name(1)).unlink()
-    assert names(token_run) == ["stream_shard_missing"]
+def test_a_manifest_that_was_changed_since_is_looked_at_too(token_run):
+    run = token_run.run()
+    check(run)
+    (token_run.root / "manifest.json").write_text("{}")
+    with pytest.raises(FaultsFound, match=r"manifest_differs in manifest\.json"):
+        check(run)
 
 
-def test_a_wrong_digest_of_the_stream_is_told(token_run):
-    change_record(token_run, lambda record: record.update(digest="x"), sign=False)
-    assert names(token_run) == ["stream_digest_differs"]
+def test_faults_are_told_one_a_line_up_to_twenty_and_all_are_kept(token_run, said):
+    for path in (token_run.root / "tokens/c4").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(FaultsFound) as told:
+        check(token_run.run())
+    kept = json.loads((token_run.root / FAULTY).read_text())
+    assert told.value.proof == kept
+    assert said[-1] == f"  … and {len(kept['faults']) - 20} faults more: all are in {FAULTY}"
+    assert [line.split()[0] for line in said[-21:-1]] == [fault["name"] for fault in kept["faults"][:20]]
+    assert len(kept["faults"]) > 21
 
 
-@pytest.mark.parametrize("content", [None, "", "[]"])
-def test_an_unreadable_stream_record_is_told(token_run, content):
-    record = token_run.root / "stream" / "stream.json"
-    record.write_text(content) if content is not None else record.unlink()
-    assert names(token_run) == ["stream_unreadable"]
+def test_a_mended_run_is_well_again(token_run):
+    path = token_run.root / "stream/stream-00000.bin"
+    flip(path)
+    with pytest.raises(FaultsFound):
+        check(token_run.run())
+    flip(path)
+    assert check(token_run.run()) is True
+    assert not (token_run.root / FAULTY).exists()
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"seed": 1},
-        {"sequences": 249},
-        {"tokenizer_digest": "x"},
-        {"vocabulary_size": 601},
-        {"dtype": "uint32"},
-        {"block_tokens": 8},
-        {"shards": []},
-    ],
-)
-def test_a_stream_of_another_plan_is_told(token_run, change):
-    change_record(token_run, lambda record: record.update(change))
-    assert "plan_differs" in names(token_run)
+def test_without_a_stream_it_says_what_to_run(token_run):
+    shutil.rmtree(token_run.root / "stream")
+    with pytest.raises(FatalError, match="stage verify needs the stream: run `tokenmill mix` first"):
+        check(token_run.run())
 
 
-def test_a_source_read_more_often_than_planned_is_told(token_run):
-    change_record(token_run, lambda record: record["sources"]["c4"].update(sequences=126))
-    assert names(token_run) == ["plan_differs"]
+def test_a_source_without_token_shards_cannot_be_planned(token_run, proven):
+    shutil.rmtree(token_run.root / "tokens/c4")
+    shutil.rmtree(token_run.root / "ledger/tokenize/c4")
+    faults = [fault.name for fault in proven(token_run.run()).faults]
+    assert faults[-2:] == ["source_missing", "plan_impossible"]
 
 
-def test_a_source_that_the_plan_does_not_have_is_told(token_run):
-    change_record(token_run, lambda record: record["sources"].update(arxiv={"sequences": 1, "available_tokens": 9}))
-    assert names(token_run) == ["tokens_differ"]
+def test_a_recipe_changed_after_the_fact_is_told_and_no_sequence_blamed(token_run, proven):
+    run, weights = token_run.run(), {"c4": 0.4, "books": 0.35, "wikipedia": 0.25}
+    mixture = run.recipe.mixture.model_copy(update={"weights": weights})
+    recipe = run.recipe.model_copy(update={"mixture": mixture})
+    assert {fault.name for fault in proven(type(run)(recipe, run.output)).faults} == {"plan_differs"}
 
 
-def test_a_recipe_changed_after_the_fact_is_told(token_run):
-    other = changed_recipe(token_run, weights={"c4": 0.4, "books": 0.35, "wikipedia": 0.25})
-    assert names(token_run, other) == ["plan_differs"] * 3
-
-
-def test_tokens_that_came_or_went_are_told(token_run):
-    last = token_run.plan.shards["c4"][-1][0]
-    for path in (token_run.root / "tokens" / "c4").glob(f"{last}.*"):
-        path.unlink()
-    assert names(token_run) == ["tokens_differ"]
-
-
-def test_a_source_without_tokens_is_told(token_run):
-    for path in (token_run.root / "tokens" / "c4").iterdir():
-        path.unlink()
-    assert names(token_run) == ["source_missing", "plan_impossible"]
-
-
-def test_faults_of_token_shards_are_told_too(token_run):
-    name = token_run.plan.shards["books"][0][0]
-    (token_run.root / "tokens" / "books" / f"{name}.idx").unlink()
-    assert [str(fault) for fault in check(token_run)] == [f"sidecar_missing in books/{name}.idx: no such file"]
-
-
-def test_the_chunks_in_which_files_are_read_do_not_show(token_run, monkeypatch):
-    monkeypatch.setattr("pipeline.verify.CHUNK_BYTES", 100)
-    monkeypatch.setattr("pipeline.mix.CHUNK_BYTES", 100)
-    assert check(token_run) == []
+def test_the_engine_finds_the_same_as_this_process(token_run, proven):
+    flip(token_run.root / "stream/stream-00001.bin")
+    run, engine = token_run.run(), Engine(workers=2)
+    with pytest.raises(FaultsFound) as told:
+        verify(run, lambda work, folder: engine.run_groups([work], folder), QUIET)
+    assert told.value.proof == proven(run).to_json()
+    assert list((token_run.root / "logs/work").iterdir()) == []
