@@ -13,6 +13,7 @@ from benchmarks.lines import duplicate_verdicts, normalise_hash
 from benchmarks.loader import load_sources, load_stream
 from benchmarks.markup import gutenberg, stackexchange, wikipedia
 from benchmarks.minhash import minhash_datasketch, minhash_rensa
+from benchmarks.mix import MIXING, mix
 from benchmarks.near_growth import growth_near, growth_near_memory
 from benchmarks.perplexity import score_perplexity
 from benchmarks.posts_growth import POSTS
@@ -104,6 +105,14 @@ _ALL = (
         goal=20,
         goal_of="ours",
         measure=decontaminate,
+    ),
+    Claim(
+        name="mix",
+        compares="token shards at Table 1's ratios to the stream's shards, through the packs and files of one embedded"
+        " worker, against NumPy's gather from a memory map by an index that is there; the bytes are the same",
+        goal=100,
+        goal_of="ours",
+        measure=mix,
     ),
     Claim(
         name="wikipedia",
@@ -238,6 +247,19 @@ _ALL = (
         compares="peak memory of those processes, less being better",
         goal=0.9,
         measure=UNIT.memory,
+    ),
+    Claim(
+        name="growth-mix",
+        compares="speed of mixing a stream of 16 times the tokens, from as many more token shards, against the tokens"
+        " once, each run in a process of its own",
+        goal=0.9,
+        measure=MIXING.speed,
+    ),
+    Claim(
+        name="growth-mix-memory",
+        compares="peak memory of those processes, less being better",
+        goal=0.9,
+        measure=MIXING.memory,
     ),
 )
 

@@ -26,6 +26,9 @@ from pipeline.recipe import Recipe
 CHUNK_BYTES = 128 << 20
 """How many bytes of tokens `sketch` holds at a time: the more, the fewer and larger are the packs."""
 
+CHUNK_BLOCKS = 1 << 18
+"""And how many blocks, where they are short: of each it is worked out where it goes."""
+
 _HEADER = struct.Struct("<I")
 
 OpenShard = Callable[[str, str], BinaryIO]
@@ -176,7 +179,7 @@ def read_blocks(mix: MixPlan, source: str, unit: int, open_shard: OpenShard) -> 
     width = int(mix.record["block_tokens"])
     block, last = mix.blocks_of(source, unit)
     before = sum(tokens for _, tokens in mix.shards[source][:unit])
-    at_a_time = max(1, CHUNK_BYTES // (width * mix.dtype.itemsize))
+    at_a_time = min(CHUNK_BLOCKS, max(1, CHUNK_BYTES // (width * mix.dtype.itemsize)))
     while block < last:
         count = min(at_a_time, last - block)
         found = _read(mix, source, unit, block * width - before, count * width, open_shard)
