@@ -173,6 +173,17 @@ def test_memory_trains_no_model_anew(small_run):
     assert LANGUAGE_MODEL.is_current(small_run.run("language_model.memory_bytes=33554432"))
 
 
+def test_evaluation_sets_have_to_be_there_and_are_what_the_index_follows_from(small_run, tmp_path):
+    setting = f'decontaminate.sets={{quiz = "{tmp_path}/*.jsonl"}}'
+    with pytest.raises(SettingError, match=r"decontaminate\.sets\.quiz: no file matches"):
+        check_models(small_run.run(setting).recipe, ["index-evals"])
+    (tmp_path / "quiz.jsonl").write_text("{}")
+    run = small_run.run(setting)
+    check_models(run.recipe, ["index-evals"])
+    assert list(CONTAMINATION_INDEX.inputs(run)) == [f"{tmp_path}/quiz.jsonl"]
+    assert not CONTAMINATION_INDEX.is_trained(small_run.run().recipe)
+
+
 def test_models_of_commoncrawl_are_not_trained_without_it():
     recipe = recipe_of("c4", "books")
     check_models(recipe, [model.stage for model in ALL_MODELS])
