@@ -92,6 +92,19 @@ def test_few_files_are_open_at_a_time_and_none_afterwards(tmp_path):
     assert open_files() == opened
 
 
+def test_what_was_read_does_not_count_as_resident(tmp_path):
+    """64 MB; a memory map would hold all of it."""
+    (tmp_path / "a").write_bytes(bytes(64 << 20))
+    files, room = LocalFiles(tmp_path), memoryview(bytearray(1 << 20))
+
+    def resident():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    before = resident()
+    files.read(("a", offset << 20, room) for offset in range(64))
+    assert resident() - before < 16 << 20
+
+
 def test_another_process_opens_its_own_files(tmp_path):
     (tmp_path / "a").write_bytes(b"0123")
     files = LocalFiles(tmp_path)

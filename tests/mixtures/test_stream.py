@@ -148,9 +148,8 @@ def test_the_shards_must_be_as_long_as_the_plan(folder):
         (lambda text: text[:-9], "Unterminated string"),
         (lambda text: "[]", "version must be 2, got None"),
         (lambda text: "[" * 100_000, "recursion"),
-        (lambda text: text.replace('"seed": 3', '"seed": 4'), "is not as it was written: its digest is"),
-        (lambda text: text.replace('"seed"', '"sead"'), "lacks 'seed'"),
-        (lambda text: text.replace('"digest": "x"', '"digits": "x"'), "lacks 'digest'"),
+        (lambda text: text.replace('"seed"', '"sead"'), "is not a stream's record: KeyError: 'seed'"),
+        (lambda text: text.replace('"digest": "', '"digits": "'), "is not a stream's record: KeyError: 'digest'"),
     ],
 )
 def test_a_record_that_was_tampered_with_is_one_line(folder, damage, said):
@@ -159,6 +158,36 @@ def test_a_record_that_was_tampered_with_is_one_line(folder, damage, said):
     with pytest.raises(ValueError, match=said) as error:
         Stream.open(folder)
     assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "change, said",
+    [
+        ({"shards": [{"digest": "x", "bytes": 136, "name": "../stream-00000.bin"}]}, "plain file name, got '../stream"),
+        ({"shards": [{"digest": "x", "bytes": 136, "name": "/etc/passwd"}]}, "plain file name, got '/etc/passwd'"),
+        ({"shards": [{"digest": "x", "bytes": None, "name": "a"}]}, "is not a stream's record: TypeError"),
+        ({"shards": [{"digest": "x"}]}, "is not a stream's record: KeyError: 'name'"),
+        ({"sources": {"a": 5}}, "is not a stream's record: TypeError"),
+        ({"sources": []}, "is not a stream's record: AttributeError"),
+        ({"vocabulary_size": None}, "is not a stream's record: TypeError"),
+        ({"phases": [{"sequence_tokens": 10**400, "shares": {"a": 1}}]}, "the shards have 68 tokens, the plan 1000"),
+    ],
+)
+def test_a_record_of_the_wrong_shape_is_one_line_though_its_digest_is_right(folder, change, said):
+    record = record_of() | change
+    (folder / "stream.json").write_text(json.dumps(record | {"digest": stream_digest(record)}))
+    with pytest.raises(ValueError, match=said):
+        Stream.open(folder)
+
+
+def test_a_source_with_the_name_of_another_folder_is_refused(folder):
+    record = record_of() | {
+        "sources": {"../a": {"blocks": 5}},
+        "phases": [{"sequence_tokens": 4, "shares": {"../a": 17}}],
+    }
+    (folder / "stream.json").write_text(json.dumps(record | {"digest": stream_digest(record)}))
+    with pytest.raises(ValueError, match=r"must be a plain file name, got '\.\./a'"):
+        VirtualStream.open(folder, folder)
 
 
 def test_the_stream_of_another_digest_is_refused(folder):
