@@ -49,7 +49,10 @@ def plan_of(phases: Sequence[Ratios], available_tokens: Mapping[str, int], *, bl
 
 
 def describe_sources(plan: Plan, available_tokens: Mapping[str, int]) -> dict[str, dict[str, Any]]:
-    """What a plan makes of each source, in figures. `epochs` is how often the stream goes through its blocks."""
+    """What a plan makes of each source, in figures.
+
+    `epochs` is how often the stream goes through its blocks, `readings` how many blocks it has how often.
+    """
     found = {}
     for number, (name, blocks) in enumerate(zip(plan.names, plan.blocks, strict=True)):
         counts = [(phase.schedule.counts[number], phase.sequence_tokens) for phase in plan.phases]
@@ -61,6 +64,7 @@ def describe_sources(plan: Plan, available_tokens: Mapping[str, int]) -> dict[st
             "sequences": sum(count for count, _ in counts),
             "tokens": tokens,
             "epochs": round(tokens / (blocks * plan.block_tokens), 6) if blocks else 0.0,
+            "readings": {str(times): count for times, count in plan.readings(number).items()},
         }
     return found
 

@@ -38,8 +38,8 @@ class Shares:
 class Phase:
     """Where a phase lies: `first` is its first position, `first_token` that position's place in the stream's tokens.
 
-    Of each source, by number, it begins with block `first_blocks[number]`, epochs counted through. A sequence is
-    `pieces` runs of `piece_tokens`, each within one block of a source.
+    Of each source, by number, it begins with block `first_blocks[number]`, epochs counted through, and ends before
+    block `end_blocks[number]`. A sequence is `pieces` runs of `piece_tokens`, each within one block of a source.
     """
 
     first: int
@@ -48,6 +48,7 @@ class Phase:
     sequence_tokens: int
     piece_tokens: int
     first_blocks: tuple[int, ...]
+    end_blocks: tuple[int, ...]
     schedule: Schedule
 
     @property
@@ -90,7 +91,7 @@ class Plan:
         if not phases:
             raise ValueError("a stream has at least one phase")
         first = first_token = 0
-        used = [0] * len(self.names)
+        used = (0,) * len(self.names)
         for shares in phases:
             width = shares.sequence_tokens
             if max(width, self.block_tokens) % min(width, self.block_tokens):
@@ -102,22 +103,23 @@ class Plan:
             for name, count, available in zip(self.names, schedule.counts, self.blocks, strict=True):
                 if count and available < 1:
                     raise ValueError(f"{name} has a share of {count} sequences and not one to give")
+            # A block of which a part has been read is not begun again.
+            ends = tuple(
+                before - (-count * width // self.block_tokens)
+                for before, count in zip(used, schedule.counts, strict=True)
+            )
             phase = Phase(
                 first=first,
                 first_token=first_token,
                 sequences=schedule.sequences,
                 sequence_tokens=width,
                 piece_tokens=min(width, self.block_tokens),
-                first_blocks=tuple(used),
+                first_blocks=used,
+                end_blocks=ends,
                 schedule=schedule,
             )
             yield phase
-            first, first_token = phase.end, first_token + phase.tokens
-            # A block of which a part has been read is not begun again.
-            used = [
-                before - (-count * width // self.block_tokens)
-                for before, count in zip(used, schedule.counts, strict=True)
-            ]
+            first, first_token, used = phase.end, first_token + phase.tokens, ends
 
     def runs(self, start: int, count: int) -> Iterator[tuple[Phase, int, int]]:
         """(phase, first position, how many) of positions `start` … `start + count`, phase by phase."""
@@ -182,12 +184,21 @@ class Plan:
 
     def epochs(self, phase: Phase, source: int) -> range:
         """The epochs of a source that a phase reads of."""
-        count, available = phase.schedule.counts[source], self.blocks[source]
-        if not count:
+        if not phase.schedule.counts[source]:
             return range(0)
-        first = phase.first_blocks[source]
-        last = first - (-count * phase.sequence_tokens // self.block_tokens)
-        return range(first // available, -(-last // available))
+        available = self.blocks[source]
+        return range(phase.first_blocks[source] // available, -(-phase.end_blocks[source] // available))
+
+    def readings(self, source: int) -> dict[int, int]:
+        """How many blocks of a source the stream has so often: 2.45 epochs of 100 are {2: 55, 3: 45}.
+
+        A block counts once it is begun, though the rest of one can be passed over where sequences change their length.
+        """
+        blocks, begun = self.blocks[source], self.phases[-1].end_blocks[source]
+        if not blocks:
+            return {}
+        times, more = divmod(begun, blocks)
+        return {often: count for often, count in ((times, blocks - more), (times + 1, more)) if count}
 
     def _ordered(self, source: int, epochs: Integers, within: Integers) -> Integers:
         found = np.empty_like(within)

@@ -45,9 +45,15 @@ def test_figures_of_a_source_are_of_all_phases():
     phases = [ratios(sequences=12), ratios({"a": 1.0}, sequences=3, sequence_tokens=20)]
     plan = plan_of(phases, {"a": 39, "b": 61}, block_tokens=10, seed=0)
     assert describe_sources(plan, {"a": 39, "b": 61}) == {
-        "a": {"available_tokens": 39, "blocks": 3, "unused_tokens": 9, "sequences": 12, "tokens": 150, "epochs": 5.0},
-        "b": {"available_tokens": 61, "blocks": 6, "unused_tokens": 1, "sequences": 3, "tokens": 30, "epochs": 0.5},
-    }
+        "a": {
+            "available_tokens": 39, "blocks": 3, "unused_tokens": 9, "sequences": 12, "tokens": 150, "epochs": 5.0,
+            "readings": {"5": 3},
+        },
+        "b": {
+            "available_tokens": 61, "blocks": 6, "unused_tokens": 1, "sequences": 3, "tokens": 30, "epochs": 0.5,
+            "readings": {"0": 3, "1": 3},
+        },
+    }  # fmt: skip
 
 
 def test_a_source_with_a_share_and_nothing_to_give_is_refused():

@@ -68,6 +68,22 @@ def test_two_and_a_half_epochs_are_every_sequence_twice_and_the_rest_of_them_thr
     times = np.bincount(tokens[tokens[:, 0] == 0, 2], minlength=800)
     assert np.bincount(times).tolist() == [0, 0, 55 * 8, 45 * 8]
     assert list(made.epochs(made.phases[0], 0)) == [0, 1, 2]
+    assert (made.readings(0), made.readings(1)) == ({2: 55, 3: 45}, {0: 8, 1: 1})
+
+
+@pytest.mark.parametrize("count, readings", [(0, {0: 10}), (4, {0: 6, 1: 4}), (10, {1: 10}), (20, {2: 10})])
+def test_readings_are_of_all_blocks(count, readings):
+    assert plan({"a": 10, "b": 9}, (8, {"a": count, "b": 1})).readings(0) == readings
+
+
+def test_a_source_without_a_block_has_no_readings():
+    assert plan({"a": 0, "b": 9}, (8, {"b": 1})).readings(0) == {}
+
+
+def test_a_block_that_is_begun_counts_as_read():
+    made = plan({"a": 10}, (2, {"a": 5}), (8, {"a": 3}))
+    assert made.readings(0) == {0: 5, 1: 5}
+    assert [phase.end_blocks for phase in made.phases] == [(2,), (5,)]
 
 
 def test_which_sequences_are_read_a_third_time_is_chosen_by_the_seed():

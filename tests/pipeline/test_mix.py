@@ -61,6 +61,7 @@ def test_the_plan_counts_what_is_there_and_what_is_asked():
     plan = plan_of({"c4": [30, 5], "books": [17]}, weights={"c4": 0.75, "books": 0.25})
     assert plan.record["sources"]["c4"] == {
         "sequences": 15, "blocks": 4, "available_tokens": 35, "unused_tokens": 3, "epochs": 3.75, "tokens": 120,
+        "readings": {"3": 1, "4": 3},
     }  # fmt: skip
     assert (plan.record["sequences"], plan.record["dtype"], len(plan.stream_shards)) == (20, "uint32", 4)
 
