@@ -21,11 +21,6 @@ def datatrove_index(ends: NDArray[np.int64]) -> bytes:
     return ends.astype("<i8", copy=False).tobytes()  # The same bytes as u64, since no end is negative.
 
 
-def datatrove_ends(raw: bytes) -> NDArray[np.int64]:
-    """The document ends that a `.ds.index` holds. Raises ValueError where it is cut short."""
-    return np.frombuffer(raw, "<u8").astype(np.int64)
-
-
 def datatrove_metadata(tokens: int, form: TokenFormat) -> bytes:
     """The bytes of `.ds.metadata`."""
     return f"{form.tokenizer_name}|{form.dtype.itemsize}\n{tokens}\n{_human(tokens)}\n".encode()

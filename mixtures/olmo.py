@@ -7,15 +7,11 @@ numbers come first. NAME.npy is not NumPy's format: it holds the ids and nothing
 Source: olmo_core/data/utils.py, iter_document_indices, ai2-olmo-core 3.0.0; the Dolma toolkit's columns.
 """
 
-import csv
 import gzip
-import io
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 _LEVEL = 1
 """Of gzip. Level 6 makes lines of ids a tenth smaller and takes three times as long."""
@@ -64,9 +60,3 @@ def _field(texts: pa.Array) -> pa.Array:
 
 def _text(value: str) -> pa.Scalar:
     return pa.scalar(value, pa.large_string())
-
-
-def olmo_ends(raw: bytes) -> NDArray[np.int64]:
-    """The document ends that a `.csv.gz` holds. Raises ValueError, OSError or zlib.error where it is none."""
-    with gzip.open(io.BytesIO(raw), "rt", encoding="utf-8", newline="") as lines:
-        return np.array([int(row[1]) for row in csv.reader(lines)], dtype=np.int64)

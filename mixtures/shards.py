@@ -45,7 +45,6 @@ DOCUMENTS_SCHEMA = pa.schema(
     ]
 )
 SIDECARS = (".documents.parquet", ".idx", ".ds.index", ".ds.metadata", ".csv.gz", ".json")
-__all__ = ["SIDECARS", "ShardSummary", "ShardWriter", "TokenFormat", "datatrove_metadata", "megatron_index"]
 
 Strings: TypeAlias = Sequence[str] | pa.Array
 

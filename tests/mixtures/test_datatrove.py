@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mixtures.datatrove import datatrove_ends, datatrove_index, datatrove_metadata
+from mixtures.datatrove import datatrove_index, datatrove_metadata
 from mixtures.token_format import TokenFormat
 
 WIDE = TokenFormat(dtype=np.dtype("<u4"), vocabulary_size=70_000, tokenizer_digest="abc", bos_id=1, eos_id=2)
@@ -12,15 +12,6 @@ WIDE = TokenFormat(dtype=np.dtype("<u4"), vocabulary_size=70_000, tokenizer_dige
 def test_the_index_holds_exclusive_document_ends_of_64_bits():
     raw = datatrove_index(np.array([4, 6, 1 << 40]))
     assert np.frombuffer(raw, "<u8").tolist() == [4, 6, 1 << 40]
-
-
-def test_the_index_is_read_back():
-    assert datatrove_ends(datatrove_index(np.array([4, 6, 9]))).tolist() == [4, 6, 9]
-
-
-def test_an_index_that_is_cut_short_is_refused():
-    with pytest.raises(ValueError, match="buffer size must be a multiple"):
-        datatrove_ends(bytes(9))
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,13 @@
 import csv
 import gzip
 import io
-import zlib
 
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixtures.olmo import DocumentBounds, olmo_ends
+from mixtures.olmo import DocumentBounds
 
 LINES = "a\nb\r\n"
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -51,20 +50,6 @@ def test_the_numbers_come_first_whatever_the_texts_hold(tmp_path):
     raw = written(tmp_path, (4, ",", '",\n1,2'), (6, "d", ","))
     lines = gzip.decompress(raw).decode().splitlines()
     assert [line.split(",")[:2] for line in lines] == [["0", "4"], ["4", "6"]]
-
-
-def test_the_ends_are_read_back(tmp_path):
-    assert olmo_ends(written(tmp_path, (4, "a,", '"'), (6, "b", "x\ny"), (1 << 40, "c", ""))).tolist() == [
-        4,
-        6,
-        1 << 40,
-    ]
-
-
-@pytest.mark.parametrize("raw", [gzip.compress(b"a,b\n"), b"no gzip", gzip.compress(b"0,1\n")[:-9]])
-def test_what_is_no_list_of_bounds_is_refused(raw):
-    with pytest.raises((ValueError, OSError, EOFError, zlib.error)):
-        olmo_ends(raw)
 
 
 def test_the_file_holds_neither_time_nor_name(tmp_path):
