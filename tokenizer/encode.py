@@ -3,7 +3,7 @@
 python -c "from tokenizer.encode import Encoder; ..."
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +19,9 @@ from tokenizer.kernels import text_array, text_buffers
 from tokenizer.normalizer import Normalized, Normalizer
 from tokenizer.segments import empty_segments
 from tokenizer.sentencepiece_model import Algorithm, Kind, SentencePieceModel, parse_model
+
+PART_BYTES = 1 << 24
+"""So much text is encoded at a time, or one text: what it takes beside the ids does not grow with a batch."""
 
 
 class Encoded(NamedTuple):
@@ -52,10 +55,14 @@ class Encoder:
         return self.encode_buffers(*text_buffers(texts))
 
     def encode_buffers(self, values: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Encoded:
-        """Ids of each text of UTF-8 bytes and n + 1 offsets into them."""
+        """Ids of each text of UTF-8 bytes and n + 1 offsets into them.
+
+        Takes up to 24 bytes a byte of the longest text, or of PART_BYTES, beside 8 bytes an id for the answer.
+        """
         if self._encode_normalized is None:
             return self._encode_plainly(values, offsets)
-        return Encoded(*self._encode_normalized(*self._normalizer.normalize(values, offsets)))
+        normalized = (self._normalizer.normalize(values, part) for part in _parts(offsets))
+        return _joined([Encoded(*self._encode_normalized(*part)) for part in normalized])
 
     def encode_with_text(self, texts: pa.Array) -> tuple[Encoded, Normalized]:
         """Ids of each text, and the text that was cut into pieces: normalised, blanks as they are."""
@@ -71,6 +78,26 @@ class Encoder:
         lengths = np.array([len(ids) for ids in found], np.int64)
         ids = np.fromiter((token for ids in found for token in ids), np.int32)
         return Encoded(ids, np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]))
+
+
+def _parts(offsets: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """The offsets of neighbouring texts that have up to PART_BYTES together, or of one that has more."""
+    first, last = 0, len(offsets) - 1
+    while True:
+        fitting = int(np.searchsorted(offsets, offsets[first] + PART_BYTES, side="right")) - 1
+        stop = min(last, max(first + 1, fitting))
+        yield offsets[first : stop + 1]
+        if stop == last:
+            return
+        first = stop
+
+
+def _joined(parts: list[Encoded]) -> Encoded:
+    """The texts of all parts as if they had been encoded at once."""
+    if len(parts) == 1:
+        return parts[0]
+    lengths = np.concatenate([np.diff(part.offsets) for part in parts])
+    return Encoded(np.concatenate([part.ids for part in parts]), np.append(np.int64(0), np.cumsum(lengths)))
 
 
 def _loop(model: SentencePieceModel) -> Callable[..., Any] | None:
