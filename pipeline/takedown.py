@@ -61,7 +61,8 @@ def _apply(run: Run, plan: Plan, finish: Finish) -> dict[str, Any]:
     _clear_reports(run, frozenset(document["doc_id"] for document in plan["documents"]))
     masked = _Tokens(run, plan).mask() if any(document["tokens"] for document in plan["documents"]) else []
     report = report_of(plan) | {"stream_shards": masked, "report": plan["report"]}
-    run.output.write_json(plan["report"], report)
+    if run.output.read_json(plan["report"]) != report:
+        run.output.write_json(plan["report"], report)
     done = {"verify": STREAM, "report": "report"}
     finish([step for step, unit in done.items() if read_entry(run.output, step, MODELS, unit)])
     write_manifest(run)
