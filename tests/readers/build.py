@@ -66,7 +66,8 @@ def state() -> dict[str, str]:
 def build() -> dict[str, str]:
     """Make the environment, install what can be installed, import it, and write down what came of it."""
     venv.create(environment(), with_pip=True, clear=True)
-    packages = Path(sysconfig.get_path("purelib", vars={"base": environment(), "platbase": environment()}))
+    asked = [str(python()), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    packages = Path(subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip())
     (packages / "outer.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
     held = environment() / "held.txt"
     held.write_text("".join(f"{name}=={_plain(name)}\n" for name in ("torch", "numpy", "pyarrow") if _plain(name)))
