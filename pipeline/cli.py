@@ -175,7 +175,9 @@ class _Session:
 
     def dry_run(self, stages: Sequence[str]) -> None:
         """Print the resolved recipe, the inputs and what is left to do; write nothing."""
+        from pipeline.mix_summary import mix_lines
         from pipeline.run import Conductor
+        from pipeline.stream_work import MIX, foreseen
 
         self._check_needs(stages)
         conductor = Conductor(self._run, self._engine, self._reporter)
@@ -186,14 +188,17 @@ class _Session:
         files = {source: dict.fromkeys(unit.input for unit in units) for source, units in conductor.units.items()}
         inputs = {source: list(names) for source, names in files.items()}
         recipe = self._run.recipe.model_dump(mode="json")
+        stream = foreseen(self._run) if MIX in stages else None  # Not known before the token shards are there.
         if self._as_json:
-            click.echo(json.dumps({"recipe": recipe, "inputs": inputs, "stages": left}))
+            click.echo(json.dumps({"recipe": recipe, "inputs": inputs, "stages": left, "stream": stream}))
             return
         click.echo(json.dumps(recipe, indent=1))
         for source, names in inputs.items():
             click.echo(f"{source}: {len(names)} files below {self._run.inputs.folder.url}, the first: {names[0]}")
         for row in left:
             click.echo(f"{row['stage']} {row['source']}: {row['units_to_do']} of {row['units']} units to do")
+        for line in mix_lines(stream) if stream else ():
+            click.echo(line)
 
 
 def _all_stages() -> tuple[str, ...]:
@@ -321,6 +326,8 @@ def _figures(run: Run) -> dict[str, Any]:
         row = {name: getattr(total, name) for name in SUMS}
         figures.setdefault(total.stage, {})[total.source] = row | {"documents_rejected": total.documents_rejected}
     made: dict[str, Any] = {"output": run.output.url, "stages": figures}
+    if (stream := run.output.read_json("stream/stream.json")) is not None:
+        made["mixture"] = {key: stream[key] for key in ("sequences", "tokens", "sources", "phases")}
     if (proof := run.output.read_json("verify.json")) is not None:
         made["verify"] = proof
     if "c4" in run.recipe.sources and run.recipe.c4.form == "wet":

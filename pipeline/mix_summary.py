@@ -1,6 +1,6 @@
 """What a stream's plan says for people: of each source its sequences, tokens, share and epochs, from its record."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from mixtures.llama1 import TABLE
@@ -13,7 +13,7 @@ def mix_lines(record: Mapping[str, Any]) -> Iterator[str]:
     """A line for the stream, one for each source, and one for each phase where there are several."""
     phases = record["phases"]
     yield f"mix: {record['sequences']:,} sequences, {record['tokens']:,} tokens"
-    asked = asked_shares(record)
+    asked = asked_shares([(phase["sequences"] * phase["sequence_tokens"], phase["weights"]) for phase in phases])
     for source, figures in record["sources"].items():
         share = figures["tokens"] / record["tokens"]
         paper = f", Table 1 {_TABLE_1[source]:.1%}" if source in _TABLE_1 else ""
@@ -27,20 +27,25 @@ def mix_lines(record: Mapping[str, Any]) -> Iterator[str]:
         first += phase["sequences"]
 
 
-def asked_shares(record: Mapping[str, Any]) -> dict[str, float]:
-    """The recipe's weights, over all phases by their tokens."""
+def asked_shares(phases: Iterable[tuple[int, Mapping[str, float]]]) -> dict[str, float]:
+    """Each source's share of all tokens, by the tokens and the weights of each phase."""
+    held = list(phases)
+    total = sum(tokens for tokens, _ in held)
     found: dict[str, float] = {}
-    for phase in record["phases"]:
-        part = phase["sequences"] * phase["sequence_tokens"] / record["tokens"]
-        for source, weight in phase["weights"].items():
-            found[source] = found.get(source, 0.0) + part * weight
+    for tokens, weights in held:
+        for source, weight in weights.items():
+            found[source] = found.get(source, 0.0) + weight * tokens / total
     return found
 
 
 def said_epochs(figures: Mapping[str, Any]) -> str:
     """`2.45 epochs: 55 blocks twice, 45 blocks 3 times`; a block is what an epoch shuffles."""
-    read = [f"{count:,} blocks {_said_times(int(times))}" for times, count in figures["readings"].items()]
-    return f"{figures['epochs']:.2f} epochs: {', '.join(read)}"
+    return f"{figures['epochs']:.2f} epochs: {said_readings(figures['readings'])}"
+
+
+def said_readings(readings: Mapping[str, int]) -> str:
+    """How many blocks the stream has how often."""
+    return ", ".join(f"{count:,} blocks {_said_times(int(times))}" for times, count in readings.items())
 
 
 def _said_times(times: int) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from filters.language import is_language_count
+from pipeline.mix_summary import asked_shares, said_readings
 from pipeline.recipe import Recipe
 from pipeline.report_charts import bar_chart, line_chart
 from pipeline.report_contamination import contamination_section
@@ -194,13 +195,15 @@ def _mixture(figures: Figures, recipe: Recipe) -> Html:
     sources = _sources_of_stream(figures.stream)
     total = sum(_number(got, "tokens") for got in sources.values())
     rows = []
+    asked = asked_shares(((p.until or p.sequences) * p.sequence_tokens, p.weights) for p in recipe.phases)
     for source in recipe.sources:
-        weight = recipe.mixture.weights.get(source, 0.0)
         got = sources.get(source, {})
         share = f"{_number(got, 'tokens') / total:.3%}" if total else "–"
         used = (f"{_number(got, key):,.0f}" if got else "–" for key in ("sequences", "blocks", "tokens"))
         epochs = f"{_number(got, 'epochs'):.2f}" if got else "–"
-        rows.append((source, f"{weight:.3%}", share, *used, epochs, f"{tokens.get(source, 0):,}"))
+        if isinstance(readings := got.get("readings"), Mapping):
+            epochs += f" ({said_readings(readings)})"
+        rows.append((source, f"{asked[source]:.3%}", share, *used, epochs, f"{tokens.get(source, 0):,}"))
     headings = ("source", "asked", "got", "sequences", "blocks", "tokens in the stream", "epochs", "tokens made")
     whole = table("The mixture asked for and the mixture in the stream", headings, rows, numbers=7)
     return whole if total else joined([_missing("The stream has not been mixed yet."), whole])

@@ -24,12 +24,13 @@ from pipeline.join_work import is_joined, join_work
 from pipeline.key_index import KEYS
 from pipeline.ledger import MODELS, LedgerEntry, chain_faults, entry_name, read_entry, read_ledger
 from pipeline.map_stages import CLEAN, MAP_STAGES
+from pipeline.mix_summary import mix_lines
 from pipeline.models import ALL_MODELS, TOKENIZER, Model
 from pipeline.near_audit import PAGE, audit_name, lost_too_much
 from pipeline.progress import Reporter
 from pipeline.stages import done
 from pipeline.storage import TEMPORARY_SUFFIX, Folder, scratch_below
-from pipeline.stream_work import MIX, mix_work
+from pipeline.stream_work import MIX, STREAM_RECORD, mix_work
 from pipeline.totals import StageTotals, sum_stages
 from pipeline.units import Unit
 from pipeline.verify_work import VERIFY
@@ -215,6 +216,8 @@ class Conductor:
                 with self.reporter.watch(MIX, work.total_bytes(), work.bytes_done):
                     self.engine.run_groups([work], scratch)
                     work.finish()
+                for line in mix_lines(self.run.output.read_json(STREAM_RECORD) or {}):
+                    self.reporter.say(f"  {line}")
                 self.worked.append(MIX)
 
     def _need(self, names: list[str]) -> None:

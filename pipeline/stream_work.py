@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from filters.models import load_once
 from mixtures.stream import RECORD_NAME, shard_name
@@ -19,6 +19,7 @@ from pipeline.work import Manifest
 
 MIX = "mix"
 STREAM = "stream"
+STREAM_RECORD = f"{STREAM}/{RECORD_NAME}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +84,10 @@ class MixWork:
             self.run.output.delete(f"{STREAM}/{name}")
             self.run.output.delete(f"ledger/{MIX}/{MODELS}/{name}.json")
         record = stream_record(plan, written)
-        output = self.run.output.write_json(f"{STREAM}/{RECORD_NAME}", record)
+        output = self.run.output.write_json(STREAM_RECORD, record)
         tally = Tally()
         tally.tokens = int(record["tokens"])
-        outputs = {f"{STREAM}/{RECORD_NAME}": output}
+        outputs = {STREAM_RECORD: output}
         return self.run.record(tally.entry(MIX, MODELS, STREAM, self.key, {}, outputs))
 
     def _plan(self) -> MixPlan:
@@ -144,6 +145,14 @@ def planned_mix(run: Run) -> tuple[MixPlan, dict[str, str]]:
         tokenizer_digest=vocabulary.digest,
     )
     return plan, {source: digest_of(held) for source, held in shards.items()}
+
+
+def foreseen(run: Run) -> Mapping[str, Any] | None:
+    """`stream.json` as it would be planned now; None where not all that it is planned from is there."""
+    try:
+        return planned_mix(run)[0].record
+    except (FatalError, FileNotFoundError):
+        return None
 
 
 def mix_work(run: Run, manifest: Manifest) -> MixWork | None:

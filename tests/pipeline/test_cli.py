@@ -72,7 +72,13 @@ def test_a_dry_run_says_what_is_left_and_writes_nothing(capsys, small_run, tmp_p
 def test_a_dry_run_as_json_is_one_object(capsys, small_run):
     code, out, err = called(capsys, "run", *small_run.arguments(), "--dry-run", "--json")
     plan = json.loads(out)
-    assert (code, err, set(plan), set(plan["inputs"])) == (0, "", {"recipe", "inputs", "stages"}, set(SOURCES))
+    assert (code, err, set(plan), set(plan["inputs"])) == (
+        0,
+        "",
+        {"recipe", "inputs", "stages", "stream"},
+        set(SOURCES),
+    )
+    assert plan["stream"]["sources"]["c4"]["readings"]
     assert {row["units_to_do"] for row in plan["stages"]} == {0}
 
 

@@ -35,9 +35,8 @@ def test_phases_are_said_where_there_are_several():
 
 
 def test_what_was_asked_is_over_all_phases():
-    assert asked_shares(record(changes=(CHANGE,))) == pytest.approx(
-        {"c4": 0.75 * 0.25 + 0.5 * 0.75, "books": 0.25 * 0.25, "arxiv": 0.5 * 0.75}
-    )
+    asked = asked_shares([(2000, {"c4": 0.75, "books": 0.25}), (6000, {"c4": 0.5, "arxiv": 0.5})])
+    assert asked == pytest.approx({"c4": 0.75 * 0.25 + 0.5 * 0.75, "books": 0.25 * 0.25, "arxiv": 0.5 * 0.75})
 
 
 @pytest.mark.parametrize(

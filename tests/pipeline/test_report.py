@@ -161,13 +161,13 @@ def test_examples_are_grouped_by_filter_and_reason():
 
 
 def test_the_mixture_is_shown_asked_against_got():
-    got = {"sequences": 30, "blocks": 20, "epochs": 1.5, "tokens": 300, "weight": 0.75}
-    stream = {"sources": {"c4": got, "books": {**got, "tokens": 100}}}
+    got = {"sequences": 30, "blocks": 20, "epochs": 1.5, "tokens": 300, "readings": {"1": 10, "2": 10}}
+    stream = {"sources": {"c4": got, "books": {"sequences": 30, "blocks": 20, "epochs": 1.5, "tokens": 100}}}
     recipe = Recipe.model_validate({"name": "x", "mixture": {"weights": {"c4": 0.7, "books": 0.3}}})
     page = render(figures(stream=stream, stages=[stage("tokenize", tokens=4321)]), recipe)
     rows = section(page, "mixture").xpath(".//tbody/tr")
     assert [[cell.text_content() for cell in row] for row in rows] == [
-        ["c4", "70.000%", "75.000%", "30", "20", "300", "1.50", "4,321"],
+        ["c4", "70.000%", "75.000%", "30", "20", "300", "1.50 (10 blocks once, 10 blocks twice)", "4,321"],
         ["books", "30.000%", "25.000%", "30", "20", "100", "1.50", "0"],
     ]
 
