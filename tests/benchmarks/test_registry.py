@@ -3,12 +3,12 @@ import pytest
 from benchmarks.registry import CLAIMS
 
 ASKED_FOR = (
-    "normalise-hash language-id duplicate-verdicts perplexity train-lm tokenize loader loader-virtual decontaminate mix"
-    " wikipedia stackexchange github gutenberg arxiv minhash-datasketch minhash-rensa commoncrawl-chain"
+    "normalise-hash language-id duplicate-verdicts perplexity train-lm encode-warm encode-cold tokenize loader"
+    " loader-virtual decontaminate mix wikipedia stackexchange github gutenberg arxiv minhash-datasketch minhash-rensa commoncrawl-chain"
 )
 OTHERS = (
-    "shuffle-bytes growth growth-memory growth-encode growth-posts growth-posts-memory growth-tokenizer-memory growth-near"
-    " growth-near-memory growth-decontaminate growth-decontaminate-memory growth-mix growth-mix-memory"
+    "shuffle-bytes growth growth-memory growth-encode growth-posts growth-posts-memory growth-tokenizer-memory"
+    " growth-near growth-near-memory growth-decontaminate growth-decontaminate-memory growth-mix growth-mix-memory"
 )
 
 
