@@ -4,7 +4,8 @@ from benchmarks.registry import CLAIMS
 
 ASKED_FOR = (
     "normalise-hash language-id duplicate-verdicts perplexity train-lm encode-warm encode-cold tokenize loader"
-    " loader-virtual decontaminate mix wikipedia stackexchange github gutenberg arxiv minhash-datasketch minhash-rensa commoncrawl-chain"
+    " loader-virtual decontaminate mix wikipedia stackexchange github gutenberg arxiv minhash-datasketch"
+    " minhash-rensa commoncrawl-chain"
 )
 OTHERS = (
     "shuffle-bytes growth growth-memory growth-encode growth-posts growth-posts-memory growth-tokenizer-memory"
