@@ -320,6 +320,7 @@ def _figures(run: Run) -> dict[str, Any]:
     """Documents, bytes and tokens of each stage and source; TFDS's counters where C4 is made here."""
     from pipeline.c4_counters import c4_counters
     from pipeline.corpora.registry import chains
+    from pipeline.report_contamination import sets_in_short
 
     figures: dict[str, dict[str, dict[str, int]]] = {}
     for total in sum_stages(read_ledger(run.output), chains(run.recipe)):
@@ -330,6 +331,8 @@ def _figures(run: Run) -> dict[str, Any]:
         made["mixture"] = {key: stream[key] for key in ("sequences", "tokens", "sources", "phases")}
     if (proof := run.output.read_json("verify.json")) is not None:
         made["verify"] = proof
+    if sets := sets_in_short(run.output):
+        made["evaluation_sets"] = sets
     if "c4" in run.recipe.sources and run.recipe.c4.form == "wet":
         made["c4_counters"] = c4_counters(read_ledger(run.output), run.recipe.c4)
     return made

@@ -5,11 +5,19 @@ from typing import Any
 
 from pipeline.corpora.registry import DECONTAMINATE
 from pipeline.report_html import Html, element, joined, table
+from pipeline.storage import Folder
 
 FINDINGS = f"{DECONTAMINATE}/report.json"
 """Where the figures lie below the output folder."""
 SHOWN = 10
 """N-grams and documents shown of a set; `decontaminate/report.json` has more."""
+
+
+def sets_in_short(output: Folder) -> dict[str, Mapping[str, Any]]:
+    """Of each evaluation set how much is in the corpus, in how many documents of which source; empty where unknown."""
+    found = output.read_json(FINDINGS) or {"sets": {}}
+    told = ("items", "searchable_items", "items_hit", "contaminated_fraction", "documents")
+    return {name: {key: figures[key] for key in told} for name, figures in found["sets"].items()}
 
 
 def contamination_section(found: Mapping[str, Any]) -> Html:

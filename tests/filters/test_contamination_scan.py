@@ -1,5 +1,7 @@
 """The loop finds what plain Python finds by comparing words."""
 
+import random
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -146,6 +148,27 @@ def test_a_hash_in_common_is_no_hit_where_words_differ():
         [0],
         [0],
     )
+
+
+def test_a_hash_of_a_longer_ngram_is_no_hit_for_words_that_begin_it():
+    index = index_of([("x", "a b c d"), ("y", "a b c")], ngram_words=4)
+    whose = np.zeros_like(index.ngrams.passages)  # As if "a b c" had the hash of "a b c d".
+    forged = index.ngrams._replace(passages=whose, words=np.zeros_like(index.ngrams.words))
+    values, offsets = text_buffers(pa.array(["a b c"], pa.large_string()))
+    evidence = np.zeros((1, SHOWN, COLUMNS), np.int64)
+    assert scan(values, offsets, letters(), forged, index.tallies(), 0.0, evidence).tolist() == [0]
+
+
+@pytest.mark.parametrize("size", [255, 256, 257, 258, 511, 3000])
+def test_a_long_text_is_read_as_a_short_one(size):
+    words = random.Random(size).choices(["a", "b", "c", "1", "中", "é."], k=size)
+    passages = [("x", "a b c"), ("x", "b"), ("x", "c 中 a b 1"), ("y", " ".join(words[-4:]))]
+    (shown,), _, _, offsets = scanned(index_of(passages), [" ".join(words)])
+    expected = plain_scan(passages, " ".join(words), 3, 10, 0.0)
+    found = {
+        row[PASSAGE]: (row[FOUND], row[HITS], words_before(" ".join(words), row[PLACE] - offsets[0])) for row in shown
+    }
+    assert found == expected
 
 
 def test_documents_are_counted_once_for_each_passage_ngram_and_set():

@@ -2,7 +2,8 @@
 
 from lxml import html as lxml_html
 
-from pipeline.report_contamination import contamination_section
+from pipeline.report_contamination import contamination_section, sets_in_short
+from pipeline.storage import Folder
 
 EXAMPLE = {
     **{"doc_id": "d", "origin": "c4/f#1", "text": "<b>What</b>", "set": "quiz", "item": "quiz.jsonl#3", "field": "q"},
@@ -49,6 +50,18 @@ def test_the_rule_is_said():
     marked = parsed(FOUND | {"action": "mark", "min_fraction": 0.7}).text_content()
     assert "at least 70% of the n-grams" in marked
     assert "are marked in the column contamination, and stay" in marked
+
+
+def test_what_was_found_is_told_in_short(tmp_path):
+    output = Folder(str(tmp_path))
+    assert sets_in_short(output) == {}
+    output.write_json("decontaminate/report.json", FOUND)
+    assert sets_in_short(output) == {
+        "quiz": {
+            **{"items": 1200, "searchable_items": 1000, "items_hit": 25, "contaminated_fraction": 0.025},
+            **{"documents": {"c4": 30, "github": 4}},
+        }
+    }
 
 
 def test_no_sets_are_said():
