@@ -20,6 +20,12 @@ ARENA_BYTES = 1 << 23
 MAX_SEGMENT_BYTES = 64
 """A longer one is hardly ever met again."""
 
+MOST_STEPS = 256
+"""A segment stands so close to its own slot, or is not kept: text made so that all segments want one slot would take
+time with the square of its length."""
+
+NO_PLACE = -(1 << 62)
+
 MOST_IDS = 3
 """So many ids a byte of normalised text becomes at most: those of a blank's three bytes."""
 
@@ -117,11 +123,13 @@ def _same(arena: NDArray[np.uint8], place: int, text: NDArray[np.uint8], start: 
 
 @compiled_lean(numba.int64(WORDS, numba.uint8[::1], BYTES, numba.int64, numba.int64))
 def find(words: NDArray[np.uint64], arena: NDArray[np.uint8], text: NDArray[np.uint8], start: int, size: int) -> Any:
-    """The slot of a segment; where it has none, -1 - the slot that it would have."""
+    """The slot of a segment; where it has none, -1 - the slot that it would have, or NO_PLACE."""
     first, second, third, mixed = segment_key(text, start, size)
     mask = np.uint64(len(words) - 1)
     slot = mixed & mask
-    while words[slot, 2] != np.uint64(0):
+    for _ in range(MOST_STEPS):
+        if words[slot, 2] == np.uint64(0):
+            return np.int64(-1) - np.int64(slot)
         if words[slot, 0] == first and words[slot, 1] == second:
             kept = words[slot, 2]
             if third != _UNPACKED:
@@ -132,7 +140,7 @@ def find(words: NDArray[np.uint64], arena: NDArray[np.uint8], text: NDArray[np.u
                 if _same(arena, place, text, start, size):
                     return np.int64(slot)
         slot = (slot + np.uint64(1)) & mask
-    return np.int64(-1) - np.int64(slot)
+    return np.int64(NO_PLACE)
 
 
 @compiled_lean(
@@ -178,9 +186,14 @@ def make_room(table: Segments, segments: int) -> None:
 
 @compiled_lean(numba.int64(SEGMENTS, BYTES, numba.int64, numba.int64, IDS, numba.int64, numba.float32))
 def insert(table: Segments, text: NDArray[np.uint8], start: int, size: int, ids: Any, count: int, limit: float) -> Any:
-    """Keeps a segment that has no slot yet, and returns its slot. There must be room: see `make_room`."""
+    """Keeps a segment that has no slot yet, and returns its slot. There must be room: see `make_room`.
+
+    Where too many others want the same slot it is not kept, and the answer is negative.
+    """
     key = segment_key(text, start, size)
     slot = -1 - find(table.words, table.arena, text, start, size)
+    if slot == -1 - NO_PLACE:
+        return NO_PLACE
     kept_bytes = (size + 3) // 4 * 4 if size > _PACKED_BYTES else 0
     needed = kept_bytes + (4 * count if count > INLINE_IDS else 0)
     place = table.used[1]

@@ -7,10 +7,12 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import sentencepiece
 
+from tokenizer.segments import segment_key
 from tokenizer.sentencepiece_model import Algorithm, Kind, parse_model
 
 SENTENCES = ["the cat sat on the mat 1 22 333", "on the cat the mat sat", "über der Straße: Äpfel ½ 日本語 日本"] * 40
@@ -84,6 +86,14 @@ def same_ids() -> Callable[..., None]:
             assert ids == reference.encode(text), (str(path), text[:200])
 
     return check
+
+
+@pytest.fixture(scope="session")
+def crowd() -> list[bytes]:
+    """Words, a blank before each, of which more want one of eight slots in a table of 1024 than find a place there."""
+    words = (b" " + "".join(letters).encode() for letters in itertools.product("ab", repeat=16))
+    slots = ((word, segment_key(np.frombuffer(word + bytes(32), np.uint8), 0, len(word))[3]) for word in words)
+    return [word for word, mixed in slots if mixed % 1024 < 8]
 
 
 @pytest.fixture(scope="module")

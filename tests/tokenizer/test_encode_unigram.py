@@ -80,6 +80,14 @@ def test_an_unknown_character_scores_ten_less_than_the_worst_piece(written, scor
     assert check(path, ["ab"]) == [ids]
 
 
+def test_segments_that_all_want_one_slot_have_their_ids_whether_they_find_a_place_or_not(written, crowd):
+    pieces = ["▁", *"ab", "▁a", "▁b", "ab", "ba", "aab", "▁ab"]
+    path = written(Algorithm.UNIGRAM, {piece: -1.0 - place for place, piece in enumerate(pieces)})
+    table = empty_segments(1024, ARENA_BYTES)
+    check(path, [b"".join(crowd).decode(), b"".join(crowd[::-1]).decode()], table)
+    assert 256 < table.used[0] < len(crowd)
+
+
 @pytest.mark.parametrize(
     "text, ids",
     [("ж", [0]), ("жж", [0]), ("жdж", [0, 2, 0]), ("cd", [0, 2]), ("жcd", [0, 2]), ("dcж", [2, 0]), ("cc", [0])],

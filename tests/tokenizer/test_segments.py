@@ -10,6 +10,8 @@ from tokenizer.segments import (
     LIMIT,
     MAX_SEGMENT_BYTES,
     MOST_IDS,
+    MOST_STEPS,
+    NO_PLACE,
     append,
     empty_segments,
     find,
@@ -186,3 +188,12 @@ def test_an_emptied_table_is_filled_again_from_its_beginning(arena_bytes):
         assert table.used[1] <= arena_bytes
     make_room(table, 12)
     assert table.used.tolist() == [0, 0]
+
+
+def test_of_segments_that_all_want_one_slot_only_those_near_it_are_kept(crowd):
+    table = empty_segments(slots=1024, arena_bytes=1 << 16)
+    slots = [put(table, segment) for segment in crowd]
+    kept = [segment for segment, slot in zip(crowd, slots, strict=True) if slot >= 0]
+    assert set(slots) - set(range(8 + MOST_STEPS)) == {NO_PLACE}
+    assert table.used[0] == len(kept) >= MOST_STEPS
+    assert all(got(table, segment) == (ids_of(segment).tolist() if segment in kept else None) for segment in crowd)
