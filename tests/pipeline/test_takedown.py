@@ -1,6 +1,7 @@
 """Documents out of a finished run, in place: their text is nowhere, and all else is as it was."""
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -9,6 +10,7 @@ from provenance_run import EMPTY, TWIN, document, judge, marker, text, url, word
 
 from pipeline.context import Run
 from pipeline.errors import SettingError
+from pipeline.explain import Explainer
 from pipeline.ledger import chain_faults, read_entry, read_ledger
 from pipeline.map_stages import MAP_STAGES
 from pipeline.progress import Reporter
@@ -204,3 +206,17 @@ def test_models_that_had_read_it_are_named(provenance_run):
     report = taken(provenance_run, url("a", 1))
     assert report["models_that_had_read_it"] == ["tokenizer"]
     assert any("models/tokenizer" in caution for caution in report["cautions"])
+
+
+def test_a_run_that_lies_elsewhere_is_explained_and_masked_as_well(provenance_run):
+    there = Folder(f"memory://takedown-{os.getpid()}")
+    for name in provenance_run.output.walk(""):
+        there.put(provenance_run.output.local_path(name), name)
+    run = Run(provenance_run.recipe, there)
+    (before,) = Explainer(run).documents(url("a", 1))
+    report = taken(run, url("a", 1))
+    (after,) = Explainer(run).documents(url("a", 1))
+    assert after == before | {"taken_down": True}
+    assert report["tokens_masked"] == before["tokens"][0]["end"] - before["tokens"][0]["start"] - 2
+    taken(provenance_run, url("a", 1))
+    assert {name: there.digest(name) for name in files(provenance_run)} == files(provenance_run)
