@@ -194,6 +194,53 @@ def test_however_sources_are_cut_the_stream_is_the_order(sizes, sequences, seed)
     assert (written(plan) == written(plan)[:, :1] + np.arange(WIDTH)).all()
 
 
+LENGTHS = st.sampled_from([8, 16, 32])
+SHARES = st.sampled_from([{"c4": 1.0}, {"c4": 0.5, "books": 0.5}, {"books": 0.3, "arxiv": 0.7}])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    LENGTHS,
+    st.lists(st.tuples(st.integers(1, 9), SHARES, LENGTHS), min_size=1, max_size=4),
+    st.lists(st.lists(st.integers(0, 90), min_size=1, max_size=4), min_size=3, max_size=3),
+    st.integers(1, 9),
+)
+def test_a_stream_of_any_phases_is_what_its_plan_says(block, phases, sizes, shard_sequences):
+    step, changes = 0, []
+    for steps, weights, width in phases[1:]:
+        step += steps
+        changes.append({"from_step": step, "weights": weights, "sequence_tokens": width})
+    mixture = {
+        "weights": phases[0][1], "sequence_tokens": phases[0][2], "block_tokens": block, "changes": tuple(changes),
+        "total_tokens": (step + 2) * 3 * 32, "shard_sequences": shard_sequences,
+    }  # fmt: skip
+    made = Recipe.model_validate({"name": "t", "mixture": mixture, "trainer": {"batch_sequences": 3}})
+    shards = {
+        source: [(f"s{i}", size) for i, size in enumerate([32, *parts])]
+        for source, parts in zip(("c4", "books", "arxiv"), sizes, strict=True)
+    }
+    plan = plan_mix(shards, made, vocabulary_size=70_000, tokenizer_digest="t")
+    sinks = []
+    for index, blocks in sorted(blocks_of(plan).items()):
+        sinks.append(io.BytesIO())
+        MixRounds(plan).write_shard(index, blocks, sinks[-1])
+    expected = [
+        (plan.plan.places(np.arange(phase.first, phase.end)).token[:, :, None] + np.arange(phase.piece_tokens)).ravel()
+        for phase in plan.plan.phases
+    ]
+    assert (
+        np.frombuffer(b"".join(sink.getvalue() for sink in sinks), "<u4").tolist() == np.concatenate(expected).tolist()
+    )
+
+
+def test_a_sketch_for_some_shards_is_that_part_of_the_whole():
+    plan = plan_of({"c4": [50, 23], "books": [9, 9]})
+    for source, unit in (("c4", 0), ("c4", 1), ("books", 0)):
+        whole = list(MixRounds(plan).sketch(source, unit, opener(plan)))
+        some = list(MixRounds(plan).sketch(source, unit, opener(plan), wanted=[1, 3]))
+        assert some == [(shard, pack) for shard, pack in whole if shard in (1, 3)]
+
+
 def test_the_way_a_source_is_cut_into_shards_does_not_show():
     one, two = plan_of({"c4": [73], "books": [40]}), plan_of({"c4": [20, 50, 3], "books": [1, 39]})
     assert written(one).tolist() == written(two).tolist()
