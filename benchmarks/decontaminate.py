@@ -13,7 +13,8 @@ from benchmarks.growth import Growing, peak_bytes
 from benchmarks.inputs import Inputs, text_bytes
 from filters.batch import DOCUMENT_SCHEMA, document_batch
 from filters.contamination import CONTAMINATION, DropContaminated, FindContamination, find_contamination
-from filters.contamination_index import PASSAGES_SCHEMA, build_index, write_passages
+from filters.contamination_index import PASSAGES_SCHEMA, build_index, load_index, write_passages
+from filters.models import load_once
 from filters.plain_shingles import plain_words
 from pipeline.ledger import Tally
 from pipeline.storage import Folder, ParquetSink, read_batches
@@ -139,11 +140,12 @@ def timed_unit(folder: Path) -> dict[str, float]:
 
 def _filtered(folder: Path, name: str) -> int:
     """As a worker has it: read, looked through, written; how many documents are contaminated."""
-    tally, rules = Tally(), (FindContamination(index_path=str(folder / _PASSAGES)), DropContaminated())
+    path, tally = str(folder / _PASSAGES), Tally()
+    finds = FindContamination(index_path=path, tallies=load_once(load_index, path).tallies())
     schema = DOCUMENT_SCHEMA.append(CONTAMINATION)
     output = Folder(str(folder))
     with UnitOutputs(output, "decontaminate", "c4", name, keep_rejected=True, schema=schema) as outputs:
-        process_batches(read_batches(output, name), rules, outputs, tally)
+        process_batches(read_batches(output, name), (finds, DropContaminated()), outputs, tally)
     return tally.documents_in - tally.documents_kept
 
 
