@@ -214,7 +214,8 @@ class Conductor:
             work = mix_work(self.run, Manifest(scratch, "mix.json"))
             if work is not None:
                 with self.reporter.watch(MIX, work.total_bytes(), work.bytes_done):
-                    self.engine.run_groups([work], scratch)
+                    if work.applied():
+                        self.engine.run_groups([work], scratch)
                     work.finish()
                 for line in mix_lines(self.run.output.read_json(STREAM_RECORD) or {}):
                     self.reporter.say(f"  {line}")

@@ -73,11 +73,21 @@ def test_a_shorter_stream_leaves_no_shard_of_the_longer(copied_run, tmp_path):
 
 def test_progress_is_in_bytes_and_ends_at_their_sum(copied_run, manifest):
     run = copied_run.run()
-    run.output.delete("stream/stream.json")
+    run.output.delete(f"stream/{shard_name(0)}")
     work = mix_work(run, manifest)
     assert work.bytes_done() == 0
     mixed(work)
     assert work.bytes_done() == work.total_bytes() == run.recipe.mixture.total_tokens * 2
+
+
+def test_a_lost_record_is_written_without_a_shard(copied_run, manifest):
+    run = copied_run.run()
+    before = run.output.digest("stream/stream.json")
+    run.output.delete("stream/stream.json")
+    work = mix_work(run, manifest)
+    assert (work.sketched(), work.applied(), work.total_bytes(), work.bytes_done()) == ([], [], 0, 0)
+    work.finish()
+    assert run.output.digest("stream/stream.json") == before
 
 
 def test_a_stream_shard_that_no_worker_wrote_is_missed(copied_run, manifest):
