@@ -13,7 +13,7 @@ from filters.models import load_once
 from pipeline.context import Run
 from pipeline.errors import SettingError
 from pipeline.explain_raw import raw_record
-from pipeline.explain_search import Found, find_documents, trail
+from pipeline.explain_search import Found, find_documents, quarantined, trail
 from pipeline.explain_stream import Landing, StreamMap, steps_done
 from pipeline.explain_tokens import TokenDocument
 from pipeline.models import TOKENIZER
@@ -150,14 +150,14 @@ class Explainer:
         }
 
     def _missing(self, name: str) -> str:
-        sources = ", ".join(self.run.recipe.sources)
-        if "#" in name and "://" not in name:
-            file = name.partition("#")[0]
-            told = [raw_record(self.run, source, name) for source in self.run.recipe.sources if file]
-            if all("missing" in each for each in told):
-                return f"nor has {file} such a record"
-            return "its record is in the dump, and `clean` could not read it or did not keep what it rejected"
-        return f"looked in what clean kept and rejected of {sources}"
+        """Why no document has that name, as far as can be said."""
+        if "#" not in name or "://" in name:
+            return f"looked in what clean kept and rejected of {', '.join(self.run.recipe.sources)}"
+        if why := quarantined(self.run, name):
+            return why
+        if all("missing" in raw_record(self.run, source, name) for source in self.run.recipe.sources):
+            return f"nor has {name.partition('#')[0]} such a record"
+        return "its record is in the dump, and `clean` rejected it without keeping what it rejects"
 
     def _text(self, ids: Any) -> str:
         return self.vocabulary.decode(ids)

@@ -98,3 +98,17 @@ def _row(run: Run, name: str, doc_id: str, columns: tuple[str, ...]) -> dict[str
         if rows:
             return dict(rows[0])
     return None
+
+
+def quarantined(run: Run, origin: str) -> str | None:
+    """Why a record of that origin became no document, with the stage that said so; None where none was set aside."""
+    files = _files_of([origin]) or []
+    for stage in run.output.list("quarantine"):
+        for source in run.recipe.sources:
+            for name in run.output.list(f"quarantine/{stage}/{source}"):
+                if any(name.startswith(unit_name(source, file)) for file in files):
+                    place = f"quarantine/{stage}/{source}/{name}"
+                    for batch in read_batches(run.output, place, columns=("origin", "reason", "detail")):
+                        for row in batch.filter(pc.equal(batch.column("origin"), origin)).to_pylist():
+                            return f"{stage} could not read it: {row['reason']} {row['detail']}".rstrip()
+    return None

@@ -68,6 +68,7 @@ def write_dump(root: Path) -> None:
             for page in range(pages):
                 held = {"text": text(file, page), "url": url(file, page), "timestamp": "2019-04-25T12:57:54Z"}
                 dump.write(json.dumps(held) + "\n")
+            dump.write("{broken\n")
 
 
 def judge(run: Run, scratch: Path) -> bool:

@@ -118,6 +118,10 @@ def test_steps_name_every_sequence_of_their_batches(explainer):
         (lambda explainer: explainer.shard_token("books", "u-00000", 10**6), "in books/u-00000, got 1000000"),
         (lambda explainer: explainer.documents("nobody"), "no document has the doc_id, origin or address 'nobody'"),
         (lambda explainer: explainer.documents("c4/x.json#line 1"), "nor has c4/x.json such a record"),
+        (
+            lambda explainer: explainer.documents("c4/c4-train.b.json.gz#line 16"),
+            "clean could not read it: bad_json",
+        ),
     ],
 )
 def test_what_is_not_there_is_said_in_one_line(explainer, ask, said):
