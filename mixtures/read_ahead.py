@@ -1,80 +1,47 @@
 """Goes through an iterator in a thread of its own, a bounded number of items ahead of who takes them."""
 
-import queue
-import threading
-import weakref
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-CLOSE_SECONDS = 5.0
-"""How long `close` waits for an item that is being made; the thread keeps no process from ending."""
+THREAD_NAME = "tokenmill-read-ahead"
 
 
 class ReadAhead(Generic[T]):
     """`take` gives the iterator's items in order; at most `depth` of them wait, the one being made included.
 
-    What the iterator raises is raised by `take`, in its place. The thread ends with the iterator, with `close`, and
-    when nobody holds this object any more.
+    What the iterator raises is raised by `take`, in its place. The thread ends with `close`, after what the iterator
+    raised, and when nobody holds this object any more; an item that is being made then is made to its end.
     """
 
     def __init__(self, items: Iterator[T], depth: int) -> None:
         if depth < 1:
             raise ValueError(f"depth must be at least 1, got {depth}")
-        self._done: queue.SimpleQueue[T | _Raised] = queue.SimpleQueue()
-        self._room = threading.Semaphore(depth)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(
-            target=_run, args=(items, self._done, self._room, self._stop), name="tokenmill-read-ahead", daemon=True
-        )
-        # The thread knows nothing of this object, so that it can be forgotten.
-        self._abandon = weakref.finalize(self, _abandon, self._stop, self._room)
-        self._thread.start()
+        self._items = items
+        self._one_thread = ThreadPoolExecutor(1, THREAD_NAME)
+        self._coming: deque[Future[T]] = deque(self._one_thread.submit(next, items) for _ in range(depth))
 
     @property
     def ready(self) -> int:
         """Items that wait to be taken."""
-        return self._done.qsize()
+        return sum(item.done() for item in self._coming)
 
     def take(self) -> T:
         """The next item. Raises what the iterator raised, StopIteration at its end."""
-        item = self._done.get()
-        if isinstance(item, _Raised):
+        item = self._coming[0]
+        try:
+            found = item.result()
+        except BaseException:
             self.close()
-            raise item.error
-        self._room.release()
-        return item
+            raise
+        self._coming.popleft()
+        self._coming.append(self._one_thread.submit(next, self._items))
+        return found
 
     def close(self) -> None:
-        """Stop reading ahead, and wait for the thread to notice."""
-        self._abandon()
-        self._thread.join(CLOSE_SECONDS)
-
-
-class _Raised:
-    """What ended the iterator."""
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
-
-
-def _abandon(stop: threading.Event, room: threading.Semaphore) -> None:
-    stop.set()
-    room.release()
-
-
-def _run(
-    items: Iterator[T], done: "queue.SimpleQueue[T | _Raised]", room: threading.Semaphore, stop: threading.Event
-) -> None:
-    while True:
-        room.acquire()
-        if stop.is_set():
-            return
-        try:
-            item = next(items)
-        except BaseException as error:  # noqa: BLE001 - raised again, where it can be seen
-            done.put(_Raised(error))
-            return
-        done.put(item)
-        del item
+        """Read no further ahead."""
+        self._one_thread.shutdown(wait=False, cancel_futures=True)
+        self._coming.clear()

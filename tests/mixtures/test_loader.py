@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mixtures.loader import Loader
+from mixtures.read_ahead import THREAD_NAME
 from mixtures.stream import Stretch
 
 
@@ -48,14 +49,14 @@ def until(condition):
 
 
 def threads():
-    return sum(thread.name == "tokenmill-read-ahead" for thread in threading.enumerate())
+    return sum(thread.name.startswith(THREAD_NAME) for thread in threading.enumerate())
 
 
 @pytest.mark.parametrize("prefetch", [0, 1, 2, 5, 100])
 def test_batches_come_in_the_streams_order_however_many_are_read_ahead(prefetch):
     loader = Loader(Numbered(), batch_sequences=10, prefetch=prefetch)
     assert positions(loader) == list(range(100))
-    assert threads() == 0
+    assert until(lambda: threads() == 0)
 
 
 @pytest.mark.parametrize("prefetch", [0, 3])
@@ -164,7 +165,7 @@ def test_no_more_is_read_ahead_than_asked_for(prefetch):
         assert until(lambda: loader.ready == prefetch)
         time.sleep(0.05)
         assert (stream.reads, loader.ready) == (prefetch + 1, prefetch)
-    assert (loader.ready, threads()) == (0, 0)
+    assert loader.ready == 0 and until(lambda: threads() == 0)
 
 
 def test_a_loader_that_was_closed_goes_on_where_it_stands():

@@ -7,12 +7,17 @@ import weakref
 
 import pytest
 
-from mixtures.read_ahead import ReadAhead
+from mixtures.read_ahead import THREAD_NAME, ReadAhead
 
 
-def ended(ahead):
-    ahead._thread.join(10)
-    return not ahead._thread.is_alive()
+def threads():
+    return [thread for thread in threading.enumerate() if thread.name.startswith(THREAD_NAME)]
+
+
+def ended():
+    for thread in threads():
+        thread.join(10)
+    return not threads()
 
 
 def test_items_come_in_order_and_then_the_end():
@@ -20,7 +25,7 @@ def test_items_come_in_order_and_then_the_end():
     assert [ahead.take() for _ in range(5)] == [0, 1, 2, 3, 4]
     with pytest.raises(StopIteration):
         ahead.take()
-    assert ended(ahead)
+    assert ended()
 
 
 def test_an_error_is_raised_where_its_item_would_be():
@@ -32,7 +37,7 @@ def test_an_error_is_raised_where_its_item_would_be():
     assert ahead.take() == 1
     with pytest.raises(KeyError, match="two"):
         ahead.take()
-    assert ended(ahead)
+    assert ended()
 
 
 @pytest.mark.parametrize("depth", [1, 2, 5])
@@ -47,7 +52,7 @@ def test_no_more_than_so_many_items_are_made_before_one_is_taken(depth):
         assert len(made) == taken + depth == taken + ahead.ready
         assert ahead.take() == taken
     ahead.close()
-    assert ended(ahead)
+    assert ended()
 
 
 def test_a_depth_of_none_is_refused():
@@ -59,26 +64,25 @@ def test_closing_twice_is_closing():
     ahead = ReadAhead(iter(range(5)), 1)
     ahead.close()
     ahead.close()
-    assert ended(ahead)
+    assert ended()
 
 
-def test_closing_does_not_wait_for_ever(monkeypatch):
-    monkeypatch.setattr("mixtures.read_ahead.CLOSE_SECONDS", 0.01)
+def test_closing_does_not_wait_for_an_item_that_is_being_made():
     gate = threading.Event()
     ahead = ReadAhead((gate.wait(10) for _ in range(1)), 1)
     ahead.close()
-    assert ahead._thread.is_alive() and ahead._thread.daemon
+    assert len(threads()) == 1
     gate.set()
-    assert ended(ahead)
+    assert ended()
 
 
 def test_a_thread_ends_when_nobody_holds_what_it_works_for():
     ahead = ReadAhead(iter(range(100)), 2)
-    thread, gone = ahead._thread, weakref.ref(ahead)
+    assert ahead.take() == 0
+    gone = weakref.ref(ahead)
     del ahead
     gc.collect()
-    thread.join(10)
-    assert gone() is None and not thread.is_alive()
+    assert gone() is None and ended()
 
 
 def test_what_was_given_out_is_not_held():
