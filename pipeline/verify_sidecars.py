@@ -122,7 +122,8 @@ class DocumentRows:
         """Ends are known from the ids; where only names differ, either file may be the wrong one."""
         pairs = enumerate(zip(found.split(b"\n"), expected.split(b"\n"), strict=False))
         line, (one, other) = next(((at, pair) for at, pair in pairs if pair[0] != pair[1]), (0, (found, expected)))
-        if one.split(b",")[:2] != other.split(b",")[:2]:
+        is_cut = len(found) < len(expected) and not found.endswith(b"\n")
+        if is_cut or one.split(b",")[:2] != other.split(b",")[:2]:
             detail = f"line {row + line} is not {other[:60].decode(errors='replace')}…"
             return Fault(name="sidecar_differs", where=self._bounds, detail=detail)
         detail = f"row {row + line} is another document than that line of {self._bounds.rsplit('/', 1)[-1]}"

@@ -187,7 +187,7 @@ def _source_faults(record: Mapping[str, Any], expected: Mapping[str, Any]) -> It
 def _own_digest(record: Mapping[str, Any]) -> str | None:
     try:
         return stream_digest(record)
-    except (KeyError, TypeError):  # Something is missing, or of another kind.
+    except (KeyError, TypeError, AttributeError):  # Something is missing, or of another kind.
         return None
 
 

@@ -17,12 +17,12 @@ from pipeline.verify_stream import WHERE, StreamProof
 LLAMA1 = {row.source: row for row in TABLE}
 
 
-def promised_drift(weights: Mapping[str, float]) -> int:
-    """Within how many sequences of its share each source is at every position; over any stretch, within twice that.
+def promised_drift(weights: Mapping[str, float]) -> tuple[float, float]:
+    """Within how many sequences of its share each source is: at every position, and over any stretch.
 
-    One for Table 1, whose order was looked at; any other weights may come to more, and never to two.
+    At Table 1's weights the farthest that was seen, of streams of 200 to 700,000 sequences, is 1.06 and 1.90.
     """
-    return 1 if dict(weights) == {name: row.weight for name, row in LLAMA1.items()} else 2
+    return (1.25, 2.0) if dict(weights) == {name: row.weight for name, row in LLAMA1.items()} else (2.0, 4.0)
 
 
 def count_stream(
@@ -94,12 +94,12 @@ def _extremes(phase: Phase, name: str, share: int, proofs: Sequence[StreamProof]
 def table_faults(table: Mapping[str, Any], mix: MixPlan, reads: Mapping[str, Mapping[int, int]]) -> Iterator[Fault]:
     """Where what was counted is not what was promised."""
     for phase, planned in zip(table["phases"], mix.plan.phases, strict=True):
-        bound = phase["promised_drift"]
-        budget = bound + 1 if planned.schedule.is_cut else 1  # A phase that ends early ends anywhere in its order.
+        near, far = phase["promised_drift"]
+        budget = near + 1 if planned.schedule.is_cut else 1  # A phase that ends early ends anywhere in its order.
         for name, row in phase["sources"].items():
             where = f"{name}, positions {phase['first']} … {phase['first'] + phase['sequences']}"
             one, two = row["farthest_at_a_position"], row["farthest_over_a_stretch"]
-            if one > bound or two > 2 * bound:
+            if one > near or two > far:
                 detail = f"{where}: {one} sequences from its share at a position, {two} over a stretch"
                 yield Fault(name="ratio_drifts", where=WHERE, detail=detail)
             if abs(row["off_sequences"]) >= budget:

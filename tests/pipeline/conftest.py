@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -72,14 +73,17 @@ def sketch_all(plan: MixPlan, tokens: Folder) -> dict[int, list[bytes]]:
     return blocks
 
 
-def build(root: Path, vocabulary_path: Path) -> TokenRun:
+def build(root: Path, vocabulary_path: Path, **mixture: Any) -> TokenRun:
     vocabulary = Vocabulary(vocabulary_path)
     tokens = Folder(str(root / "tokens"))
     for source, (_, units) in SIZES.items():
         for unit in range(units):
             batches = iter([source_documents(source, unit)])
             write_token_shards(batches, vocabulary, root / "tokens" / source, f"unit{unit}", 1500)
-    recipe = Recipe.model_validate({"name": "t", "mixture": MIXTURE | {"total_tokens": 4000, "shard_sequences": 100}})
+    sizes = {"total_tokens": 4000, "shard_sequences": 100}
+    recipe = Recipe.model_validate(
+        {"name": "t", "mixture": MIXTURE | sizes | mixture, "trainer": {"batch_sequences": 10}}
+    )
     shards = {source: list_token_shards(tokens, source, 2) for source in recipe.sources}
     plan = plan_mix(shards, recipe, vocabulary_size=vocabulary.size, tokenizer_digest=vocabulary.digest)
     run = TokenRun(root=root, recipe=recipe, tokenizer=vocabulary_path, plan=plan)
@@ -120,6 +124,17 @@ def keep_records(token_run: TokenRun) -> None:
 def finished_token_run(tmp_path_factory: pytest.TempPathFactory, vocabulary_path: Path) -> TokenRun:
     """Not to be written to."""
     return build(tmp_path_factory.mktemp("run"), vocabulary_path)
+
+
+@pytest.fixture(scope="session")
+def phased_token_run(tmp_path_factory: pytest.TempPathFactory, vocabulary_path: Path) -> TokenRun:
+    """Of three phases: sequences of half a block, of a block, of two blocks, the last at other ratios."""
+    changes = (
+        {"from_step": 5, "sequence_tokens": 32},
+        {"from_step": 8, "sequence_tokens": 64, "weights": {"c4": 0.4, "books": 0.6}},
+    )
+    root = tmp_path_factory.mktemp("phased")
+    return build(root, vocabulary_path, block_tokens=32, changes=changes, shard_sequences=30)
 
 
 @pytest.fixture
