@@ -84,7 +84,7 @@ class Spot:
         for shard in record["shards"]:
             path = self.root / "stream" / shard["name"]
             if path.exists():
-                shard |= file_summary(path)
+                shard.update(file_summary(path))
         record["digest"] = stream_digest(record)
 
 

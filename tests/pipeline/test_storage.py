@@ -1,13 +1,14 @@
 """Files appear whole or not at all, on any file system."""
 
 import pickle
+import shutil
 
 import fsspec
 import pyarrow as pa
 import pytest
 
 from pipeline import storage
-from pipeline.storage import Folder, ParquetSink, digest_of, read_batches
+from pipeline.storage import Folder, ParquetSink, digest_of, read_batches, scratch_below
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -175,3 +176,20 @@ def test_a_walk_finds_every_file_hidden_ones_too(folder):
     for name in ("a/x/1", "a/.y/.2", "b"):
         write(folder, name, b"1")
     assert folder.walk("a/") == ["a/.y/.2", "a/x/1"]
+
+
+def test_a_scratch_folder_is_gone_even_after_an_error(tmp_path):
+    with pytest.raises(KeyError), scratch_below(Folder(str(tmp_path))) as folder:
+        folder.write_text("a", "b")
+        assert folder.url.startswith(f"{tmp_path}/logs/work/")
+        raise KeyError
+    assert list((tmp_path / "logs/work").iterdir()) == []
+
+
+def test_a_copy_that_keeps_its_time_has_the_same_state_and_a_change_another(tmp_path):
+    folder = Folder(str(tmp_path))
+    folder.write_text("a", "x")
+    shutil.copy2(tmp_path / "a", tmp_path / "b")
+    assert folder.state("a") == folder.state("b")
+    folder.write_text("b", "xy")
+    assert folder.state("a") != folder.state("b")
