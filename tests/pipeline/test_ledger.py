@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.ledger import LedgerEntry, Tally, chain_faults, read_entry, read_ledger
+from pipeline.ledger import LedgerEntry, Tally, as_made, chain_faults, read_entry, read_ledger
 from pipeline.storage import Folder
 
 ENTRY = LedgerEntry(
@@ -95,3 +95,8 @@ def test_a_document_lost_between_stages_is_a_fault(change):
 
 def test_a_stage_without_the_one_before_is_a_fault():
     assert len(list(chain_faults([after()], CHAINS))) == 1
+
+
+def test_keys_go_by_what_a_stage_made():
+    made, now = {"bytes": 2, "digest": "x"}, {"bytes": 1, "digest": "y"}
+    assert as_made({"a": made, "b": now | {"made": made}}) == {"a": made, "b": made}
