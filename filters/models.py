@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 Model = TypeVar("Model")
 
-_lock = threading.Lock()
+_lock = threading.RLock()  # A model may be made of others that are loaded once.
 _loaded: dict[tuple[Callable[..., Any], tuple[str, ...]], Any] = {}
 
 

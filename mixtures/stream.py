@@ -87,6 +87,24 @@ class _Sequences:
             self._read(start, found)
         return found.astype(dtype, copy=False)
 
+    def digest_until(self, position: int) -> str:
+        """Changes when any token before the position does, and with nothing behind it.
+
+        Where the record does not say what the sources' token shards hold, it changes with any token of the stream.
+        """
+        if "token_shards" not in self.record:
+            return self.digest
+        names, read = self.plan.names, set[str]()
+        phases = []
+        for phase, first, count in self.plan.runs(0, position):
+            dealt = {name: n for name, n in zip(names, phase.schedule.dealt, strict=True) if n}
+            counts = zip(names, phase.schedule.before(first + count - phase.first), strict=True)
+            read.update(name for name, n in counts if n)
+            phases.append([phase.sequence_tokens, dealt, first, count])
+        whose = {name: [self.sources[name]["blocks"], self.record["token_shards"][name]] for name in read}
+        same = [VERSION, self.vocabulary_size, self.tokenizer_digest, self.plan.seed, self.plan.block_tokens]
+        return hashlib.sha256(json.dumps([same, phases, whose], sort_keys=True).encode()).hexdigest()
+
     def _read(self, start: int, found: NDArray[Any]) -> None:
         raise NotImplementedError
 
@@ -187,14 +205,15 @@ class VirtualStream(_Sequences):
         block_tokens = block_tokens or max((phase.sequence_tokens for phase in phases[:1]), default=1)
         plan = plan_of(phases, available, block_tokens=block_tokens, seed=seed)
         sources = describe_sources(plan, available)
-        for source, found in shards.items():
-            sources[source]["token_shards"] = hashlib.sha256(json.dumps(found).encode()).hexdigest()
         record = plan.to_record() | {
             "version": VERSION,
             "dtype": dtype.name,
             "vocabulary_size": vocabulary_size,
             "tokenizer_digest": tokenizer_digest,
             "sources": sources,
+            "token_shards": {
+                source: hashlib.sha256(json.dumps(found).encode()).hexdigest() for source, found in shards.items()
+            },
             "shards": [],
         }
         return cls(record | {"digest": stream_digest(record)}, files, shards)
@@ -279,6 +298,7 @@ def stream_digest(record: Mapping[str, Any]) -> str:
     parts: Iterable[Any] = (
         [record[key] for key in ("version", "dtype", "vocabulary_size", "tokenizer_digest", "sources")],
         [record[key] for key in ("seed", "block_tokens", "phases")],
+        record.get("token_shards"),
         [shard.get("made", shard["digest"]) for shard in record["shards"]],
     )
     return hashlib.sha256(json.dumps(list(parts), sort_keys=True).encode()).hexdigest()

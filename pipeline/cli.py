@@ -12,7 +12,7 @@ import click
 
 from pipeline.context import Run, check_addresses
 from pipeline.doctor import check_rooms, diagnose
-from pipeline.errors import FatalError, FaultsFound, SettingError
+from pipeline.errors import FatalError, FaultsFoundError, SettingError
 from pipeline.explain_command import explain
 from pipeline.export.command import export
 from pipeline.fetch.command import fetch
@@ -151,7 +151,7 @@ class _Session:
             try:
                 conductor.stages(stages)
             except FatalError as error:
-                if self._as_json and isinstance(error, FaultsFound):
+                if self._as_json and isinstance(error, FaultsFoundError):
                     click.echo(json.dumps(_figures(self._run) | {"did": conductor.worked, "verify": error.proof}))
                 raise FatalError("; ".join([str(error), *conductor.exceeded])) from error
             write_manifest(self._run)

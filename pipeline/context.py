@@ -21,7 +21,6 @@ from pipeline.storage import Folder, digest_of, digest_of_stream, read_batches
 from pipeline.units import Unit, unit_name
 from pipeline.version import RULES, VERSION, code_digest
 
-
 MANIFEST = "manifest.json"
 """What the run was made of, and digests of all that it made: `pipeline/manifest.py`."""
 

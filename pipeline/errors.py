@@ -36,7 +36,7 @@ class FatalError(TokenmillError):
     """The run cannot go on."""
 
 
-class FaultsFound(FatalError):
+class FaultsFoundError(FatalError):
     """`verify` found faults; `proof` has all of them, and what was counted, as a JSON object."""
 
     def __init__(self, message: str, proof: dict[str, Any]) -> None:

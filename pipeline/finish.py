@@ -22,7 +22,7 @@ from pipeline.report import write_report
 from pipeline.storage import Output, digest_of
 from pipeline.verify import verify
 from pipeline.verify_work import VERIFY
-from pipeline.version import code_digest
+from pipeline.version import VERSION, code_digest
 
 TRAINING = "training"
 
@@ -54,21 +54,23 @@ def _stream_inputs(run: Run, stage: str) -> dict[str, str]:
 def _train(run: Run, reporter: Reporter) -> bool:
     settings = run.recipe.trainer.model_dump(mode="json")
     inputs = _stream_inputs(run, "train")
-    key = run.key("train", MODELS, "model", [settings, run.recipe.seed, code_digest(("trainer",))], inputs)
+    follows = [settings, run.recipe.seed, code_digest(("trainer",))]
+    key = run.key("train", MODELS, "model", follows, inputs)
     if run.current("train", MODELS, "model", key):
         return False
     if not run.output.is_local:
         raise FatalError(f"train reads a local folder: copy {run.output.address('stream')} to this machine first")
     check_finish(["train"])
     output, device = run.output, settings.pop("device")
-    if output.read_json(f"{TRAINING}/key.json") != {"key": key}:
-        output.delete(TRAINING)  # Checkpoints of another stream or other settings cannot be gone on from.
-        output.write_json(f"{TRAINING}/key.json", {"key": key})
+    began = {"key": digest_of([VERSION, follows])}
+    if output.read_json(f"{TRAINING}/key.json") != began:
+        output.delete(TRAINING)  # Checkpoints of other code or settings cannot be gone on from.
+        output.write_json(f"{TRAINING}/key.json", began)
     with TemporaryDirectory(prefix="tokenmill-") as folder:
         path = Path(folder) / "settings.json"
         path.write_text(json.dumps(settings))
         command = [sys.executable, "-m", "trainer.train", "--settings", str(path), "--seed", str(run.recipe.seed)]
-        command += ["--device", device]
+        command += ["--device", device, "--replace"]  # The stream may differ from where training has come to.
         command += ["--stream", str(output.local_path("stream")), "--output", str(output.local_path(TRAINING))]
         command += ["--timings", str(output.local_path("logs/train.jsonl"))]
         code = _relayed(command, reporter)

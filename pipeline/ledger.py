@@ -83,8 +83,8 @@ class LedgerEntry:
 def as_made(outputs: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
     """Bytes and digests of outputs as their stage made them, which is what keys go by.
 
-    A takedown blanks text in a finished file. Nothing is to be done again for that, so the output keeps, as `made`, what
-    it was before; what other outputs follow from is still that.
+    A takedown blanks text in a finished file. Nothing is to be done again for that, so the output keeps, as `made`,
+    what it was before; what other outputs follow from is still that.
     """
     return {name: output.get("made", output) for name, output in outputs.items()}
 

@@ -1,7 +1,7 @@
 """Stage `mix` as work for the engine: token shards are sketched, stream shards written."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 from filters.models import load_once
@@ -144,7 +144,8 @@ def planned_mix(run: Run) -> tuple[MixPlan, dict[str, str]]:
         vocabulary_size=vocabulary.size,
         tokenizer_digest=vocabulary.digest,
     )
-    return plan, {source: digest_of(held) for source, held in shards.items()}
+    digests = {source: digest_of(held) for source, held in shards.items()}
+    return replace(plan, record=dict(plan.record) | {"token_shards": digests}), digests
 
 
 def foreseen(run: Run) -> Mapping[str, Any] | None:

@@ -13,7 +13,7 @@ from typing import Any
 from mixtures.stream import shard_name
 from mixtures.token_format import TokenFormat
 from pipeline.context import Run
-from pipeline.errors import FatalError, FaultsFound, SettingError
+from pipeline.errors import FatalError, FaultsFoundError, SettingError
 from pipeline.ledger import MODELS, Tally, entry_name
 from pipeline.manifest import manifest_faults
 from pipeline.mix import MixPlan, plan_mix
@@ -54,7 +54,7 @@ class Proof:
 
 
 def verify(run: Run, do: Runs, reporter: Reporter) -> bool:
-    """Bring the proof up to date; whether there was anything to do. Raises FaultsFound where something is wrong."""
+    """Bring the proof up to date; whether there was anything to do. Raises FaultsFoundError."""
     record = run.output.read_json(WHERE)
     if record is None and not run.output.list(STREAM):
         raise FatalError("stage verify needs the stream: run `tokenmill mix` first")
@@ -69,7 +69,8 @@ def verify(run: Run, do: Runs, reporter: Reporter) -> bool:
         run.output.delete(PROOF)
         run.output.write_json(FAULTY, proof.to_json())
         _say(reporter, proof)
-        raise FaultsFound(f"verify found {len(proof.faults)} faults, the first: {proof.faults[0]}", proof.to_json())
+        said = f"verify found {len(proof.faults)} faults, the first: {proof.faults[0]}"
+        raise FaultsFoundError(said, proof.to_json())
     run.output.delete(FAULTY)
     written = run.output.write_json(PROOF, proof.to_json())
     run.record(Tally().entry(VERIFY, MODELS, STREAM, key, inputs, {PROOF: written}))

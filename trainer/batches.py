@@ -24,6 +24,9 @@ class TokenStream(Readable, Protocol):
     def digest(self) -> str:
         """Changes when any token, the order or the tokenizer does."""
 
+    def digest_until(self, position: int) -> str:
+        """Changes when any token before the position does."""
+
     @property
     def tokenizer_digest(self) -> str:
         """Of the tokenizer that the ids are of."""

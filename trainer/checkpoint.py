@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from trainer.errors import SettingsError
+from trainer.errors import OtherRunError, SettingsError
 from trainer.optimizer import Moments
 
 FORMAT = 1
@@ -115,16 +115,22 @@ def read_state(folder: Path) -> dict[str, Any]:
 
 
 def newest_good(
-    folder: Path, device: torch.device, *, run: Mapping[str, Any], max_step: int, say: Callable[[str], None]
+    folder: Path,
+    device: torch.device,
+    *,
+    run: Callable[[int], Mapping[str, Any]],
+    max_step: int,
+    say: Callable[[str], None],
 ) -> Checkpoint | None:
     """The newest whole checkpoint of at most `max_step` steps, or None.
 
-    Newer ones than that are set aside as `step-….damaged`, and said. Raises SettingsError where one is of another run.
+    `run` says what a checkpoint after so many sequences belongs to. Newer ones than that are set aside as
+    `step-….damaged`, and said. Raises OtherRunError where one is of another run.
     """
     for path in reversed(checkpoint_folders(folder)):
         try:
             state = read_state(path)
-            _refuse_other_run(folder, state["run"], run)
+            _refuse_other_run(folder, state["run"], run(state["sequences"]))
             if state["step"] <= max_step:
                 return load_checkpoint(path, device)
             reason = f"metrics.jsonl ends at step {max_step}"
@@ -141,7 +147,7 @@ def _refuse_other_run(folder: Path, saved: Mapping[str, Any], asked: Mapping[str
     """Settings that only say how often to save and how to split the sums may change between two starts."""
     for key, value in asked.items():
         if key not in FREE_SETTINGS and saved.get(key) != value:
-            raise SettingsError(
+            raise OtherRunError(
                 f"{folder} holds a run with {key} = {saved.get(key)}, not {value}: use another output folder"
             )
 

@@ -10,6 +10,7 @@ Exit codes: 0 trained, 1 the run could not go on, 2 a wrong setting, 130 interru
 import argparse
 import json
 import math
+import shutil
 import signal
 import sys
 import time
@@ -36,7 +37,7 @@ from trainer.batches import (
 )
 from trainer.checkpoint import Checkpoint, newest_good, remove_partial, save_checkpoint
 from trainer.config import TrainerConfig
-from trainer.errors import SettingsError, TrainingError
+from trainer.errors import OtherRunError, SettingsError, TrainingError
 from trainer.metrics import MetricsFile, TimingsFile, count_steps
 from trainer.optimizer import adamw_step, clip_gradients, initial_moments, learning_rate_at
 
@@ -54,6 +55,8 @@ class Training:
     device: torch.device
     seed: int
     timings: Path | None = None
+    replaces: bool = False
+    """Whether a run of another stream or other settings in the output folder gives way."""
 
     @property
     def checkpoints(self) -> Path:
@@ -70,11 +73,11 @@ class Training:
         """What the layers compute in: on a CPU always float32, since bfloat16 is slower there."""
         return torch.float32 if self.device.type == "cpu" else getattr(torch, self.config.precision)
 
-    def identity(self) -> dict[str, Any]:
-        """What a checkpoint must share with this run to be gone on from."""
+    def identity(self, sequences: int) -> dict[str, Any]:
+        """What a checkpoint after so many sequences must share with this run to be gone on from."""
         return {
             "tokenizer": self.stream.tokenizer_digest,
-            "stream": self.stream.digest,
+            "stream": self.stream.digest_until(sequences),
             "vocabulary_size": self.stream.vocabulary_size,
             "sequence_tokens": self.stream.sequence_tokens,
             "seed": self.seed,
@@ -163,13 +166,20 @@ def _gradient(weight: Tensor) -> Tensor:
 
 
 def _resumed_or_new(training: Training, say: Say) -> Checkpoint:
-    run = training.identity()
     done = count_steps(training.metrics)
-    state = newest_good(training.checkpoints, training.device, run=run, max_step=done, say=say)
+    try:
+        state = newest_good(training.checkpoints, training.device, run=training.identity, max_step=done, say=say)
+    except OtherRunError as error:
+        if not training.replaces:
+            raise
+        say(f"begins anew: {error}")
+        shutil.rmtree(training.checkpoints)
+        state = None
     if state is None:
         weights = model.initial_weights(
             training.config, training.stream.vocabulary_size, seed=training.seed, device=str(training.device)
         )
+        run = training.identity(0)
         state = Checkpoint(step=0, sequences=0, run=run, weights=weights, moments=initial_moments(weights))
     for weight in state.weights.values():
         weight.requires_grad_()
@@ -189,7 +199,7 @@ def _go_on(training: Training, state: Checkpoint, metrics: MetricsFile, timings:
             state = Checkpoint(
                 step=step,
                 sequences=batch.consumed,
-                run=training.identity(),
+                run=training.identity(batch.consumed),
                 weights=state.weights,
                 moments=state.moments,
             )
@@ -283,6 +293,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--seed", type=int, default=0, help="of the first weights")
+    parser.add_argument(
+        "--replace",
+        action="store_true",
+        help="begin anew where --output holds a run of another stream or of other settings, and remove that",
+    )
     parser.add_argument("--timings", type=Path, help="JSON lines of speed a step, appended; none without it")
     return parser
 
@@ -308,7 +323,13 @@ def _prepared(options: argparse.Namespace) -> Training:
     except (OSError, ValueError, KeyError) as error:
         raise SettingsError(f"--stream {options.stream}: {error}") from error
     return Training(
-        config=config, stream=stream, output=options.output, device=device, seed=options.seed, timings=options.timings
+        config=config,
+        stream=stream,
+        output=options.output,
+        device=device,
+        seed=options.seed,
+        timings=options.timings,
+        replaces=options.replace,
     )
 
 

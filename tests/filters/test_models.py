@@ -22,6 +22,10 @@ def test_eight_threads_load_a_model_once():
     assert calls == ["a"]
 
 
+def test_a_model_may_be_made_of_another():
+    assert load_once(lambda name: load_once(str.upper, name) + "!", "made of") == "MADE OF!"
+
+
 def test_each_path_and_each_loader_has_its_own_model():
     assert load_once(str, "a") == "a"
     assert load_once(str, "b") == "b"

@@ -374,3 +374,42 @@ def test_a_source_that_gives_less_than_a_block_is_no_fault_of_the_plan(small_str
     record["phases"] = [{"sequence_tokens": 4, "shares": {"a": 0, "b": 48}}]
     (run.stream / "stream.json").write_text(json.dumps(record | {"digest": stream_digest(record)}))
     assert run.virtual().read(0, 48).min() >= 2000
+
+
+def until(tokens, position, *phases, **change):
+    """The digest of what comes before a position; a phase is (weights of a and b, where the next begins)."""
+    ratios = [
+        Ratios(sequences=40, sequence_tokens=4, weights=dict(zip("ab", ab, strict=True)), until=end)
+        for ab, end in phases
+    ]
+    return VirtualStream.planned(tokens, ratios, **(FORMAT | change)).digest_until(position)
+
+
+@pytest.mark.parametrize("position, same", [(0, True), (1, True), (20, True), (21, False), (40, False)])
+def test_a_later_change_leaves_the_digest_of_what_comes_before_it(small_stream, position, same):
+    tokens = small_stream().tokens
+    plain = until(tokens, position, ((0.5, 0.5), None))
+    changed = until(tokens, position, ((0.5, 0.5), 20), ((0.25, 0.75), None))
+    assert (plain == changed) is same
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 1}, {"block_tokens": 2}, {"tokenizer_digest": "u"}, {"vocabulary_size": 9000}]
+)
+def test_another_beginning_has_another_digest(small_stream, change):
+    tokens, halves = small_stream().tokens, ((0.5, 0.5), None)
+    assert until(tokens, 20, halves, **change) != until(tokens, 20, halves)
+
+
+def test_other_token_shards_of_a_source_that_has_been_read_are_another_beginning(small_stream):
+    tokens, halves = small_stream().tokens, [Ratios(sequences=40, sequence_tokens=4, weights=HALVES)]
+    before = VirtualStream.planned(tokens, halves, **FORMAT)
+    (tokens / "a" / "unit-1.bin").rename(tokens / "a" / "unit-7.bin")
+    after = VirtualStream.planned(tokens, halves, **FORMAT)
+    assert before.digest_until(0) == after.digest_until(0)
+    assert before.digest_until(5) != after.digest_until(5)
+
+
+def test_a_record_that_does_not_say_what_shards_hold_has_one_digest(folder):
+    stream = Stream.open(folder)
+    assert {stream.digest_until(position) for position in (0, 5, 17)} == {stream.digest}

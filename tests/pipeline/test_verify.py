@@ -9,7 +9,7 @@ from corruptions import CORRUPTIONS, Spot, flip
 from in_process import do_here
 
 from pipeline.engine import Engine
-from pipeline.errors import FatalError, FaultsFound
+from pipeline.errors import FatalError, FaultsFoundError
 from pipeline.ledger import MODELS, read_entry
 from pipeline.progress import Reporter
 from pipeline.verify import FAULTY, PROOF, SEEN, verify
@@ -115,7 +115,8 @@ def test_a_file_that_changed_since_is_looked_at_again(token_run):
     run = token_run.run()
     check(run)
     flip(token_run.root / "stream/stream-00001.bin")
-    with pytest.raises(FaultsFound, match="verify found 2 faults, the first: digest_differs in stream/stream-00001"):
+    said = "verify found 2 faults, the first: digest_differs in stream/stream-00001"
+    with pytest.raises(FaultsFoundError, match=said):
         check(run)
     assert read_entry(run.output, "verify", MODELS, "stream") is None
     assert not (token_run.root / PROOF).exists()
@@ -125,14 +126,14 @@ def test_a_manifest_that_was_changed_since_is_looked_at_too(token_run):
     run = token_run.run()
     check(run)
     (token_run.root / "manifest.json").write_text("{}")
-    with pytest.raises(FaultsFound, match=r"manifest_differs in manifest\.json"):
+    with pytest.raises(FaultsFoundError, match=r"manifest_differs in manifest\.json"):
         check(run)
 
 
 def test_faults_are_told_one_a_line_up_to_twenty_and_all_are_kept(token_run, said):
     for path in (token_run.root / "tokens/c4").iterdir():
         path.write_bytes(b"")
-    with pytest.raises(FaultsFound) as told:
+    with pytest.raises(FaultsFoundError) as told:
         check(token_run.run())
     kept = json.loads((token_run.root / FAULTY).read_text())
     assert told.value.proof == kept
@@ -144,7 +145,7 @@ def test_faults_are_told_one_a_line_up_to_twenty_and_all_are_kept(token_run, sai
 def test_a_mended_run_is_well_again(token_run):
     path = token_run.root / "stream/stream-00000.bin"
     flip(path)
-    with pytest.raises(FaultsFound):
+    with pytest.raises(FaultsFoundError):
         check(token_run.run())
     flip(path)
     assert check(token_run.run()) is True
@@ -174,7 +175,7 @@ def test_a_recipe_changed_after_the_fact_is_told_and_no_sequence_blamed(token_ru
 def test_the_engine_finds_the_same_as_this_process(token_run, proven):
     flip(token_run.root / "stream/stream-00001.bin")
     run, engine = token_run.run(), Engine(workers=2)
-    with pytest.raises(FaultsFound) as told:
+    with pytest.raises(FaultsFoundError) as told:
         verify(run, lambda work, folder: engine.run_groups([work], folder), QUIET)
     assert told.value.proof == proven(run).to_json()
     assert list((token_run.root / "logs/work").iterdir()) == []

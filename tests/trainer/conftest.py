@@ -27,6 +27,9 @@ class ArrayStream:
         self.sequences, self.sequence_tokens = ids.shape
         self.dtype = ids.dtype
 
+    def digest_until(self, position: int) -> str:
+        return f"{self.digest} {position}"
+
     def stretches(self, start: int, count: int) -> list[Stretch]:
         return [Stretch(start, count, self.sequence_tokens)] if count else []
 

@@ -35,7 +35,7 @@ def save(folder: Path, *steps: int, keep: int = 9) -> list[Path]:
 
 
 def newest(folder: Path, said: list[str], *, run: dict = RUN, max_step: int = 99) -> Checkpoint | None:
-    return newest_good(folder, CPU, run=run, max_step=max_step, say=said.append)
+    return newest_good(folder, CPU, run=lambda sequences: run, max_step=max_step, say=said.append)
 
 
 def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:

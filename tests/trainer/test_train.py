@@ -209,6 +209,25 @@ def test_an_output_of_another_run_is_refused_and_kept(training, array_stream, ti
     assert contents(run.output) == before
 
 
+def test_a_run_goes_on_where_the_stream_changes_only_behind_it(training):
+    run = training(steps=4)
+    train(run, lambda line: None)
+    other, said = training(steps=4).stream, []
+    other.digest_until = lambda position: run.stream.digest_until(position) if position <= 16 else "changed"
+    train(replace(run, stream=other), said.append)
+    assert said == [f"already trained: 4 steps, {run.output}"]
+
+
+def test_a_run_of_another_stream_gives_way_where_that_is_asked_for(training, array_stream):
+    run, said = training(), []
+    train(run, lambda line: None)
+    train(replace(run, stream=array_stream(digest="other"), replaces=True), said.append)
+    assert said[0].startswith("begins anew: ") and "holds a run with stream = stream 16, not other 16" in said[0]
+    fresh = replace(training("fresh"), stream=array_stream(digest="other"))
+    train(fresh, lambda line: None)
+    assert contents(run.output) == contents(fresh.output)
+
+
 def test_the_seed_decides_the_run(training):
     runs = [replace(training(name), seed=seed) for name, seed in [("a", 1), ("b", 1), ("c", 2)]]
     for run in runs:
