@@ -13,7 +13,7 @@ from typing import Any
 
 from filters.models import load_once
 from mixtures.stream import RECORD_NAME
-from pipeline.context import Run
+from pipeline.context import MANIFEST, Run
 from pipeline.corpora.registry import DECONTAMINATE, NEAR_DEDUP
 from pipeline.decontaminate import FINDINGS_ENTRY
 from pipeline.explain_stream import StreamMap
@@ -56,6 +56,7 @@ def take_down(run: Run, lines: Sequence[str], reporter: Reporter, finish: Finish
 
 def _apply(run: Run, plan: Plan, finish: Finish) -> dict[str, Any]:
     """Bring all files to what the plan says, whatever has been done of it, and write the report."""
+    run.output.delete(MANIFEST)  # It is true where it lies.
     for unit in plan["units"]:
         _Unit(run, unit["source"], unit["unit"], frozenset(unit["doc_ids"])).clear(unit["taken_down"])
     _clear_reports(run, frozenset(document["doc_id"] for document in plan["documents"]))

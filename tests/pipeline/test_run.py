@@ -177,7 +177,7 @@ def test_what_came_of_a_file_that_was_never_there_goes(copied_run):
     run.output.write_json("documents/clean/c4/x.parquet", {})
     outputs = {"documents/clean/c4/x.parquet": {"bytes": 3, "digest": ""}}
     run.record(LedgerEntry(stage="clean", source="c4", unit="x", key="", outputs=outputs))
-    conductor(copied_run).stages(("verify",))
+    conductor(copied_run).stages(("verify", "report"))
     assert read_entry(run.output, "clean", "c4", "x") is None
     assert not run.output.exists("documents/clean/c4/x.parquet")
 

@@ -170,7 +170,7 @@ def test_what_does_not_arrive_as_it_was_sent_is_told(exporter, monkeypatch):
 
 
 def test_token_shards_that_lie_elsewhere_are_read_from_there(exporter, finished_token_run, tmp_path):
-    far = Folder("memory://run")
+    far = Folder("memory://tokens-elsewhere")
     for path in (finished_token_run.root / "tokens").rglob("*.*"):
         far.put(path, f"tokens/{path.parent.name}/{path.name}")
     for form in ("olmo", "nanogpt", "parquet"):
