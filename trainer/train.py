@@ -14,7 +14,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
@@ -40,9 +40,7 @@ from trainer.config import TrainerConfig
 from trainer.errors import OtherRunError, SettingsError, TrainingError
 from trainer.metrics import MetricsFile, TimingsFile, count_steps
 from trainer.optimizer import adamw_step, clip_gradients, initial_moments, learning_rate_at
-
-Say = Callable[[str], None]
-_PROGRESS_SECONDS = 5.0
+from trainer.progress import Progress, Say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +187,8 @@ def _resumed_or_new(training: Training, say: Say) -> Checkpoint:
 def _go_on(training: Training, state: Checkpoint, metrics: MetricsFile, timings: TimingsFile, say: Say) -> None:
     config, stream = training.config, training.stream
     rope = model.rope_table(config, max(lengths(stream, config)), training.device)
-    progress = _Progress(training, tokens_before(state.sequences, stream), say)
+    done, whole = (tokens_before(at, stream) for at in (state.sequences, config.steps * config.batch_sequences))
+    progress = Progress(config.steps, done, whole, say)
     _describe(training, state, say)
     with batches_from(state.sequences, stream, config) as loader:
         for step in range(state.step + 1, config.steps + 1):
@@ -232,28 +231,6 @@ def _describe(training: Training, state: Checkpoint, say: Say) -> None:
         f"trains {model.count_parameters(state.weights):,} parameters for {config.steps} steps of "
         f"{', then '.join(tokens)} tokens on {training.device}, in {str(training.dtype).removeprefix('torch.')}"
     )
-
-
-class _Progress:
-    """A plain line for the first and the last step and every few seconds between; `tokens` are those of a position."""
-
-    def __init__(self, training: Training, tokens: int, say: Say) -> None:
-        self._steps, self._say = training.config.steps, say
-        self._first, self._last = tokens, tokens_before(self._steps * training.config.batch_sequences, training.stream)
-        self._began = time.monotonic()
-        self._shown = -math.inf
-
-    def show(self, step: int, loss: float, tokens: int) -> None:
-        now = time.monotonic()
-        if step != self._steps and now - self._shown < _PROGRESS_SECONDS:
-            return
-        self._shown = now
-        rate = (tokens - self._first) / (now - self._began)
-        left = round((self._last - tokens) / rate)
-        self._say(
-            f"step {step}/{self._steps}  loss {loss:.4f}  {rate:,.0f} tokens/s  "
-            f"{left // 3600}:{left // 60 % 60:02}:{left % 60:02} left"
-        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
