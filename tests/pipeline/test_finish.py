@@ -1,5 +1,6 @@
 """The stream is verified, trained on and reported once; the manifest says what the run was made of."""
 
+import io
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,9 @@ from pipeline.errors import FatalError, SettingError
 from pipeline.finish import check_finish, finish_steps
 from pipeline.ledger import read_entry
 from pipeline.progress import Reporter
+from pipeline.storage import Folder
+from pipeline.stream_work import mix_work
+from pipeline.work import Manifest
 
 QUIET = Reporter(quiet=True)
 ENGINE = Engine(workers=1)
@@ -58,6 +62,19 @@ def test_a_deleted_report_is_the_same_again(copied_run):
     run.output.delete("report.html")
     assert finish_steps(run, QUIET, ("report",), ENGINE) == ["report"]
     assert run.output.digest("report.html") == before
+
+
+@pytest.mark.parametrize("from_step, said", [(30, "already trained: 20 steps"), (5, "begins anew: ")])
+def test_training_goes_on_unless_the_mixture_changes_before_where_it_stands(copied_run, tmp_path, from_step, said):
+    run, heard = copied_run.run(f"mixture.changes=[{{from_step = {from_step}, sequence_tokens = 64}}]"), io.StringIO()
+    metrics = copied_run.output / "training/metrics.jsonl"
+    before, scratch = metrics.read_bytes(), Folder(str(tmp_path / "scratch"))
+    work = mix_work(run, Manifest(scratch, "mix.json"))
+    ENGINE.run_groups([work], scratch)
+    work.finish()
+    assert finish_steps(run, Reporter(stream=heard), ("verify", "train"), ENGINE) == ["verify", "train"]
+    assert said in heard.getvalue()
+    assert (metrics.read_bytes() == before) is (from_step == 30)
 
 
 def test_what_the_trainer_says_is_passed_on():
