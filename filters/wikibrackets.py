@@ -16,8 +16,9 @@ MAX_DEPTH = 100
 MAX_READINGS = 8
 """A bracket that closes has its content read once more: a page may be read so many times over in all."""
 
+# Not one possessive group with groups in it: Python before 3.11.4 gives those back empty.
 _TOKEN = re.compile(
-    r"\[\[(?:([^\[\]{}|<>\n]++)(?:\|([^\[\]{}|<>\n]*+))?\]\](?!\]))?+"  # A link with nothing in it, or its brackets.
+    r"\[\[(?:([^\[\]{}|<>\n]++)(?:\|([^\[\]{}|<>\n]*+))?\]\](?!\]))?"  # A link with nothing in it, or its brackets.
     r"|\{\{+|\}\}+|\{\||\|\}|\]\]|<(?:!--|/?([A-Za-z][A-Za-z0-9-]*+)[^<>]*+>)"
 )
 _RAISED = re.compile(r"<(sup|sub)>[ ]?([-+−]?[0-9]{1,6}[-+−]?|[-+−n])[ ]?</\1>", re.IGNORECASE)
