@@ -68,8 +68,10 @@ def test_closing_twice_is_closing():
 
 
 def test_closing_does_not_wait_for_an_item_that_is_being_made():
-    gate = threading.Event()
-    ahead = ReadAhead((gate.wait(10) for _ in range(1)), 1)
+    begun, gate = threading.Event(), threading.Event()
+    assert ended()  # Those of tests before this one.
+    ahead = ReadAhead((begun.set() or gate.wait(10) for _ in range(1)), 1)
+    assert begun.wait(10)
     ahead.close()
     assert len(threads()) == 1
     gate.set()
