@@ -11,7 +11,7 @@ exhaustive search finds none.
 import functools
 import heapq
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,10 @@ class Split(NamedTuple):
     right: "Split | int"
     left_places: int
     places: int
+
+    def on_the_left(self, place: Any) -> Any:
+        """How many of the places before this one, or before each of these, the left side takes."""
+        return (place * self.left_places + self.places // 2) // self.places
 
 
 class Schedule:
@@ -71,7 +75,7 @@ class Schedule:
         while sides:
             side, place = sides.pop()
             if isinstance(side, Split):
-                before = (place * side.left_places + side.places // 2) // side.places
+                before = side.on_the_left(place)
                 sides += [(side.left, before), (side.right, place - before)]
             else:
                 found[side] = place
@@ -88,8 +92,8 @@ class Schedule:
         while sides:
             side, where, place = sides.pop()
             if isinstance(side, Split):
-                before = (place * side.left_places + side.places // 2) // side.places
-                taken = ((place + 1) * side.left_places + side.places // 2) // side.places > before
+                before = side.on_the_left(place)
+                taken = side.on_the_left(place + 1) > before
                 sides.append((side.left, where[taken], before[taken]))
                 sides.append((side.right, where[~taken], (place - before)[~taken]))
             else:

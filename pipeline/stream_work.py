@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 from filters.models import load_once
-from mixtures.stream import RECORD_NAME, shard_name
+from mixtures.stream import RECORD_NAME, shard_name, token_dtype
 from mixtures.stream_shards import StreamShard
 from pipeline.context import Run
 from pipeline.errors import FatalError
@@ -111,10 +111,7 @@ class MixWork:
 
 
 def _planned(folder: str, manifest: str) -> MixPlan:
-    held = Folder(folder).read_json(manifest)
-    if held is None:
-        raise FileNotFoundError(f"no manifest {manifest} in {folder}")
-    return MixPlan(**held["plan"])
+    return MixPlan(**Manifest(Folder(folder), manifest).read()["plan"])
 
 
 def token_shards(run: Run) -> dict[str, dict[str, tuple[int, str]]]:
@@ -137,7 +134,7 @@ def planned_mix(run: Run) -> tuple[MixPlan, dict[str, str]]:
     if not any(shards.values()):
         raise FatalError("stage mix needs tokenize: run `tokenmill tokenize` first")
     vocabulary = load_once(load_vocabulary, TOKENIZER.path(run, "tokenizer.model"))
-    width = 2 if vocabulary.size <= 1 << 16 else 4
+    width = token_dtype(vocabulary.size).itemsize
     plan = plan_mix(
         {source: [(name, size // width) for name, (size, _) in held.items()] for source, held in shards.items()},
         run.recipe,
