@@ -14,12 +14,14 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from filters.models import load_once
 from mixtures.plan import ABSENT
 from mixtures.token_format import TokenFormat
 from pipeline.context import Run
 from pipeline.engine import straight_to
 from pipeline.exchange import Keyed
 from pipeline.mix import MixPlan, read_blocks
+from pipeline.storage import Folder
 from pipeline.verify_shards import TokenShard
 from pipeline.verify_stream import SUMS, StreamProof, checksums, prove_stream_shard
 from pipeline.verify_table import read_tokens
@@ -157,8 +159,7 @@ class VerifyWork:
 
     def plan(self) -> MixPlan | None:
         """The plan that recipe and token shards give, where they give one."""
-        held = self.manifest.read()["plan"]
-        return MixPlan(**held) if held else None
+        return load_once(_planned, self.manifest.folder.url, self.manifest.name)
 
     def form(self) -> TokenFormat:
         """What the tokenizer asks of token shards."""
@@ -176,6 +177,11 @@ class VerifyWork:
 
     def _open_shard(self, source: str, name: str) -> BinaryIO:
         return self.run.output.open(f"tokens/{source}/{name}.bin")
+
+
+def _planned(folder: str, manifest: str) -> MixPlan | None:
+    held = Manifest(Folder(folder), manifest).read()["plan"]
+    return MixPlan(**held) if held else None
 
 
 def list_work(
