@@ -66,7 +66,7 @@ class Trainer(Section):
     initial_std: Annotated[float, Field(gt=0)] = 0.02
     steps: Positive = 250_000
     batch_sequences: Positive = 2048
-    micro_batch_sequences: Positive = 4
+    micro_batch_sequences: Count = 0
     learning_rate: Annotated[float, Field(gt=0)] = 3.0e-4
     min_learning_rate_fraction: Fraction = 0.1
     warmup_steps: Count = 2000
@@ -77,9 +77,20 @@ class Trainer(Section):
     max_gradient_norm: Annotated[float, Field(gt=0)] = 1.0
     norm_epsilon: Annotated[float, Field(gt=0)] = 1.0e-6
     rope_base: Annotated[float, Field(gt=0)] = 10000.0
-    precision: Literal["float32", "bfloat16"] = "bfloat16"
+    z_loss: Annotated[float, Field(ge=0)] = 0.0
+    skip_sigma: Annotated[float, Field(ge=0)] = 6.0
+    document_mask: bool = False
+    precision: Literal["float32", "bfloat16", "float8"] = "bfloat16"
+    activations: Literal["auto", "keep-linear", "full", "none"] = "auto"
+    compile: Literal["auto", "on", "off"] = "auto"
+    deterministic: bool = False
+    tensor_parallel: Positive = 1
+    replicas: Positive = 1
     checkpoint_steps: Positive = 1000
     keep_checkpoints: Positive = 3
+    keep_every_steps: Count = 0
+    evaluation_steps: Count = 1000
+    evaluation_documents: Positive = 64
     threads: Count = 0
     device: Literal["auto", "cpu", "cuda"] = "auto"
 
@@ -87,6 +98,10 @@ class Trainer(Section):
     def _shape_and_schedule(self) -> Self:
         if self.dimension % (2 * self.heads):
             raise ValueError(f"dimension must be a multiple of twice heads = {self.heads}, got {self.dimension}")
+        feed_forward = -(-(2 * (4 * self.dimension) // 3) // self.feed_forward_multiple) * self.feed_forward_multiple
+        for name, whole in (("heads", self.heads), ("feed_forward", feed_forward), ("dimension", self.dimension)):
+            if whole % self.tensor_parallel:
+                raise ValueError(f"tensor_parallel must divide {name} = {whole}, got {self.tensor_parallel}")
         if self.warmup_steps > self.steps:
             raise ValueError(f"warmup_steps must be at most steps = {self.steps}, got {self.warmup_steps}")
         return self
