@@ -134,7 +134,8 @@ PRESETS: Mapping[str, TrainerConfig] = MappingProxyType(
         "33b": TrainerConfig(dimension=6656, heads=52, layers=60, learning_rate=1.5e-4, steps=333_787),
         "65b": TrainerConfig(dimension=8192, heads=64, layers=80, learning_rate=1.5e-4, steps=333_787),
         "1.3b": TrainerConfig(
-            dimension=2048, heads=16, layers=24, learning_rate=3.0e-4, batch_sequences=256, steps=50_000
+            dimension=2048, heads=16, layers=24, feed_forward_multiple=128, learning_rate=3.0e-4, batch_sequences=256,
+            steps=50_000,
         ),
         "125m": TrainerConfig(
             dimension=768, heads=12, layers=12, learning_rate=6.0e-4, batch_sequences=256, steps=5_000

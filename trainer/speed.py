@@ -4,20 +4,28 @@ Two conventions are printed because both are in use: FULL counts attention as if
 papers), CAUSAL counts only the half that is needed (Megatron-LM and MaxText now). Recomputation is never counted.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import torch
 
 from trainer.config import TrainerConfig
 
-# Dense bfloat16 peaks in FLOP/s from the vendor's data sheets, by the exact name that the driver reports.
-_BFLOAT16_PEAK = {
-    "NVIDIA A100-SXM4-40GB": 312e12,
-    "NVIDIA A100-SXM4-80GB": 312e12,
-    "NVIDIA A100 80GB PCIe": 312e12,
-    "NVIDIA H100 80GB HBM3": 989.5e12,
-    "NVIDIA H200": 989.5e12,
-}
+# Dense peaks in FLOP/s from the vendor's data sheets, by the exact name that the driver reports. A chip of another form
+# (PCIe, NVL, a smaller memory) has other clocks and another peak: a name that is not here has none.
+PEAKS: Mapping[torch.dtype, Mapping[str, float]] = MappingProxyType(
+    {
+        torch.bfloat16: {
+            "NVIDIA A100-SXM4-40GB": 312e12,
+            "NVIDIA A100-SXM4-80GB": 312e12,
+            "NVIDIA A100 80GB PCIe": 312e12,
+            "NVIDIA H100 80GB HBM3": 989.5e12,
+            "NVIDIA H200": 989.5e12,
+        },
+        torch.float8_e4m3fn: {"NVIDIA H100 80GB HBM3": 1979e12, "NVIDIA H200": 1979e12},
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +36,29 @@ class FlopsPerToken:
     causal: float
 
 
+def block_matrix_weights(config: TrainerConfig) -> int:
+    """Weights of one layer that take part in matrix products: all but its two norms."""
+    return 4 * config.dimension**2 + 3 * config.dimension * config.feed_forward
+
+
+def parameter_count(config: TrainerConfig, vocabulary_size: int) -> int:
+    """All weights that the model learns: its layers, the last norm, and both ends of the vocabulary, which differ."""
+    block = block_matrix_weights(config) + 2 * config.dimension
+    return config.layers * block + config.dimension + 2 * vocabulary_size * config.dimension
+
+
 def flops_per_token(config: TrainerConfig, vocabulary_size: int, sequence_tokens: int) -> FlopsPerToken:
     """6 * (weights in matrix products) + 12 * L * d * s, attention halved for CAUSAL; the embedding is no product."""
-    layer = 4 * config.dimension**2 + 3 * config.dimension * config.feed_forward
-    products = 6.0 * (config.layers * layer + vocabulary_size * config.dimension)
+    products = 6.0 * (config.layers * block_matrix_weights(config) + vocabulary_size * config.dimension)
     attention = 12.0 * config.layers * config.dimension * sequence_tokens
     return FlopsPerToken(full=products + attention, causal=products + attention / 2)
 
 
 def peak_flops(device: torch.device, dtype: torch.dtype) -> float | None:
     """The device's dense peak, or None where it is not known for certain: a guess would make a false MFU."""
-    if device.type != "cuda" or dtype != torch.bfloat16:
+    if device.type != "cuda":
         return None
-    return _BFLOAT16_PEAK.get(torch.cuda.get_device_name(device))
+    return PEAKS.get(dtype, {}).get(torch.cuda.get_device_name(device))
 
 
 def utilisation(tokens_per_second: float, flops: FlopsPerToken, peak: float | None) -> dict[str, float | str]:

@@ -2,23 +2,44 @@ import pytest
 import torch
 
 from trainer.config import PRESETS, TrainerConfig
-from trainer.speed import flops_per_token, peak_flops, utilisation
+from trainer.speed import block_matrix_weights, flops_per_token, parameter_count, peak_flops, utilisation
 
 
+# FLOPs a token in units of 10^9, by hand from 6 * N_mm + 12 * L * d * s (6 for CAUSAL), to four digits.
 @pytest.mark.parametrize(
-    "name, tokens, full, causal",
+    "name, products, full_2048, causal_2048, full_4096, causal_4096",
     [
-        ("7b", 2048, 42.86, 41.25),
-        ("7b", 4096, 46.09, 42.86),
-        ("13b", 2048, 82.14, 79.63),
-        ("33b", 2048, 203.7, 198.8),
-        ("65b", 2048, 406.2, 398.2),
+        ("1.3b", 7.679, 8.887, 8.283, 10.095, 8.887),
+        ("7b", 39.64, 42.86, 41.25, 46.09, 42.86),
+        ("13b", 77.11, 82.14, 79.63, 87.18, 82.14),
+        ("33b", 193.9, 203.7, 198.8, 213.5, 203.7),
+        ("65b", 390.1, 406.2, 398.2, 422.3, 406.2),
     ],
 )
-def test_both_conventions_count_the_paper_models(name, tokens, full, causal):
-    flops = flops_per_token(PRESETS[name], 32000, tokens)
-    assert flops.full / 1e9 == pytest.approx(full, rel=2e-4)
-    assert flops.causal / 1e9 == pytest.approx(causal, rel=2e-4)
+def test_both_conventions_count_to_four_digits(name, products, full_2048, causal_2048, full_4096, causal_4096):
+    found = [flops_per_token(PRESETS[name], 32000, tokens) for tokens in (0, 2048, 4096)]
+    half_a_digit = {"rel": 1.3e-4}
+    assert [flops.full / 1e9 for flops in found] == pytest.approx([products, full_2048, full_4096], **half_a_digit)
+    assert [flops.causal / 1e9 for flops in found] == pytest.approx(
+        [products, causal_2048, causal_4096], **half_a_digit
+    )
+
+
+# Table 2 rounds these to 6.7B, 13.0B, 32.5B and 65.2B; the last is 65.286B, by the widths of the release.
+@pytest.mark.parametrize(
+    "name, parameters, in_products",
+    [
+        ("1.3b", 1_345_423_360, 1_279_787_008),
+        ("7b", 6_738_415_616, 6_607_077_376),
+        ("13b", 13_015_864_320, 12_851_609_600),
+        ("33b", 32_528_943_616, 32_315_146_240),
+        ("65b", 65_285_660_672, 65_022_197_760),
+    ],
+)
+def test_parameters_are_counted_exactly(name, parameters, in_products):
+    config = PRESETS[name]
+    assert parameter_count(config, 32000) == parameters
+    assert config.layers * block_matrix_weights(config) + 32000 * config.dimension == in_products
 
 
 def test_the_papers_speed_of_65b_is_half_of_an_a100():
@@ -38,7 +59,10 @@ def test_an_unknown_device_has_no_utilisation():
         ("NVIDIA H100 80GB HBM3", torch.bfloat16, 989.5e12),
         ("NVIDIA A100-SXM4-80GB", torch.bfloat16, 312e12),
         ("NVIDIA H100 PCIe", torch.bfloat16, None),
+        ("NVIDIA H200", torch.float8_e4m3fn, 1979e12),
+        ("NVIDIA A100-SXM4-80GB", torch.float8_e4m3fn, None),
         ("NVIDIA H200", torch.float32, None),
+        ("nvidia h200", torch.bfloat16, None),
     ],
 )
 def test_a_peak_is_known_by_exact_name_and_precision(monkeypatch, name, dtype, peak):
