@@ -41,12 +41,6 @@ def block_matrix_weights(config: TrainerConfig) -> int:
     return 4 * config.dimension**2 + 3 * config.dimension * config.feed_forward
 
 
-def parameter_count(config: TrainerConfig, vocabulary_size: int) -> int:
-    """All weights that the model learns: its layers, the last norm, and both ends of the vocabulary, which differ."""
-    block = block_matrix_weights(config) + 2 * config.dimension
-    return config.layers * block + config.dimension + 2 * vocabulary_size * config.dimension
-
-
 def flops_per_token(config: TrainerConfig, vocabulary_size: int, sequence_tokens: int) -> FlopsPerToken:
     """6 * (weights in matrix products) + 12 * L * d * s, attention halved for CAUSAL; the embedding is no product."""
     products = 6.0 * (config.layers * block_matrix_weights(config) + vocabulary_size * config.dimension)

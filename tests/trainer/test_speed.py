@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from trainer.config import PRESETS, TrainerConfig
-from trainer.speed import block_matrix_weights, flops_per_token, parameter_count, peak_flops, utilisation
+from trainer.speed import block_matrix_weights, flops_per_token, peak_flops, utilisation
 
 
 # FLOPs a token in units of 10^9, by hand from 6 * N_mm + 12 * L * d * s (6 for CAUSAL), to four digits.
@@ -25,20 +25,19 @@ def test_both_conventions_count_to_four_digits(name, products, full_2048, causal
     )
 
 
-# Table 2 rounds these to 6.7B, 13.0B, 32.5B and 65.2B; the last is 65.286B, by the widths of the release.
+# Parameters less the input embedding and all norms.
 @pytest.mark.parametrize(
-    "name, parameters, in_products",
+    "name, in_products",
     [
-        ("1.3b", 1_345_423_360, 1_279_787_008),
-        ("7b", 6_738_415_616, 6_607_077_376),
-        ("13b", 13_015_864_320, 12_851_609_600),
-        ("33b", 32_528_943_616, 32_315_146_240),
-        ("65b", 65_285_660_672, 65_022_197_760),
+        ("1.3b", 1_279_787_008),
+        ("7b", 6_607_077_376),
+        ("13b", 12_851_609_600),
+        ("33b", 32_315_146_240),
+        ("65b", 65_022_197_760),
     ],
 )
-def test_parameters_are_counted_exactly(name, parameters, in_products):
+def test_the_weights_in_products_are_counted_exactly(name, in_products):
     config = PRESETS[name]
-    assert parameter_count(config, 32000) == parameters
     assert config.layers * block_matrix_weights(config) + 32000 * config.dimension == in_products
 
 
