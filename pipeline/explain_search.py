@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from pipeline.context import Run
 from pipeline.corpora.registry import document_stages
+from pipeline.held_out import REASON, HoldOut, held_out_name
 from pipeline.ledger import read_entry
 from pipeline.storage import read_batches
 from pipeline.units import unit_name
@@ -71,6 +72,8 @@ def _in_unit(run: Run, source: str, unit: str, values: pa.Array) -> Iterator[Fou
 def trail(run: Run, found: Found) -> list[dict[str, Any]]:
     """Stage by stage what became of a document, up to the one that rejected it: with filter and reason.
 
+    `tokenize` is named where it holds the document out of training.
+
     Where rejected documents are not kept, the stage is known and the reasons that it had, with their counts.
     """
     steps: list[dict[str, Any]] = []
@@ -89,6 +92,9 @@ def trail(run: Run, found: Found) -> list[dict[str, Any]]:
             counts = {name: item["documents"] for name, item in entry.rejected.items()} if entry else {}
             return [*steps, {"stage": stage, "kept": False, "reasons_of_the_unit": counts}]
         return [*steps, {"stage": stage, "kept": False, "filter": why["filter"], "reason": why["reason"]}]
+    place = held_out_name(found.source, found.unit)
+    if run.output.size(place) is not None and _row(run, place, found.doc_id, ("doc_id",)) is not None:
+        steps.append({"stage": "tokenize", "kept": False, "filter": HoldOut.name, "reason": REASON})
     return steps
 
 

@@ -51,9 +51,13 @@ class Tokenizer(Section):
 
 
 class Tokens(Section):
-    """Source shards: documents as `BOS ids EOS`."""
+    """Source shards: documents as `BOS ids EOS`.
+
+    `held_out_fraction` of each source's documents, drawn by their ids, stay out of them: models are measured by those.
+    """
 
     shard_bytes: Annotated[int, Field(ge=4096)] = 1 << 30
+    held_out_fraction: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
 
 
 class Trainer(Section):

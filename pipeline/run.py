@@ -20,6 +20,7 @@ from pipeline.engine import Engine
 from pipeline.errors import FatalError
 from pipeline.finish import finish_steps
 from pipeline.group_stages import GROUP_STAGES
+from pipeline.held_out import HELD_OUT
 from pipeline.join_work import is_joined, join_work
 from pipeline.key_index import KEYS
 from pipeline.ledger import MODELS, LedgerEntry, chain_faults, entry_name, read_entry, read_ledger
@@ -59,7 +60,18 @@ STEPS: tuple[tuple[str, ...], ...] = (
 """Stages in their order; those of one step share a pipeline, between steps lies a barrier."""
 
 STAGES = tuple(stage for step in STEPS for stage in step)
-RECORDED = ("documents", "rejected", "quarantine", "samples", KEYS, NEAR_DEDUP, DECONTAMINATE, "tokens", "stream")
+RECORDED = (
+    "documents",
+    "rejected",
+    "quarantine",
+    "samples",
+    KEYS,
+    NEAR_DEDUP,
+    DECONTAMINATE,
+    "tokens",
+    HELD_OUT,
+    "stream",
+)
 """Folders in which every file is named by a done record."""
 
 

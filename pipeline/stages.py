@@ -13,6 +13,7 @@ from pipeline.context import Run
 from pipeline.corpora.corpus import BadRecord, Corpus, RawFile, Record, document_batches
 from pipeline.corpora.registry import CORPORA, stage_before
 from pipeline.errors import ShardError
+from pipeline.held_out import SCHEMA, HeldOutFile, HoldOut
 from pipeline.ledger import LedgerEntry, Tally, as_made, read_entry
 from pipeline.models import (
     TOKENIZER,
@@ -22,7 +23,7 @@ from pipeline.recipe import Recipe
 from pipeline.storage import Output, read_batches
 from pipeline.takedown_order import in_force
 from pipeline.token_shards import write_token_shards
-from pipeline.units import Unit, UnitOutputs, process_batches, readable
+from pipeline.units import Unit, UnitOutputs, kept_batches, process_batches, readable
 from tokenizer.vocabulary import Vocabulary
 
 UNREADABLE = "unreadable_file"
@@ -203,7 +204,7 @@ def stage_inputs(run: Run, stage: Stage, unit: Unit) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Tokenize:
-    """Documents to token shards and their sidecars."""
+    """Documents to token shards and their sidecars, but for those that are held out of training."""
 
     name: str = "tokenize"
 
@@ -212,7 +213,7 @@ class Tokenize:
         return (TOKENIZER,)
 
     def key(self, run: Run, unit: Unit) -> str:
-        """Follows from the documents, the tokenizer and the shard size."""
+        """Follows from the documents, the tokenizer, the shard size and what is held out."""
         return self._key(run, unit, stage_inputs(run, self, unit))
 
     def process(self, run: Run, unit: Unit) -> LedgerEntry:
@@ -221,26 +222,26 @@ class Tokenize:
         key = self._key(run, unit, inputs)
         vocabulary = load_once(load_vocabulary, TOKENIZER.path(run, "tokenizer.model"))
         tally, outputs = Tally(), {}
-        with TemporaryDirectory(prefix="tokenmill-") as name:
-            batches = _counted(read_batches(run.output, kept_before(run, self.name, unit)[0]), tally)
+        rule = HoldOut(fraction=run.recipe.tokens.held_out_fraction, seed=run.recipe.seed)
+        with (
+            TemporaryDirectory(prefix="tokenmill-") as name,
+            HeldOutFile(run.output, unit.source, unit.name) as held_out,
+        ):
+            documents = read_batches(run.output, kept_before(run, self.name, unit)[0], columns=SCHEMA.names)
+            batches = kept_batches(documents, (rule,), held_out, tally)
             shards = write_token_shards(batches, vocabulary, Path(name), unit.name, run.recipe.tokens.shard_bytes)
             tally.tokens = sum(shard.tokens for shard in shards)
             for path in sorted(Path(name).iterdir()):
                 target = f"tokens/{unit.source}/{path.name}"
                 outputs[target] = run.output.put(path, target)
-        return run.record(tally.entry(self.name, unit.source, unit.name, key, inputs, outputs))
+        return run.record(tally.entry(self.name, unit.source, unit.name, key, inputs, outputs | held_out.written))
 
     def _key(self, run: Run, unit: Unit, inputs: dict[str, str]) -> str:
-        return run.key(self.name, unit.source, unit.name, run.recipe.tokens.model_dump(mode="json"), inputs)
+        tokens = run.recipe.tokens
+        seeds = [run.recipe.seed] if tokens.held_out_fraction else []
+        return run.key(self.name, unit.source, unit.name, [tokens.model_dump(mode="json"), *seeds], inputs)
 
 
 def load_vocabulary(path: str) -> Vocabulary:
     """The vocabulary of a model file; a function of this module so that it is loaded once a process."""
     return Vocabulary(path)
-
-
-def _counted(batches: Any, tally: Tally) -> Any:
-    for batch in batches:
-        tally.enter(batch)
-        tally.keep(batch)
-        yield batch

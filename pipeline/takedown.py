@@ -17,6 +17,7 @@ from pipeline.context import MANIFEST, Run
 from pipeline.corpora.registry import DECONTAMINATE, NEAR_DEDUP
 from pipeline.decontaminate import FINDINGS_ENTRY
 from pipeline.explain_stream import StreamMap
+from pipeline.held_out import HELD_OUT
 from pipeline.ledger import MODELS, LedgerEntry, read_entry
 from pipeline.manifest import write_manifest
 from pipeline.models import TOKENIZER
@@ -29,7 +30,7 @@ from pipeline.takedown_order import FOLDER, PENDING, put_in_force
 from pipeline.takedown_plan import Plan, is_report, plan_takedown, report_of
 from pipeline.takedown_text import Ranges, blank, mask
 
-_TEXT = ("documents/", "rejected/", "samples/", f"{DECONTAMINATE}/", f"{NEAR_DEDUP}/")
+_TEXT = ("documents/", "rejected/", "samples/", f"{DECONTAMINATE}/", f"{NEAR_DEDUP}/", f"{HELD_OUT}/")
 """Folders whose files may hold words of documents."""
 
 Finish = Callable[[Sequence[str]], object]

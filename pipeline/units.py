@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -138,15 +138,30 @@ def process_batches(
     batches: Iterable[pa.RecordBatch], filters: tuple[Filter, ...], outputs: UnitOutputs, tally: Tally
 ) -> None:
     """Put every batch through the filters; write what is kept and what is rejected; count both."""
-    for batch in batches:
-        tally.enter(batch)
-        kept = _through_filters(batch, filters, outputs, tally)
-        tally.keep(kept)
+    for kept in kept_batches(batches, filters, outputs, tally):
         outputs.keep(kept)
 
 
+class Rejects(Protocol):
+    """Where documents go that a filter rejects."""
+
+    def reject(self, filter_name: str, batch: pa.RecordBatch, reason: pa.Array) -> None:
+        """Documents that a filter rejects, as they came into it, with their reasons."""
+
+
+def kept_batches(
+    batches: Iterable[pa.RecordBatch], filters: tuple[Filter, ...], rejects: Rejects, tally: Tally
+) -> Iterator[pa.RecordBatch]:
+    """What the filters leave of every batch; both that and what they reject is counted."""
+    for batch in batches:
+        tally.enter(batch)
+        kept = _through_filters(batch, filters, rejects, tally)
+        tally.keep(kept)
+        yield kept
+
+
 def _through_filters(
-    batch: pa.RecordBatch, filters: tuple[Filter, ...], outputs: UnitOutputs, tally: Tally
+    batch: pa.RecordBatch, filters: tuple[Filter, ...], rejects: Rejects, tally: Tally
 ) -> pa.RecordBatch:
     for rule in filters:
         if not batch.num_rows:
@@ -160,7 +175,7 @@ def _through_filters(
         bad = pc.invert(good)
         rejected, why = batch.filter(bad), result.reason.filter(bad)
         _count_rejected(rule, rejected, why, tally)
-        outputs.reject(rule.name, rejected, why)
+        rejects.reject(rule.name, rejected, why)
         before = text_bytes(batch) - text_bytes(rejected)
         batch = result.batch.filter(good)
         tally.bytes_trimmed += before - text_bytes(batch)
