@@ -1,16 +1,21 @@
 """Batches of token sequences from the stream, in its order; the only state is how many sequences were consumed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mixtures.loader import Batch, Loader, Readable
 from trainer.config import TrainerConfig
 from trainer.errors import SettingsError, TrainingError
+from trainer.loss import UNCOUNTED
+from trainer.parallel import World
+
+UNK = 0
 
 
 class TokenStream(Readable, Protocol):
@@ -38,10 +43,11 @@ class TokenStream(Readable, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MicroBatch:
-    """Sequences that go through the model together, (B, T), and the source of each."""
+    """Sequences that go through the model together: tokens and targets (B, T), and the number of each one's source."""
 
     tokens_BT: Tensor
-    sources: tuple[str, ...]
+    targets_BT: Tensor
+    sources_B: Tensor
 
 
 def check_stream(stream: TokenStream, config: TrainerConfig) -> None:
@@ -77,24 +83,40 @@ def batches_from(consumed: int, stream: TokenStream, config: TrainerConfig) -> L
     return Loader(stream, batch_sequences=config.batch_sequences, consumed=consumed, end=end)
 
 
-def next_batch(loader: Loader) -> Batch:
-    """The batch of the next step. Raises TrainingError or OSError where it cannot be read."""
+def next_batch(loader: Loader, vocabulary_size: int) -> Batch:
+    """The batch of the next step. Raises TrainingError or OSError where it cannot be read, or holds a wrong id."""
     try:
-        return next(loader)
+        batch = next(loader)
     except ValueError as error:
         raise TrainingError(str(error)) from error
+    _check_ids(batch, vocabulary_size)
+    return batch
 
 
-def micro_batches(
-    batch: Batch, stream: TokenStream, config: TrainerConfig, device: torch.device
-) -> Iterator[MicroBatch]:
-    """A batch in pieces of at most `micro_batch_sequences`."""
-    names = list(stream.sources)
-    _check_ids(batch, stream.vocabulary_size)
-    for first in range(0, len(batch.tokens), config.micro_batch_sequences):
-        piece = slice(first, first + config.micro_batch_sequences)
-        tokens_BT = torch.from_numpy(batch.tokens[piece].astype(np.int64)).to(device)
-        yield MicroBatch(tokens_BT, tuple(names[number] for number in batch.sources[piece].tolist()))
+def micro_batches(batch: Batch, config: TrainerConfig, world: World) -> Iterator[MicroBatch]:
+    """This process's sequences of a batch that all have whole, `micro_batch_sequences` at a time."""
+    rows = range(world.data_rank, len(batch.tokens), world.data_ranks)
+    for first in range(0, len(rows), config.micro_batch_sequences):
+        piece = rows[first : first + config.micro_batch_sequences]
+        places = slice(piece.start, piece.stop, piece.step)
+        tokens = batch.tokens[places].astype(np.int64)
+        arrays = (tokens, _targets(tokens), batch.sources[places].astype(np.int64))
+        yield MicroBatch(*(torch.from_numpy(array).to(world.device, non_blocking=True) for array in arrays))
+
+
+def count_predictions(batch: Batch, sources: Sequence[str]) -> dict[str, int]:
+    """How many predictions of each source the whole batch asks for."""
+    of_sequence = (_targets(batch.tokens) != UNCOUNTED).sum(axis=1)
+    counts = np.bincount(batch.sources, weights=of_sequence, minlength=len(sources))
+    return {name: int(count) for name, count in zip(sources, counts, strict=True)}
+
+
+def _targets(tokens: NDArray[Any]) -> NDArray[np.int64]:
+    """The token after each; none after the last, and none where a takedown has left UNK in a text's place."""
+    targets = np.full(tokens.shape, UNCOUNTED, np.int64)
+    targets[:, :-1] = tokens[:, 1:]
+    targets[targets == UNK] = UNCOUNTED
+    return targets
 
 
 def _check_ids(batch: Batch, vocabulary_size: int) -> None:

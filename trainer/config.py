@@ -1,9 +1,11 @@
 """Settings of a training run, and the four sizes of the LLaMA paper."""
 
 import difflib
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, Self, get_args
 
@@ -97,6 +99,17 @@ class TrainerConfig:
                 hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
                 raise SettingsError(f"unknown key {key}; {hint}")
         return cls(**settings)
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """The config of a JSON file."""
+        try:
+            settings = json.loads(path.read_text())
+        except (OSError, ValueError, RecursionError) as error:
+            raise SettingsError(f"--settings {path}: {error}") from error
+        if not isinstance(settings, dict):
+            raise SettingsError(f"--settings {path}: must be one JSON object")
+        return cls.from_mapping(settings)
 
     @property
     def head_size(self) -> int:

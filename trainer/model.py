@@ -1,22 +1,26 @@
-"""LLaMA as plain functions over a dictionary of weights.
+"""LLaMA: pre-norm RMSNorm, rotary embedding, SwiGLU, no bias, input and output embeddings not tied, causal attention.
 
-Shapes are named in suffixes: B sequences, T tokens, D dimension, H heads, K head size, F feed-forward, V vocabulary,
-L layers; P = 3 * D is the fused query, key and value, G = 2 * F the fused gate and up.
-
-Pre-norm RMSNorm, rotary embedding, SwiGLU, no bias, input and output embeddings not tied, causal attention over the
-whole sequence: documents packed in one sequence see each other, since the paper speaks of no mask between them.
+Shapes are named in suffixes: B sequences, T tokens, D dimension, H heads, K head size, F feed-forward, V vocabulary.
+Query, key and value are one weight (3, D, D), gate and up one of (2, F, D): one product each, and a process that
+shares the products holds a part of the middle dimension. What a layer computes in is its weights' precision; norms,
+rotation and loss are worked out in float32 at least.
 """
 
+import hashlib
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+from torch.distributed.device_mesh import DeviceMesh
 
+from trainer.attention import DocumentMask, attend
 from trainer.config import TrainerConfig
-
-Weights = dict[str, Tensor]
+from trainer.linear import linear
+from trainer.loss import Losses, cross_entropy
+from trainer.tensor_parallel import embed, gather_sequence, local_weight, scatter_sequence
 
 
 class Rope(NamedTuple):
@@ -30,51 +34,159 @@ class Rope(NamedTuple):
         return Rope(self.cos_TK[:tokens], self.sin_TK[:tokens])
 
 
-def weight_shapes(config: TrainerConfig, vocabulary_size: int) -> dict[str, tuple[int, ...]]:
-    """Each weight's name and shape, in the order in which they are drawn and stored."""
+Transform = Callable[[Tensor, Rope, DocumentMask | None], Tensor]
+
+
+class Block(nn.Module):
+    """One layer: attention and feed-forward, each added to what came in."""
+
+    attention_norm: nn.Parameter
+    wqkv: nn.Parameter
+    wo: nn.Parameter
+    feed_forward_norm: nn.Parameter
+    w1w3: nn.Parameter
+    w2: nn.Parameter
+
+    def __init__(self, config: TrainerConfig, device: torch.device | str, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.head_size, self.epsilon = config.head_size, config.norm_epsilon
+        self.float8 = config.precision == "float8"
+        self.tensor_mesh: DeviceMesh | None = None
+        self.prepared: Transform | None = None
+        """`transform` as `activations.prepare_block` wraps it: recomputed in part, compiled."""
+        for name, shape in block_shapes(config).items():
+            self.register_parameter(name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
+
+    def forward(self, x_BTD: Tensor, rope: Rope, mask: DocumentMask | None) -> Tensor:
+        """The layer's output, (B, T, D); where a sequence is cut, of this process's stretch."""
+        return (self.prepared or self.transform)(x_BTD, rope, mask)
+
+    def transform(self, x_BTD: Tensor, rope: Rope, mask: DocumentMask | None) -> Tensor:
+        """The layer as plain code."""
+        x_BTD = x_BTD + self._attention(rms_norm(x_BTD, local_weight(self.attention_norm), self.epsilon), rope, mask)
+        return x_BTD + self._feed_forward(rms_norm(x_BTD, local_weight(self.feed_forward_norm), self.epsilon))
+
+    def _attention(self, x_BTD: Tensor, rope: Rope, mask: DocumentMask | None) -> Tensor:
+        x_BTD = gather_sequence(x_BTD, self.tensor_mesh)
+        batch, tokens, _ = x_BTD.shape
+        qkv_BTP = linear(x_BTD, local_weight(self.wqkv), float8=self.float8)
+        q_BHTK, k_BHTK, v_BHTK = qkv_BTP.view(batch, tokens, 3, -1, self.head_size).permute(2, 0, 3, 1, 4)
+        mixed_BHTK = attend(rotate(q_BHTK, rope), rotate(k_BHTK, rope), v_BHTK, mask)
+        mixed_BTD = mixed_BHTK.transpose(1, 2).reshape(batch, tokens, -1)
+        return scatter_sequence(linear(mixed_BTD, local_weight(self.wo), float8=self.float8), self.tensor_mesh)
+
+    def _feed_forward(self, x_BTD: Tensor) -> Tensor:
+        x_BTD = gather_sequence(x_BTD, self.tensor_mesh)
+        gate_BTF, up_BTF = linear(x_BTD, local_weight(self.w1w3), float8=self.float8).chunk(2, dim=-1)
+        x_BTD = linear(F.silu(gate_BTF) * up_BTF, local_weight(self.w2), float8=self.float8)
+        return scatter_sequence(x_BTD, self.tensor_mesh)
+
+
+class Llama(nn.Module):
+    """The whole model; its weights are not set until `trainer.state` draws or loads them."""
+
+    def __init__(
+        self,
+        config: TrainerConfig,
+        vocabulary_size: int,
+        *,
+        device: torch.device | str = "meta",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__()
+        self.epsilon, self.z_loss, self.vocabulary_size = config.norm_epsilon, config.z_loss, vocabulary_size
+        self.tensor_mesh: DeviceMesh | None = None
+        self.embedding = nn.Parameter(torch.empty(vocabulary_size, config.dimension, device=device, dtype=dtype))
+        self.layers = nn.ModuleList(Block(config, device, dtype) for _ in range(config.layers))
+        self.norm = nn.Parameter(torch.empty(config.dimension, device=device, dtype=dtype))
+        self.output = nn.Parameter(torch.empty(vocabulary_size, config.dimension, device=device, dtype=dtype))
+
+    def forward(
+        self, tokens_BT: Tensor, targets_BT: Tensor, rope: Rope, *, scale: float, mask: DocumentMask | None = None
+    ) -> Losses:
+        """Cross entropy of the targets (-100: none); `scale` times its sum is what gradients are of.
+
+        All T tokens go through the layers, so that attention sees the round length its kernels want.
+        """
+        hidden_BTD = gather_sequence(self.hidden_states(tokens_BT, rope, mask), self.tensor_mesh)
+        return cross_entropy(
+            hidden_BTD,
+            local_weight(self.output),
+            targets_BT,
+            scale=scale,
+            z_loss=self.z_loss,
+            tensor_mesh=self.tensor_mesh,
+        )
+
+    def hidden_states(self, tokens_BT: Tensor, rope: Rope, mask: DocumentMask | None = None) -> Tensor:
+        """The last layer's normed output, (B, T, D)."""
+        x_BTD = embed(tokens_BT, self.embedding, self.tensor_mesh)
+        for layer in self.layers:
+            x_BTD = layer(x_BTD, rope, mask)
+        return rms_norm(x_BTD, local_weight(self.norm), self.epsilon)
+
+    def logits(self, tokens_BT: Tensor, rope: Rope, mask: DocumentMask | None = None) -> Tensor:
+        """Scores of the next token at every position, (B, T, V), of a model that one process holds."""
+        return linear(self.hidden_states(tokens_BT, rope, mask), self.output)
+
+
+def block_shapes(config: TrainerConfig) -> dict[str, tuple[int, ...]]:
+    """A layer's weights by name."""
     width, inner = config.dimension, config.feed_forward
-    shapes: dict[str, tuple[int, ...]] = {"embedding": (vocabulary_size, width)}
-    for layer in range(config.layers):
-        shapes |= {
-            f"layers.{layer}.attention_norm": (width,),
-            f"layers.{layer}.wqkv": (3 * width, width),
-            f"layers.{layer}.wo": (width, width),
-            f"layers.{layer}.feed_forward_norm": (width,),
-            f"layers.{layer}.w1w3": (2 * inner, width),
-            f"layers.{layer}.w2": (width, inner),
-        }
-    return shapes | {"norm": (width,), "output": (vocabulary_size, width)}
+    return {
+        "attention_norm": (width,),
+        "wqkv": (3, width, width),
+        "wo": (width, width),
+        "feed_forward_norm": (width,),
+        "w1w3": (2, inner, width),
+        "w2": (width, inner),
+    }
 
 
-def initial_weights(config: TrainerConfig, vocabulary_size: int, *, seed: int, device: str = "cpu") -> Weights:
-    """Float32 weights: norms are one, matrices normal with `initial_std`, and those that write to the residual
-    narrower by sqrt(2 * layers), as in GPT-2. Drawn on the CPU, so that a seed means the same weights on every device.
+def initial_weight(name: str, shape: tuple[int, ...], config: TrainerConfig, seed: int) -> Tensor:
+    """A float32 weight on the CPU: norms are one, matrices normal with `initial_std`, and those that write to the
+    residual narrower by sqrt(2 * layers), as in GPT-2.
+
+    Each weight has a generator of its own, so that a seed means the same weights on every device and layout.
     """
-    generator = torch.Generator().manual_seed(seed)
-    weights: Weights = {}
-    for name, shape in weight_shapes(config, vocabulary_size).items():
-        if device == "meta":
-            weights[name] = torch.empty(shape, device=device)
-        elif len(shape) == 1:
-            weights[name] = torch.ones(shape, device=device)
-        else:
-            narrower = math.sqrt(2 * config.layers) if name.endswith(("wo", "w2")) else 1.0
-            weight = torch.empty(shape).normal_(0.0, config.initial_std / narrower, generator=generator)
-            weights[name] = weight.to(device)
-    return weights
+    if len(shape) == 1:
+        return torch.ones(shape)
+    digest = hashlib.blake2b(f"{seed} {name}".encode(), digest_size=8).digest()
+    generator = torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
+    narrower = math.sqrt(2 * config.layers) if name.endswith((".wo", ".w2")) else 1.0
+    return torch.empty(shape).normal_(0.0, config.initial_std / narrower, generator=generator)
 
 
-def count_parameters(weights: Weights) -> int:
+@torch.no_grad()
+def new_model(
+    config: TrainerConfig,
+    vocabulary_size: int,
+    *,
+    seed: int,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Llama:
+    """A model with its first weights, whole on one device."""
+    model = Llama(config, vocabulary_size, device=device, dtype=dtype)
+    for name, weight in model.named_parameters():
+        weight.copy_(initial_weight(name, tuple(weight.shape), config, seed))
+    return model
+
+
+def count_parameters(config: TrainerConfig, vocabulary_size: int) -> int:
     """How many numbers the model learns."""
-    return sum(weight.numel() for weight in weights.values())
+    layer = sum(math.prod(shape) for shape in block_shapes(config).values())
+    return 2 * vocabulary_size * config.dimension + config.layers * layer + config.dimension
 
 
-def rope_table(config: TrainerConfig, tokens: int, device: str | torch.device = "cpu") -> Rope:
-    """Angles position * base^(-2i / head size), worked out in float64."""
+def rope_table(
+    config: TrainerConfig, tokens: int, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32
+) -> Rope:
+    """Angles position * base^(-2i / head size), worked out in float64; a model in float64 wants its table so, too."""
     columns_K = torch.arange(0, config.head_size, 2, dtype=torch.float64)
     frequency_K = config.rope_base ** (-columns_K / config.head_size)
     angle_TK = torch.outer(torch.arange(tokens, dtype=torch.float64), frequency_K)
-    return Rope(angle_TK.cos().to(device), angle_TK.sin().to(device))
+    return Rope(angle_TK.cos().to(device, dtype), angle_TK.sin().to(device, dtype))
 
 
 def rotate(x_BHTK: Tensor, rope: Rope) -> Tensor:
@@ -94,55 +206,3 @@ def rms_norm(x_BTD: Tensor, weight_D: Tensor, epsilon: float) -> Tensor:
     x = x_BTD.to(wide)
     scaled = x * torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + epsilon)
     return (scaled * weight_D.to(wide)).to(x_BTD.dtype)
-
-
-def linear(x: Tensor, weight: Tensor) -> Tensor:
-    """x @ weight.T in x's precision: weights stay float32, and so do their gradients."""
-    return F.linear(x, weight.to(x.dtype))
-
-
-def attention(x_BTD: Tensor, wqkv_PD: Tensor, wo_DD: Tensor, rope: Rope, heads: int) -> Tensor:
-    """Causal attention of all heads."""
-    batch, tokens, width = x_BTD.shape
-    qkv_BTP = linear(x_BTD, wqkv_PD)
-    q_BHTK, k_BHTK, v_BHTK = qkv_BTP.view(batch, tokens, 3, heads, width // heads).permute(2, 0, 3, 1, 4)
-    mixed_BHTK = F.scaled_dot_product_attention(rotate(q_BHTK, rope), rotate(k_BHTK, rope), v_BHTK, is_causal=True)
-    return linear(mixed_BHTK.transpose(1, 2).reshape(batch, tokens, width), wo_DD)
-
-
-def feed_forward(x_BTD: Tensor, w1w3_GD: Tensor, w2_DF: Tensor) -> Tensor:
-    """SwiGLU: w2(silu(w1 x) * w3 x)."""
-    gate_BTF, up_BTF = linear(x_BTD, w1w3_GD).chunk(2, dim=-1)
-    return linear(F.silu(gate_BTF) * up_BTF, w2_DF)
-
-
-def hidden_states(weights: Weights, tokens_BT: Tensor, rope: Rope, config: TrainerConfig, dtype: torch.dtype) -> Tensor:
-    """The last layer's normed output, (B, T, D), computed in `dtype`."""
-    x_BTD = F.embedding(tokens_BT, weights["embedding"]).to(dtype)
-    for layer in range(config.layers):
-        at = f"layers.{layer}."
-        normed_BTD = rms_norm(x_BTD, weights[at + "attention_norm"], config.norm_epsilon)
-        x_BTD = x_BTD + attention(normed_BTD, weights[at + "wqkv"], weights[at + "wo"], rope, config.heads)
-        normed_BTD = rms_norm(x_BTD, weights[at + "feed_forward_norm"], config.norm_epsilon)
-        x_BTD = x_BTD + feed_forward(normed_BTD, weights[at + "w1w3"], weights[at + "w2"])
-    return rms_norm(x_BTD, weights["norm"], config.norm_epsilon)
-
-
-def logits(weights: Weights, tokens_BT: Tensor, rope: Rope, config: TrainerConfig, dtype: torch.dtype) -> Tensor:
-    """Scores of the next token at every position, (B, T, V), in `dtype`."""
-    return linear(hidden_states(weights, tokens_BT, rope, config, dtype), weights["output"])
-
-
-def sequence_losses(
-    weights: Weights, tokens_BT: Tensor, rope: Rope, config: TrainerConfig, dtype: torch.dtype
-) -> Tensor:
-    """Summed cross entropy in nats of each sequence's T - 1 predictions, (B,), in at least float32.
-
-    All T tokens go through the layers, so that attention sees the round length its kernels want.
-    """
-    hidden_BTD = hidden_states(weights, tokens_BT, rope, config, dtype)[:, :-1]
-    targets_BT = tokens_BT[:, 1:]
-    logits_BTV = linear(hidden_BTD, weights["output"])
-    wide = torch.promote_types(dtype, torch.float32)
-    losses = F.cross_entropy(logits_BTV.flatten(0, 1).to(wide), targets_BT.flatten(), reduction="none")
-    return losses.view_as(targets_BT).sum(dim=1)

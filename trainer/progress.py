@@ -1,11 +1,18 @@
 """How far training has come: a plain line for the first and the last step and every few seconds between."""
 
 import math
+import sys
 import time
 from collections.abc import Callable
 
 Say = Callable[[str], None]
 SECONDS_BETWEEN = 5.0
+
+
+def say(line: str) -> None:
+    """A line for people, on standard error."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
 
 
 class Progress:

@@ -1,0 +1,81 @@
+"""The trainer's command line: `tokenmill-trainer VERB`, or `python -m trainer VERB`.
+
+Exit codes: 0 done, 1 the run could not go on, 2 a wrong setting, 130 interrupted; after 1 and 130 a rerun goes on.
+"""
+
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from trainer.errors import SettingsError, TrainingError
+from trainer.progress import say
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Train LLaMA models on token streams, and do with them what comes before and after."""
+
+
+@cli.command()
+@click.option("--stream", required=True, help="Folder of the stream to read, a path or an fsspec address.")
+@click.option(
+    "--tokens",
+    help="Folder of the sources' token shards: read the sequences from them, not from the stream's shards.",
+)
+@click.option("--output", type=Path, required=True, help="Folder for metrics.jsonl and checkpoints/.")
+@click.option("--settings", type=Path, required=True, help="JSON file with the keys of the recipe's [trainer].")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the first weights.")
+@click.option(
+    "--replace",
+    is_flag=True,
+    help="Begin anew where --output holds a run of another stream or of other settings, and remove that.",
+)
+@click.option("--timings", type=Path, help="JSON lines of speed a step, appended; none without it.")
+def train(**options: Any) -> None:
+    """Train on a stream of tokens, or go on where training stopped.
+
+    Example: tokenmill-trainer train --stream out/demo/stream --output out/mine --settings settings.json
+
+    On several GPUs: torchrun --nproc-per-node 8 -m trainer train --stream … (docs/training.md).
+    """
+    from trainer.prepare import prepared
+    from trainer.train import train as run
+
+    with prepared(**options) as (training, say):
+        run(training, say)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a verb; gives the exit code."""
+    for stop in (signal.SIGINT, signal.SIGTERM):  # Also where a script started us in the background, deaf to SIGINT.
+        signal.signal(stop, _interrupt)
+    try:
+        cli.main(
+            args=None if arguments is None else list(arguments), prog_name="tokenmill-trainer", standalone_mode=False
+        )
+    except (SettingsError, click.ClickException) as error:
+        return _said(2, error.format_message() if isinstance(error, click.ClickException) else str(error))
+    except (TrainingError, OSError) as error:
+        return _said(1, str(error))
+    except (KeyboardInterrupt, click.Abort):
+        say("interrupted: run the same command again to go on from the newest checkpoint")
+        return 130
+    except RuntimeError as error:
+        if type(error).__name__ != "OutOfMemoryError":  # Torch's own; it is not imported for verbs that do without.
+            raise
+        return _said(1, f"out of device memory, lower micro_batch_sequences: {str(error).splitlines()[0]}")
+    return 0
+
+
+def _said(code: int, reason: str) -> int:
+    say(f"error: {reason}")
+    return code
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

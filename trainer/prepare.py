@@ -1,0 +1,79 @@
+"""From options to a run: the stream opened, the processes joined, torch set up; all that can be refused is refused."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from mixtures.stream import Stream, VirtualStream
+from trainer.config import TrainerConfig
+from trainer.errors import SettingsError
+from trainer.parallel import World, joined
+from trainer.progress import Say, say
+from trainer.train import Training
+
+
+@contextmanager
+def prepared(
+    *,
+    stream: str,
+    tokens: str | None,
+    output: Path,
+    settings: Path,
+    device: str,
+    seed: int,
+    replace: bool,
+    timings: Path | None,
+) -> Iterator[tuple[Training, Say]]:
+    """The run that the command line asks for. Raises SettingsError."""
+    config = TrainerConfig.from_file(settings)
+    kind = device_kind(device)
+    with joined(config, kind) as world:
+        set_up_torch(config, world)
+        opened = _opened(stream, tokens)
+        yield (
+            Training(
+                config=config,
+                stream=opened,
+                output=output,
+                world=world,
+                seed=seed,
+                timings=timings,
+                replaces=replace,
+            ),
+            say if world.is_first else _silent,
+        )
+
+
+def device_kind(asked: str) -> str:
+    """ "cuda" or "cpu", of "auto" the better one. Raises SettingsError where a GPU is asked for and there is none."""
+    if asked == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("--device cuda: torch sees no GPU here")
+    return "cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def set_up_torch(config: TrainerConfig, world: World) -> None:
+    """Threads and determinism: on a CPU always, on a GPU where the settings ask for it."""
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    if config.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # CUDA's products repeat only with it.
+    if config.deterministic or world.device.type == "cpu":
+        torch.use_deterministic_algorithms(True)
+        # It would fill every fresh tensor to catch reads of memory never written; that is 2% of a small model's step.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def _opened(stream: str, tokens: str | None) -> Stream | VirtualStream:
+    try:
+        opened = VirtualStream.open(stream, tokens) if tokens else Stream.open(stream)
+        opened.check()
+    except (OSError, ValueError, KeyError) as error:
+        raise SettingsError(f"--stream {stream}: {error}") from error
+    return opened
+
+
+def _silent(_line: str) -> None:
+    """What processes but the first say."""

@@ -1,0 +1,77 @@
+"""What training changes from step to step: weights, moments, the guard's memory and how far the stream was read.
+
+Weights lie in one of two layouts, which hold the same float32 numbers. *Plain*: float32 parameters, of which layers
+gather a copy in what they compute in. *Split*, on one GPU: the parameters are the rounded bfloat16 weights that layers
+compute in, and what rounding took off lies beside the moments (`trainer.masters`), so that nothing is cast in a step.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from trainer.activations import prepare_block
+from trainer.config import TrainerConfig
+from trainer.guard import Guard
+from trainer.linear import keep_gradient_sums
+from trainer.masters import split
+from trainer.model import Llama, initial_weight
+from trainer.optimizer import OptimizerState, initial_optimizer
+from trainer.parallel import World, distribute, set_weight
+
+
+@dataclass(slots=True, kw_only=True)
+class TrainingState:
+    """All that the next step depends on."""
+
+    model: Llama
+    optimizer: OptimizerState
+    guard: Guard
+    step: int = 0
+    sequences: int = 0
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """The parameters by name: float32, or in the split layout the rounded halves."""
+        return dict(self.model.named_parameters())
+
+
+def compute_dtype(config: TrainerConfig, device: torch.device) -> torch.dtype:
+    """What the layers compute in: on a CPU always float32, since bfloat16 is slower there."""
+    return torch.float32 if device.type == "cpu" or config.precision == "float32" else torch.bfloat16
+
+
+def new_state(
+    config: TrainerConfig, vocabulary_size: int, world: World, *, seed: int, dtype: torch.dtype | None = None
+) -> TrainingState:
+    """The state before the first step, laid out over the world; `dtype` overrules `compute_dtype`."""
+    dtype = dtype or compute_dtype(config, world.device)
+    is_split = dtype == torch.bfloat16 and world.size == 1
+    stored = dtype if is_split else torch.promote_types(dtype, torch.float32)
+    model = Llama(config, vocabulary_size, device="meta", dtype=stored)
+    distribute(model, world, dtype)
+    model.to_empty(device=world.device)
+    if is_split:
+        keep_gradient_sums(model)
+    state = TrainingState(
+        model=model, optimizer=initial_optimizer(dict(model.named_parameters())), guard=Guard(world.device)
+    )
+    compiled = config.compile == "on" or (config.compile == "auto" and world.device.type == "cuda")
+    for layer in model.layers:
+        prepare_block(layer, config.activations, compiled=compiled)
+    for name, weight in state.weights.items():
+        set_master(state, name, initial_weight(name, tuple(weight.shape), config, seed))
+    return state
+
+
+def set_master(state: TrainingState, name: str, value: Tensor) -> None:
+    """Sets a weight to a whole float32 value, in either layout."""
+    weight = state.weights[name]
+    remainder = state.optimizer.remainder.get(name)
+    if remainder is None:
+        set_weight(weight, value)
+        return
+    with torch.no_grad():
+        rounded, rest = split(value.to(weight.device, torch.float32))
+        weight.copy_(rounded)
+        remainder.copy_(rest)
