@@ -1,150 +1,259 @@
 """Checkpoints: folders of safetensors and JSON, each whole or absent, checked by digest before they are used.
 
-`step-00000100/` holds `weights.safetensors`, `optimizer.safetensors` (both moments and the random state) and
-`state.json` (step, stream position, stream digest, settings, and the SHA-256 of the two files). Nothing is a pickle.
+`step-00000100/` holds what each process wrote (`trainer.tensor_files`) and `state.json`: step, sequences read, what run
+it belongs to, how many processes wrote it, and the SHA-256 of each file. Nothing is a pickle. What a tensor is called
+and how it is cut says nothing about the processes that load it: any number of them, on any mesh, reads any checkpoint.
 """
 
-import hashlib
 import json
 import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from trainer.errors import OtherRunError, SettingsError
-from trainer.optimizer import Moments
+from trainer.errors import DamagedCheckpointError, OtherRunError, SettingsError, TrainingError
+from trainer.progress import Say
+from trainer.ranks import Ranks
+from trainer.tensor_files import (
+    Chunk,
+    HostFile,
+    Saveable,
+    chunk_of,
+    deal,
+    file_digests,
+    lay_out,
+    load_tensors,
+    read_index,
+    write_files,
+)
 
-FORMAT = 1
-FREE_SETTINGS = frozenset({"checkpoint_steps", "keep_checkpoints", "micro_batch_sequences", "threads"})
-_NAME = re.compile(r"step-(\d{8,})")
-_TENSOR_FILES = ("weights.safetensors", "optimizer.safetensors")
+FORMAT = 2
+# They say how the same sums are worked out, how often to save and to look; they may change between two starts.
+FREE_SETTINGS = frozenset(
+    {
+        "activations", "checkpoint_steps", "compile", "deterministic", "evaluation_documents", "evaluation_steps",
+        "keep_checkpoints", "keep_every_steps", "micro_batch_sequences", "replicas", "tensor_parallel", "threads",
+    }
+)  # fmt: skip
+# Each process has random states of its own device: another number of processes has others.
+_MAY_BE_MISSING = "random."
+_FOLDER = re.compile(r"step-(\d{8,})")
+_FILE = re.compile(r"rank-\d{5,}-part-\d{3,}\.safetensors")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """All that the next step depends on; `run` says what the checkpoint belongs to (stream, settings, seed)."""
+    """A checkpoint's `state.json`; `run` says what it belongs to (stream, settings, seed)."""
 
+    folder: Path
     step: int
     sequences: int
     run: Mapping[str, Any]
-    weights: dict[str, Tensor]
-    moments: Moments
+    sha256: Mapping[str, str]
+
+    @property
+    def files(self) -> list[Path]:
+        """Its files of tensors."""
+        return [self.folder / name for name in sorted(self.sha256)]
 
 
-class DamagedCheckpointError(Exception):
-    """A checkpoint folder that does not hold what its `state.json` says."""
+class Checkpoints:
+    """The checkpoints of a run that is going on, which writes them beside its steps.
+
+    Every process of the run makes it and calls its methods at the same place; rank 0 looks, names and removes for all,
+    and where one process fails all fail with its reason. The folder is one that all of them see. Of the checkpoints
+    the newest `keep` stay, and those of every `keep_every_steps` steps (0: none).
+
+    The state is copied into host memory, page-locked where it comes from a GPU, and that memory is kept: 12 bytes a
+    parameter, over the processes. An error while it is written is said at once and raised by the next call.
+    """
+
+    def __init__(self, folder: Path, *, keep: int, keep_every_steps: int = 0, say: Say) -> None:
+        self._folder, self._keep, self._keep_every = folder, keep, keep_every_steps
+        self._ranks = Ranks()
+        self._say: Say = say if self._ranks.index == 0 else lambda line: None
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._pending: Future[None] | None = None
+        self._chunks: list[Chunk] = []
+        self._files: list[HostFile] = []
+        self._ranks.first(self._remove_unfinished)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        try:
+            self.close()
+        except TrainingError:
+            if kind is None:  # Else it has been said, and is not to hide what ended the run.
+                raise
+
+    def save(self, step: int, sequences: int, run: Mapping[str, Any], tensors: Mapping[str, Saveable]) -> None:
+        """Copies the state and returns; a background thread writes it, when the save before is through.
+
+        Raises TrainingError where that one failed, or where the state cannot be copied.
+        """
+        self.wait()
+        unfinished = self._folder / f"step-{step:08d}.tmp"
+        try:
+            self._ranks.first(lambda: _make_empty(unfinished))
+            held = self._ranks.gather(lambda: [chunk_of(name, value) for name, value in tensors.items()])
+            self._ranks.gather(lambda: self._copy(deal(held)[self._ranks.index], tensors))
+        except (OSError, RuntimeError) as error:
+            raise TrainingError(f"the checkpoint of step {step} was not written: {error}") from error
+        state = {"format": FORMAT, "step": step, "sequences": sequences, "run": dict(run)}
+        self._pending = self._writer.submit(self._write, unfinished, state)
+
+    def wait(self) -> None:
+        """Until the last save is on disk; raises TrainingError where it is not."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.result()
+
+    def close(self) -> None:
+        """Waits, and gives threads and memory back."""
+        try:
+            self.wait()
+        finally:
+            self._writer.shutdown()
+            self._files = []
+            self._ranks.close()
+
+    def newest_good(self, run: Callable[[int], Mapping[str, Any]], *, max_step: int) -> Checkpoint | None:
+        """The newest whole checkpoint of at most `max_step` steps, or None; every file of it has been read.
+
+        `run` says what a checkpoint after so many sequences belongs to. Newer ones than that are set aside as
+        `step-….damaged`, and said. Raises OtherRunError where one is of another run.
+        """
+        self.wait()
+        while (found := self._ranks.first(lambda: self._newest(run, max_step))) is not None:
+            damages = self._ranks.gather(partial(self._damage, found))
+            damage = next(filter(None, damages), None)
+            if damage is None:
+                return found
+            self._ranks.first(partial(self._set_aside, found.folder, damage))
+        return None
+
+    def load(self, checkpoint: Checkpoint, tensors: Mapping[str, Saveable]) -> None:
+        """Fills the tensors in place; random states that the checkpoint does not have stay as they are."""
+        self.wait()
+        self._ranks.gather(lambda: load_checkpoint(checkpoint, tensors))
+
+    def _copy(self, mine: list[Chunk], tensors: Mapping[str, Saveable]) -> None:
+        if mine != self._chunks:
+            pinned = any(isinstance(value, Tensor) and value.is_cuda for value in tensors.values())
+            self._files = []  # Before there are others: the host may not hold both.
+            self._chunks, self._files = mine, lay_out(self._ranks.index, mine, pinned=pinned)
+        for file in self._files:
+            file.fill(tensors)
+        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+            torch.cuda.synchronize()
+
+    def _write(self, unfinished: Path, state: dict[str, Any]) -> None:
+        """In the background: each process its files, then rank 0 `state.json` and the name that makes them count."""
+        try:
+            digests = self._ranks.gather(lambda: write_files(unfinished, self._files))
+            state |= {"world_size": self._ranks.count, "sha256": {n: d for own in digests for n, d in own.items()}}
+            self._ranks.first(lambda: self._finish(unfinished, state))
+        except (OSError, TrainingError) as error:
+            if self._ranks.index == 0:
+                shutil.rmtree(unfinished, ignore_errors=True)
+            line = f"the checkpoint of step {state['step']} was not written: {error}"
+            self._say(f"error: {line}")
+            raise TrainingError(line) from error
+
+    def _finish(self, unfinished: Path, state: Mapping[str, Any]) -> None:
+        text = json.dumps(state, indent=1, sort_keys=True) + "\n"
+        (unfinished / "state.json").write_text(text)
+        for path in (unfinished / "state.json", unfinished):
+            _to_disk(path)
+        unfinished.rename(unfinished.with_suffix(""))
+        _to_disk(self._folder)
+        for old in checkpoint_folders(self._folder)[: -self._keep]:
+            if not self._keep_every or _step(old) % self._keep_every:
+                _remove(old)
+
+    def _newest(self, run: Callable[[int], Mapping[str, Any]], max_step: int) -> Checkpoint | None:
+        """The newest that looks whole: all but the digests is checked."""
+        for path in reversed(checkpoint_folders(self._folder)):
+            try:
+                found = read_checkpoint(path)
+                _refuse_other_run(self._folder, found.run, run(found.sequences))
+                if found.step <= max_step:
+                    read_index(found.files)
+                    return found
+                self._set_aside(path, f"metrics.jsonl ends at step {max_step}")
+            except DamagedCheckpointError as error:
+                self._set_aside(path, str(error))
+        return None
+
+    def _damage(self, checkpoint: Checkpoint) -> str | None:
+        """What is wrong with this process's share of the files."""
+        share = checkpoint.files[self._ranks.index :: self._ranks.count]
+        try:
+            digests = file_digests(share)
+        except OSError as error:
+            return f"{type(error).__name__}: {error}"
+        wrong = [
+            path.name for path, digest in zip(share, digests, strict=True) if checkpoint.sha256[path.name] != digest
+        ]
+        return f"{wrong[0]} is not what was written" if wrong else None
+
+    def _set_aside(self, folder: Path, reason: str) -> None:
+        aside = folder.with_suffix(".damaged")
+        shutil.rmtree(aside, ignore_errors=True)
+        folder.rename(aside)
+        self._say(f"{folder.name} is set aside as {aside.name}: {reason}")
+
+    def _remove_unfinished(self) -> None:
+        """Removes what a killed run left half written or half removed."""
+        for path in self._folder.glob("step-*.tmp"):
+            shutil.rmtree(path)
 
 
 def checkpoint_folders(folder: Path) -> list[Path]:
     """Whole checkpoints by name, oldest first; their content is not looked at."""
-    found = [(int(match[1]), path) for path in folder.glob("step-*") if (match := _NAME.fullmatch(path.name))]
-    return [path for _, path in sorted(found)]
+    return sorted((path for path in folder.glob("step-*") if _FOLDER.fullmatch(path.name)), key=_step)
 
 
-def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
-    """Writes the checkpoint beside its place, renames it there, and removes all but the newest `keep`."""
-    final = folder / f"step-{checkpoint.step:08d}"
-    partial = final.with_suffix(".tmp")
-    for leftover in (partial, final):
-        shutil.rmtree(leftover, ignore_errors=True)
-    partial.mkdir(parents=True)
-    save_file(_contiguous(checkpoint.weights), partial / _TENSOR_FILES[0])
-    save_file(_contiguous(_optimizer_tensors(checkpoint.moments)), partial / _TENSOR_FILES[1])
-    state = {
-        "format": FORMAT,
-        "step": checkpoint.step,
-        "sequences": checkpoint.sequences,
-        "run": dict(checkpoint.run),
-        "sha256": {name: _file_digest(partial / name) for name in _TENSOR_FILES},
-    }
-    (partial / "state.json").write_text(json.dumps(state, indent=1, sort_keys=True) + "\n")
-    for path in (*partial.iterdir(), partial):
-        _to_disk(path)
-    partial.rename(final)
-    _to_disk(folder)
-    for old in checkpoint_folders(folder)[:-keep]:
-        _remove(old)
-    return final
-
-
-def load_checkpoint(folder: Path, device: torch.device) -> Checkpoint:
-    """Reads a checkpoint and sets torch's random state; raises DamagedCheckpointError where it is not as written."""
-    state = read_state(folder)
-    try:
-        for name in _TENSOR_FILES:
-            if _file_digest(folder / name) != state["sha256"][name]:
-                raise DamagedCheckpointError(f"{name} is not what was written")
-        weights = load_file(folder / _TENSOR_FILES[0], device=str(device))
-        tensors = load_file(folder / _TENSOR_FILES[1], device=str(device))
-        checkpoint = Checkpoint(
-            step=state["step"],
-            sequences=state["sequences"],
-            run=state["run"],
-            weights=weights,
-            moments=Moments(
-                first={name: tensors[f"first.{name}"] for name in weights},
-                second={name: tensors[f"second.{name}"] for name in weights},
-            ),
-        )
-        _restore_random_state(tensors)
-    except (FileNotFoundError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise DamagedCheckpointError(f"{type(error).__name__}: {error}") from error
-    return checkpoint
-
-
-def read_state(folder: Path) -> dict[str, Any]:
-    """The checkpoint's `state.json`."""
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Reads `state.json`; raises DamagedCheckpointError where it is not one, SettingsError where of another format."""
     try:
         state = json.loads((folder / "state.json").read_text())
-    except (FileNotFoundError, ValueError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DamagedCheckpointError(f"state.json: {error}") from error
-    kinds = {"format": int, "step": int, "sequences": int, "run": dict, "sha256": dict}
-    if not isinstance(state, dict) or not all(isinstance(state.get(key), kind) for key, kind in kinds.items()):
+    if isinstance(state, dict) and type(state.get("format")) is int and state["format"] != FORMAT:
+        raise SettingsError(
+            f"{folder} is of format {state['format']}, and this version reads {FORMAT}: use another output folder"
+        )
+    kinds = {"format": int, "step": int, "sequences": int, "run": dict, "world_size": int, "sha256": dict}
+    if not isinstance(state, dict) or not all(type(state.get(key)) is kind for key, kind in kinds.items()):
         raise DamagedCheckpointError("state.json lacks what a checkpoint states")
-    if state["format"] != FORMAT:
-        raise SettingsError(f"{folder} is of format {state['format']}, this version reads {FORMAT}")
-    return state
+    if not state["sha256"] or not all(map(_FILE.fullmatch, state["sha256"])):
+        raise DamagedCheckpointError("state.json names no files, or other files than a checkpoint's")
+    return Checkpoint(folder=folder, **{key: state[key] for key in ("step", "sequences", "run", "sha256")})
 
 
-def newest_good(
-    folder: Path,
-    device: torch.device,
-    *,
-    run: Callable[[int], Mapping[str, Any]],
-    max_step: int,
-    say: Callable[[str], None],
-) -> Checkpoint | None:
-    """The newest whole checkpoint of at most `max_step` steps, or None.
+def load_checkpoint(checkpoint: Checkpoint, tensors: Mapping[str, Saveable]) -> None:
+    """Fills tensors of any mesh in place; random states that the checkpoint does not have stay as they are.
 
-    `run` says what a checkpoint after so many sequences belongs to. Newer ones than that are set aside as
-    `step-….damaged`, and said. Raises OtherRunError where one is of another run.
+    Raises DamagedCheckpointError where others are missing, or of another shape. What else is saved is not read.
     """
-    for path in reversed(checkpoint_folders(folder)):
-        try:
-            state = read_state(path)
-            _refuse_other_run(folder, state["run"], run(state["sequences"]))
-            if state["step"] <= max_step:
-                return load_checkpoint(path, device)
-            reason = f"metrics.jsonl ends at step {max_step}"
-        except DamagedCheckpointError as error:
-            reason = str(error)
-        aside = path.with_suffix(".damaged")
-        shutil.rmtree(aside, ignore_errors=True)
-        path.rename(aside)
-        say(f"{path.name} is set aside as {aside.name}: {reason}")
-    return None
+    index = read_index(checkpoint.files)
+    wanted = {name: value for name, value in tensors.items() if name in index or not name.startswith(_MAY_BE_MISSING)}
+    load_tensors(index, wanted)
 
 
 def _refuse_other_run(folder: Path, saved: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
-    """Settings that only say how often to save and how to split the sums may change between two starts."""
     for key, value in asked.items():
         if key not in FREE_SETTINGS and saved.get(key) != value:
             raise OtherRunError(
@@ -152,41 +261,23 @@ def _refuse_other_run(folder: Path, saved: Mapping[str, Any], asked: Mapping[str
             )
 
 
-def remove_partial(folder: Path) -> None:
-    """Removes what a killed run left half written or half removed."""
-    for path in folder.glob("step-*.tmp"):
-        shutil.rmtree(path)
+def _step(folder: Path) -> int:
+    return int(folder.name.removeprefix("step-"))
+
+
+def _make_empty(folder: Path) -> None:
+    """For what is to become a checkpoint; never in the place of one."""
+    if folder.with_suffix("").exists():
+        raise TrainingError(f"{folder.with_suffix('')} is there already: does another run write to this folder?")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
 
 
 def _remove(folder: Path) -> None:
     """Renamed first: a kill in the middle of the removal leaves no checkpoint that looks whole."""
-    partial = folder.with_suffix(".tmp")
-    folder.rename(partial)
-    shutil.rmtree(partial)
-
-
-def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-
-
-def _optimizer_tensors(moments: Moments) -> dict[str, Tensor]:
-    tensors = {f"first.{name}": tensor for name, tensor in moments.first.items()}
-    tensors |= {f"second.{name}": tensor for name, tensor in moments.second.items()}
-    tensors["random.cpu"] = torch.get_rng_state()
-    if any(tensor.is_cuda for tensor in moments.first.values()):
-        tensors["random.cuda"] = torch.cuda.get_rng_state()
-    return tensors
-
-
-def _restore_random_state(tensors: Mapping[str, Tensor]) -> None:
-    torch.set_rng_state(tensors["random.cpu"].cpu())
-    if "random.cuda" in tensors and torch.cuda.is_available():
-        torch.cuda.set_rng_state(tensors["random.cuda"].cpu())
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    unfinished = folder.with_suffix(".tmp")
+    folder.rename(unfinished)
+    shutil.rmtree(unfinished)
 
 
 def _to_disk(path: Path) -> None:

@@ -11,3 +11,7 @@ class OtherRunError(SettingsError):
 
 class TrainingError(RuntimeError):
     """The run cannot go on: one line, exit code 1; a rerun goes on from the newest checkpoint."""
+
+
+class DamagedCheckpointError(TrainingError):
+    """A checkpoint folder that does not hold what its `state.json` says."""
