@@ -47,8 +47,9 @@ class Profiler:
             yield
             return
         if self._open is None:
-            self._open = profile(activities=_activities(), record_shapes=True)
-            self._open.start()
+            recorder = profile(activities=_activities(), record_shapes=True, acc_events=True)
+            recorder.start()
+            self._open = recorder
         self._steps.append(step)
         with record_function(f"step {step}"):
             yield
