@@ -1,0 +1,212 @@
+"""What is planned is compared with what is there: saved tensors of a layer, tensors of a state."""
+
+import inspect
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import torch
+from torch.autograd.graph import saved_tensors_hooks
+
+from trainer.config import PRESETS, TrainerConfig
+from trainer.errors import SettingsError
+from trainer.linear import gradients
+from trainer.loss import cross_entropy
+from trainer.memory import (
+    GIB,
+    LOSS_CHUNK_TOKENS,
+    Job,
+    activation_bytes,
+    choose_micro_batch,
+    largest_that_fits,
+    memory_of,
+)
+from trainer.model import Block, rope_table
+from trainer.parallel import World
+from trainer.state import new_state
+
+# Sizes of which no two are the same, so that one cannot stand for another; 2 * 40 < 96.
+LAYER = {"dimension": 96, "heads": 3, "layers": 1, "feed_forward_multiple": 8}
+TOKENS = 40
+
+
+def job(preset="7b", gpus=1, tokens=2048, **settings):
+    config = replace(PRESETS[preset], **settings)
+    return Job(config=config, vocabulary_size=32_000, sequence_tokens=tokens, gpus=gpus)
+
+
+def saved_bytes(block, wrap=lambda transform: transform):
+    """Of the tensors that a layer keeps for its gradients; what it shares with its weights is not counted."""
+    rope = rope_table(TrainerConfig(**LAYER), TOKENS)
+    known = {tensor.untyped_storage().data_ptr() for tensor in (*block.parameters(), *rope)}
+    kept = {}
+
+    def pack(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in known and tensor.shape != (LAYER["dimension"],):
+            kept[storage.data_ptr()] = (storage.nbytes(), tensor)
+        return tensor
+
+    x_BTD = torch.randn(2, TOKENS, LAYER["dimension"], dtype=block.wo.dtype, requires_grad=True)
+    with saved_tensors_hooks(pack, lambda tensor: tensor):
+        wrap(block.transform)(x_BTD, rope, None)
+    return sum(size for size, _ in kept.values())
+
+
+def block_of(dtype):
+    torch.manual_seed(0)
+    block = Block(TrainerConfig(**LAYER), "cpu", dtype)
+    for weight in block.parameters():
+        torch.nn.init.normal_(weight, std=0.02)
+    return block
+
+
+@pytest.mark.parametrize("dtype, precision", [(torch.bfloat16, "bfloat16"), (torch.float32, "float32")])
+def test_an_eager_layer_saves_what_is_planned(dtype, precision):
+    planned = Job(config=TrainerConfig(**LAYER, precision=precision), vocabulary_size=8, sequence_tokens=TOKENS)
+    found = saved_bytes(block_of(dtype)) / (2 * TOKENS)
+    assert found == activation_bytes(planned, "none", compiled=False)
+
+
+def test_a_compiled_layer_saves_what_is_planned():
+    planned = Job(config=TrainerConfig(**LAYER), vocabulary_size=8, sequence_tokens=TOKENS)
+    torch.compiler.reset()
+    partitioned = partial(torch.compile, fullgraph=True, backend="aot_eager_decomp_partition")
+    found = saved_bytes(block_of(torch.bfloat16), partitioned) / (2 * TOKENS)
+    assert found == activation_bytes(planned, "none", compiled=True)
+
+
+@pytest.mark.parametrize("policy, units", [("full", 1.0), ("keep-linear", 11.375)])
+def test_the_papers_units_of_a_layer_come_out(policy, units):
+    of_attention = 4 * 32  # A float32 of each head, kept with attention's output.
+    found = activation_bytes(job(), policy, compiled=True) - (of_attention if policy == "keep-linear" else 0)
+    assert found / (2 * 4096) == units
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_state_is_as_large_as_planned(dtype):
+    precision = str(dtype).removeprefix("torch.")
+    small = job("tiny", dimension=32, layers=2, precision=precision)
+    state = new_state(small.config, small.vocabulary_size, World(device=torch.device("cpu")), dtype=dtype)
+    planned = memory_of(small, 1, "none", compiled=False)
+    for weight in state.weights.values():
+        weight.grad = None if hasattr(weight, "gradient_sum") else torch.zeros_like(weight)
+    assert planned.weights == size_of(state.weights)
+    assert planned.remainder == size_of(state.optimizer.remainder)
+    assert planned.moments == size_of(state.optimizer.first) + size_of(state.optimizer.second)
+    assert planned.gradients == size_of(gradients(state.model))
+
+
+def size_of(tensors):
+    return sum(tensor.nbytes for tensor in tensors.values())
+
+
+def test_the_chunk_of_the_loss_is_the_one_it_takes():
+    assert inspect.signature(cross_entropy).parameters["chunk_tokens"].default == LOSS_CHUNK_TOKENS
+
+
+# 139 GiB: an H200. 79 GiB: an A100 or H100 of 80 GB. 4 x 2,048 tokens with the outputs of products kept is the goal.
+@pytest.mark.parametrize(
+    "preset, gpus, policy, gigabytes, count",
+    [
+        ("7b", 1, "keep-linear", 139, 4),
+        ("7b", 1, "none", 139, 2),
+        ("7b", 1, "full", 139, 16),
+        ("7b", 1, "full", 79, None),
+        ("7b", 2, "keep-linear", 79, 2),
+        ("1.3b", 1, "keep-linear", 79, 16),
+        ("1.3b", 1, "none", 139, 16),
+        ("13b", 1, "full", 139, None),
+        ("13b", 2, "keep-linear", 139, 2),
+    ],
+)
+def test_the_largest_micro_batch_that_fits_is_known(preset, gpus, policy, gigabytes, count):
+    assert largest_that_fits(job(preset, gpus), gigabytes * GIB, policy, compiled=True) == count
+
+
+def test_what_fits_is_as_large_as_it_can_be():
+    found = largest_that_fits(job(), 139 * GIB, "keep-linear", compiled=True)
+    assert memory_of(job(), found, "keep-linear", compiled=True).total <= 139 * GIB * 0.97
+    assert memory_of(job(), 2 * found, "keep-linear", compiled=True).total > 139 * GIB * 0.97
+
+
+@pytest.mark.parametrize("sequences, count", [(96, 4), (6, 3), (7, 1), (1, 1)])
+def test_micro_batches_divide_the_processs_part_of_a_batch(sequences, count):
+    asked = job(batch_sequences=sequences, activations="keep-linear")
+    assert choose_micro_batch(asked, 139 * GIB) == count
+
+
+@pytest.mark.parametrize("sequences, count", [(2048, 4), (3, 3)])
+def test_a_cpu_takes_four_sequences_at_a_time(sequences, count):
+    assert choose_micro_batch(job("65b", batch_sequences=sequences), None) == count
+
+
+@pytest.mark.parametrize("device", [None, GIB])
+def test_a_micro_batch_that_is_asked_for_is_taken(device):
+    assert choose_micro_batch(job(micro_batch_sequences=7), device) == 7
+
+
+@pytest.mark.parametrize(
+    "asked, gigabytes, line",
+    [
+        (
+            job("13b", activations="keep-linear"),
+            139,
+            "micro_batch_sequences: not even one sequence fits 1 GPU: 206 GiB of 139 GiB; 2 GPUs of 2 shards would do",
+        ),
+        (
+            job("65b", gpus=16, activations="none"),
+            110,
+            "micro_batch_sequences: not even one sequence fits 16 GPUs: 129 GiB of 110 GiB; "
+            'activations = "full" would fit',
+        ),
+        (
+            job("7b", batch_sequences=1),
+            79,
+            "micro_batch_sequences: not even one sequence fits 1 GPU: 113 GiB of 79 GiB",
+        ),
+    ],
+)
+def test_what_does_not_fit_says_what_would(asked, gigabytes, line):
+    with pytest.raises(SettingsError) as error:
+        choose_micro_batch(asked, gigabytes * GIB)
+    assert str(error.value) == line
+
+
+def test_a_model_that_is_not_compiled_needs_more():
+    eager, compiled = (choose_micro_batch(job("1.3b", compile=switch), 60 * GIB) for switch in ("off", "on"))
+    assert (eager, compiled) == (4, 8)
+
+
+@pytest.mark.parametrize("part", ["moments", "gradients", "weights"])
+def test_shards_divide_the_state(part):
+    one, four = (memory_of(job(gpus=gpus), 1, "full", compiled=True) for gpus in (1, 4))
+    whole = {"moments": one.moments, "gradients": one.gradients, "weights": one.weights + one.remainder}[part]
+    assert getattr(four, part) == whole // 4
+
+
+def test_replicas_hold_the_same_and_tensor_parallel_divides_products_and_activations():
+    def needs(gpus, **settings):
+        return memory_of(job(gpus=gpus, **settings), 1, "keep-linear", compiled=True)
+
+    assert needs(8, replicas=2) == needs(4)
+    assert needs(4, tensor_parallel=4).moments == pytest.approx(needs(4).moments, rel=1e-3)
+    assert needs(4, tensor_parallel=4).gathered < needs(4).gathered / 3
+    assert needs(4, tensor_parallel=4).activations < needs(4).activations / 2
+
+
+@pytest.mark.parametrize(
+    "wrong, line",
+    [
+        ({"gpus": 0}, "gpus must be a multiple of replicas * tensor_parallel = 1, got 0"),
+        ({"gpus": 6, "replicas": 4}, "gpus must be a multiple of replicas * tensor_parallel = 4, got 6"),
+        (
+            {"gpus": 3},
+            "batch_sequences must be a multiple of the 3 processes that share a batch, got 2048",
+        ),
+    ],
+)
+def test_a_world_that_does_not_fit_the_settings_is_refused(wrong, line):
+    with pytest.raises(SettingsError) as error:
+        job(**wrong)
+    assert str(error.value) == line
