@@ -69,7 +69,7 @@ def _train(run: Run, reporter: Reporter) -> bool:
     with TemporaryDirectory(prefix="tokenmill-") as folder:
         path = Path(folder) / "settings.json"
         path.write_text(json.dumps(settings))
-        command = [sys.executable, "-m", "trainer.train", "--settings", str(path), "--seed", str(run.recipe.seed)]
+        command = [sys.executable, "-m", "trainer", "train", "--settings", str(path), "--seed", str(run.recipe.seed)]
         command += ["--device", device, "--replace"]  # The stream may differ from where training has come to.
         command += ["--stream", str(output.local_path("stream")), "--output", str(output.local_path(TRAINING))]
         command += ["--timings", str(output.local_path("logs/train.jsonl"))]

@@ -12,12 +12,16 @@ Numbers = Mapping[str, Any]
 
 
 class MetricsFile:
-    """`metrics.jsonl`: one JSON line a step, cut back to the step from which a run resumes."""
+    """`metrics.jsonl`: one JSON line a step, cut back to the step from which a run resumes.
 
-    def __init__(self, path: Path, *, steps: int) -> None:
+    Nothing is written where no path is given, as by all processes but the first.
+    """
+
+    def __init__(self, path: Path | None, *, steps: int) -> None:
         """Opens the file after its first `steps` lines and drops the rest."""
-        self._file: IO[bytes] = path.open("ab")
-        self._file.truncate(_end_of_line(path, steps))
+        self._file: IO[bytes] = (path or Path(os.devnull)).open("ab")
+        if path is not None:
+            self._file.truncate(_end_of_line(path, steps))
 
     def __enter__(self) -> Self:
         return self
@@ -32,7 +36,8 @@ class MetricsFile:
 
     def to_disk(self) -> None:
         """Before a checkpoint: its steps must not be lost if the machine stops."""
-        os.fsync(self._file.fileno())
+        if self._file.name != os.devnull:
+            os.fsync(self._file.fileno())
 
 
 def count_steps(path: Path) -> int:

@@ -11,18 +11,20 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+import torch
 
 from trainer import speed
 from trainer.batches import TokenStream, batches_from, check_stream, lengths, next_batch, tokens_before
-from trainer.checkpoint import Checkpoints
+from trainer.checkpoint import Checkpoint, Checkpoints
 from trainer.config import TrainerConfig
 from trainer.errors import OtherRunError, TrainingError
 from trainer.metrics import MetricsFile, TimingsFile, count_steps
 from trainer.model import Rope, count_parameters, rope_table
 from trainer.parallel import World
 from trainer.progress import Progress, Say
-from trainer.state import TrainingState, compute_dtype, new_state
+from trainer.state import TrainingState, compute_dtype, draw_weights, new_state
 from trainer.step import StepFigures, StepResult, train_step
 
 MAX_SKIPS = 10
@@ -85,28 +87,33 @@ def train(training: Training, say: Say) -> None:
 
     Raises SettingsError before any work, TrainingError where the run cannot go on.
     """
-    check_stream(training.stream, training.config)
+    config, world, vocabulary_size = training.config, training.world, training.stream.vocabulary_size
+    check_stream(training.stream, config)
     training.output.mkdir(parents=True, exist_ok=True)
-    state = new_state(training.config, training.stream.vocabulary_size, training.world, seed=training.seed)
-    config = training.config
     with Checkpoints(
         training.checkpoints, keep=config.keep_checkpoints, keep_every_steps=config.keep_every_steps, say=say
     ) as checkpoints:
-        _resume(training, state, checkpoints, say)
-        if state.step == config.steps:
-            say(f"already trained: {state.step} steps, {training.output}")
+        found = _newest(training, checkpoints, say)
+        if found is not None and found.step == config.steps:
+            say(f"already trained: {found.step} steps, {training.output}")
             return
-        if state.step:
+        state = new_state(config, vocabulary_size, world)
+        if found is None:
+            torch.manual_seed(training.seed)
+            draw_weights(state, config, training.seed)
+        else:
+            checkpoints.load(found, state.tensors(world))
+            state.step, state.sequences = found.step, found.sequences
             say(f"resumes after step {state.step}")
-        _describe(training, state, say)
+        _describe(training, say)
         with _Loop(training, state, checkpoints, say) as loop:
             loop.run()
 
 
-def _resume(training: Training, state: TrainingState, checkpoints: Checkpoints, say: Say) -> None:
-    """Sets the state to the newest checkpoint's, where there is one that is whole and of this run."""
+def _newest(training: Training, checkpoints: Checkpoints, say: Say) -> Checkpoint | None:
+    """The newest checkpoint that is whole and of this run."""
     try:
-        found = checkpoints.newest_good(training.identity, max_step=count_steps(training.metrics))
+        return checkpoints.newest_good(training.identity, max_step=count_steps(training.metrics))
     except OtherRunError as error:
         if not training.replaces:
             raise
@@ -114,10 +121,7 @@ def _resume(training: Training, state: TrainingState, checkpoints: Checkpoints, 
         if training.world.is_first:
             shutil.rmtree(training.checkpoints)
         training.world.wait()
-        return
-    if found is not None:
-        checkpoints.load(found, state.tensors(training.world))
-        state.step, state.sequences = found.step, found.sequences
+        return None
 
 
 class _Loop:
@@ -134,7 +138,7 @@ class _Loop:
         self._batches = batches_from(state.sequences, stream, config)
         self._read_at = time.perf_counter()
 
-    def __enter__(self) -> "_Loop":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -216,7 +220,7 @@ def _finite(result: StepResult) -> Mapping[str, Any]:
     return {name: known(value) for name, value in asdict(result).items()}
 
 
-def _describe(training: Training, state: TrainingState, say: Say) -> None:
+def _describe(training: Training, say: Say) -> None:
     config, world = training.config, training.world
     tokens = [f"{config.batch_sequences * length:,}" for length in lengths(training.stream, config)]
     dtype = str(compute_dtype(config, world.device)).removeprefix("torch.")

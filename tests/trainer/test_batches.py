@@ -2,16 +2,26 @@ import numpy as np
 import pytest
 import torch
 
+from mixtures.loader import Batch
 from mixtures.stream import Stretch
-from trainer.batches import batches_from, check_stream, lengths, micro_batches, next_batch, tokens_before
+from trainer.batches import (
+    batches_from,
+    check_stream,
+    count_predictions,
+    lengths,
+    micro_batches,
+    next_batch,
+    tokens_before,
+)
 from trainer.errors import SettingsError, TrainingError
+from trainer.parallel import World
 
-CPU = torch.device("cpu")
+ALONE = World(device=torch.device("cpu"))
 
 
 def pieces_from(consumed, stream, config):
     with batches_from(consumed, stream, config) as loader:
-        return list(micro_batches(next_batch(loader), stream, config, CPU))
+        return list(micro_batches(next_batch(loader, stream.vocabulary_size), config, ALONE))
 
 
 @pytest.mark.parametrize("micro, sizes", [(1, [1] * 6), (4, [4, 2]), (6, [6]), (50, [6])])
@@ -22,9 +32,9 @@ def test_a_batch_is_cut_into_micro_batches_in_the_streams_order(array_stream, ti
     assert torch.equal(torch.cat([piece.tokens_BT for piece in pieces]), torch.from_numpy(stream.ids[12:18]))
 
 
-def test_each_sequence_comes_with_the_name_of_its_source(array_stream, tiny):
+def test_each_sequence_comes_with_the_number_of_its_source(array_stream, tiny):
     pieces = pieces_from(3, array_stream(), tiny(batch_sequences=4, micro_batch_sequences=3))
-    assert [piece.sources for piece in pieces] == [("books", "c4", "books"), ("c4",)]
+    assert [piece.sources_B.tolist() for piece in pieces] == [[1, 0, 1], [0]]
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.uint32, np.int64])
@@ -113,4 +123,29 @@ def test_a_stream_that_is_not_as_it_says_stops_the_run(array_stream, tiny, monke
 
     monkeypatch.setattr(stream, "read", read)
     with pytest.raises(TrainingError, match=r"^stream-00000\.bin must have 48 bytes, has 47$"):
-        next_batch(batches_from(0, stream, tiny()))
+        next_batch(batches_from(0, stream, tiny()), 32)
+
+
+def test_the_target_of_a_token_is_the_next_and_of_the_last_none(array_stream, tiny):
+    piece = pieces_from(0, array_stream(), tiny(batch_sequences=4, micro_batch_sequences=4))[0]
+    following = torch.where(piece.tokens_BT[:, 1:] == 0, -100, piece.tokens_BT[:, 1:])
+    assert torch.equal(piece.targets_BT[:, :-1], following)
+    assert piece.targets_BT[:, -1].tolist() == [-100] * 4
+
+
+def test_predictions_are_counted_by_source_without_what_is_masked():
+    tokens = np.array([[1, 5, 0, 0, 6], [1, 0, 0, 0, 0], [1, 2, 3, 4, 5]])
+    batch = Batch(first=0, tokens=tokens, sources=np.array([1, 1, 0]), consumed=3)
+    assert count_predictions(batch, ("c4", "books", "arxiv")) == {"c4": 4, "books": 2, "arxiv": 0}
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_the_processes_shares_of_a_batch_are_the_batch(array_stream, tiny, ranks, monkeypatch):
+    stream, config = array_stream(), tiny(batch_sequences=6, micro_batch_sequences=2)
+    with batches_from(6, stream, config) as loader:
+        batch = next_batch(loader, stream.vocabulary_size)
+    monkeypatch.setattr(World, "tensor_ranks", 1)
+    worlds = [World(device=torch.device("cpu"), rank=rank, size=ranks) for rank in range(ranks)]
+    shares = [torch.cat([piece.tokens_BT for piece in micro_batches(batch, config, world)]) for world in worlds]
+    assert [len(share) for share in shares] == [6 // ranks] * ranks
+    assert torch.equal(torch.stack(shares, dim=1).flatten(0, 1), torch.from_numpy(stream.ids[6:12]))
