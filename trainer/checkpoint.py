@@ -168,7 +168,7 @@ class Checkpoints:
             if self._ranks.index == 0:
                 shutil.rmtree(unfinished, ignore_errors=True)
             line = f"the checkpoint of step {state['step']} was not written: {error}"
-            self._say(f"error: {line}")
+            self._say(line)
             raise TrainingError(line) from error
 
     def _finish(self, unfinished: Path, state: Mapping[str, Any]) -> None:
@@ -198,15 +198,11 @@ class Checkpoints:
 
     def _damage(self, checkpoint: Checkpoint) -> str | None:
         """What is wrong with this process's share of the files."""
-        share = checkpoint.files[self._ranks.index :: self._ranks.count]
         try:
-            digests = file_digests(share)
-        except OSError as error:
-            return f"{type(error).__name__}: {error}"
-        wrong = [
-            path.name for path, digest in zip(share, digests, strict=True) if checkpoint.sha256[path.name] != digest
-        ]
-        return f"{wrong[0]} is not what was written" if wrong else None
+            check_files(checkpoint, self._ranks.index, self._ranks.count)
+        except DamagedCheckpointError as error:
+            return str(error)
+        return None
 
     def _set_aside(self, folder: Path, reason: str) -> None:
         aside = folder.with_suffix(".damaged")
@@ -241,6 +237,18 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     if not state["sha256"] or not all(map(_FILE.fullmatch, state["sha256"])):
         raise DamagedCheckpointError("state.json names no files, or other files than a checkpoint's")
     return Checkpoint(folder=folder, **{key: state[key] for key in ("step", "sequences", "run", "sha256")})
+
+
+def check_files(checkpoint: Checkpoint, rank: int = 0, ranks: int = 1) -> None:
+    """Reads every file, or one rank's share; raises DamagedCheckpointError where one is not what was written."""
+    share = checkpoint.files[rank::ranks]
+    try:
+        digests = file_digests(share)
+    except OSError as error:
+        raise DamagedCheckpointError(f"{type(error).__name__}: {error}") from error
+    for path, digest in zip(share, digests, strict=True):
+        if checkpoint.sha256[path.name] != digest:
+            raise DamagedCheckpointError(f"{path.name} is not what was written")
 
 
 def load_checkpoint(checkpoint: Checkpoint, tensors: Mapping[str, Saveable]) -> None:

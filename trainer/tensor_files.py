@@ -137,12 +137,11 @@ class HostFile:
 
 
 def lay_out(rank: int, chunks: Sequence[Chunk], *, pinned: bool) -> list[HostFile]:
-    """The files of a process: of at most `FILE_BYTES` each, unless a tensor is larger."""
+    """The files of a process, empty yet: of at most `FILE_BYTES` each, unless a tensor is larger."""
     parts: list[list[Chunk]] = []
     room = 0
-    for chunk in sorted(chunks, key=lambda chunk: (chunk.name, chunk.offset)):
-        # Two chunks of one tensor would need the same name in one file.
-        if chunk.nbytes > room or parts[-1][-1].name == chunk.name:
+    for chunk in sorted(chunks, key=lambda chunk: chunk.name):
+        if chunk.nbytes > room:
             parts.append([])
             room = FILE_BYTES
         parts[-1].append(chunk)
