@@ -9,7 +9,7 @@ from itertools import groupby
 from filters.language import is_language_count
 from pipeline.mix_summary import asked_shares, said_readings
 from pipeline.recipe import Recipe
-from pipeline.report_charts import bar_chart, line_chart
+from pipeline.report_charts import bar_chart
 from pipeline.report_contamination import contamination_section
 from pipeline.report_figures import Example, Figures, read_figures
 from pipeline.report_html import Html, document, element, joined, table
@@ -18,6 +18,7 @@ from pipeline.report_near import near_section
 from pipeline.report_scores import scores_section
 from pipeline.report_style import STYLE
 from pipeline.report_tokenizer import tokenizer_section
+from pipeline.report_training import training_section
 from pipeline.storage import Folder, Output
 from pipeline.totals import StageTotals
 
@@ -59,7 +60,7 @@ def render(figures: Figures, recipe: Recipe) -> str:
         "tokenizer": tokenizer_section(figures.tokenizer),
         "scores": scores_section(figures.scores),
         "mixture": _mixture(figures, recipe),
-        "training": _training(figures),
+        "training": training_section(figures.training),
     }
     links = element("ul", *(element("li", element("a", name, href=f"#{key}")) for key, name in _SECTIONS))
     sections = [element("section", element("h2", name, id=key), contents[key]) for key, name in _SECTIONS]
@@ -81,8 +82,9 @@ def _tiles(figures: Figures) -> Html:
         (_bytes(sum(last.bytes_kept for _, last in ends)), "of text kept"),
         (f"{sum(item.tokens for item in figures.stages):,}", "tokens"),
     ]
-    if figures.steps:
-        tiles.append((f"{figures.steps[0]['loss']:.2f} → {figures.steps[-1]['loss']:.2f}", "training loss, in nats"))
+    if figures.training.points:
+        first, last = figures.training.first["loss"], figures.training.last["loss"]
+        tiles.append((f"{first:.2f} → {last:.2f}", "training loss, in nats"))
     return element("ul", *(element("li", element("strong", value), name) for value, name in tiles), class_="tiles")
 
 
@@ -219,20 +221,6 @@ def _sources_of_stream(stream: Mapping[str, object]) -> dict[str, Mapping[str, o
 def _number(values: Mapping[str, object], key: str) -> float:
     value = values.get(key, 0)
     return float(value) if isinstance(value, int | float) else 0.0
-
-
-def _training(figures: Figures) -> Html:
-    if not figures.steps:
-        return _missing("No model has been trained on the stream yet.")
-    first, last = figures.steps[0], figures.steps[-1]
-    points = [(step["step"], step["loss"]) for step in figures.steps]
-    ends = (f"{step['loss']:.3f} at step {step['step']:.0f}" for step in (first, last))
-    label = f"Training loss, from {' to '.join(ends)}"
-    chart = line_chart(points, label=label, x_name="step", y_name="loss, nats a token")
-    caption = element("figcaption", f"{label}, in nats a token.")
-    rows = [(name, f"{first.get(name, 0):.6g}", f"{last[name]:.6g}") for name in sorted(last)]
-    figures_of_ends = table("Figures of the first and the last step", ("figure", "first", "last"), rows, numbers=2)
-    return joined([element("figure", chart, caption), figures_of_ends])
 
 
 def _first_and_last(stages: Sequence[StageTotals]) -> Iterable[tuple[StageTotals, StageTotals]]:

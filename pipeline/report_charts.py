@@ -1,35 +1,85 @@
 """Charts as inline SVG: the loss curve, the funnel of bytes, and how scores are spread."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pipeline.report_html import Html, element, joined
 
 WIDTH, HEIGHT = 720, 300
+CURVE_COLOURS = 7
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 14, 34
 
 
-def line_chart(points: Sequence[tuple[float, float]], *, label: str, x_name: str, y_name: str) -> Html:
-    """A curve through the points, with four lines of scale."""
-    low_x, high_x = _bounds([x for x, _ in points])
-    low_y, high_y = _bounds([y for _, y in points])
+Points = Sequence[tuple[float, float]]
 
-    def place(x: float, y: float) -> tuple[float, float]:
-        across = (x - low_x) / (high_x - low_x) * (WIDTH - _LEFT - _RIGHT) + _LEFT
-        return across, HEIGHT - _BOTTOM - (y - low_y) / (high_y - low_y) * (HEIGHT - _TOP - _BOTTOM)
 
-    parts: list[Html] = []
-    for quarter in range(4):
-        value = low_y + (high_y - low_y) * quarter / 3
-        _, at = place(low_x, value)
-        parts.append(element("line", x1=_LEFT, x2=WIDTH - _RIGHT, y1=f"{at:.1f}", y2=f"{at:.1f}", class_="axis"))
-        parts.append(element("text", f"{value:.2f}", x=_LEFT - 6, y=f"{at + 4:.1f}", text_anchor="end"))
-    for value, anchor in ((low_x, "start"), (high_x, "end")):
-        across, _ = place(value, low_y)
-        parts.append(element("text", f"{x_name} {value:g}", x=f"{across:.1f}", y=HEIGHT - 12, text_anchor=anchor))
-    parts.append(element("text", y_name, x=_LEFT + 6, y=_TOP + 12))
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in points))
-    parts.append(element("polyline", points=path, class_="loss"))
-    return _drawing(HEIGHT, label, parts)
+def line_chart(
+    curves: Mapping[str, Points],
+    *,
+    label: str,
+    x_name: str,
+    y_name: str,
+    band: Sequence[tuple[float, float, float]] = (),
+    marks: Sequence[float] = (),
+    small: bool = False,
+) -> Html:
+    """A curve through the points of each name, with four lines of scale; the names are told where there are several.
+
+    `band` holds (x, lowest, highest) of what a curve is the mean of; at `marks` a line stands across the chart.
+    """
+    points = [point for curve in curves.values() for point in curve]
+    heights = [y for _, y in points] + [y for _, *ends in band for y in ends]
+    axes = _Axes(_bounds([x for x, _ in points]), _bounds(heights), small)
+    parts = [axes.mark(x) for x in marks]
+    if band:
+        around = [axes.place(x, low) for x, low, _ in band] + [axes.place(x, high) for x, _, high in reversed(band)]
+        parts.append(element("polygon", points=_joined(around), class_="band"))
+    parts += axes.scale(x_name, y_name)
+    for number, (name, curve) in enumerate(curves.items()):
+        kind = f"curve c{number % CURVE_COLOURS}"
+        parts.append(element("polyline", points=_joined(axes.place(*point) for point in curve), class_=kind))
+        if len(curves) > 1:
+            right, y = axes.width - _RIGHT, _TOP + 12 + 18 * number
+            parts.append(element("line", x1=right - 22, x2=right, y1=y - 4, y2=y - 4, class_=kind))
+            parts.append(element("text", name, x=right - 28, y=y, text_anchor="end"))
+    return _drawing(axes.height, label, parts, axes.width)
+
+
+class _Axes:
+    """Where numbers lie in a drawing: a small one is half as wide, for two beside each other."""
+
+    def __init__(self, x: tuple[float, float], y: tuple[float, float], small: bool) -> None:
+        self.width, self.height = (WIDTH // 2, HEIGHT * 2 // 3) if small else (WIDTH, HEIGHT)
+        self._x, self._y = x, y
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """The point's place in the drawing."""
+        (low_x, high_x), (low_y, high_y) = self._x, self._y
+        across = (x - low_x) / (high_x - low_x) * (self.width - _LEFT - _RIGHT) + _LEFT
+        return across, self.height - _BOTTOM - (y - low_y) / (high_y - low_y) * (self.height - _TOP - _BOTTOM)
+
+    def mark(self, x: float) -> Html:
+        """A line from top to bottom."""
+        at = f"{self.place(x, 0)[0]:.1f}"
+        return element("line", x1=at, x2=at, y1=_TOP, y2=self.height - _BOTTOM, class_="mark")
+
+    def scale(self, x_name: str, y_name: str) -> Iterator[Html]:
+        """Four lines across with their values, and the values at both ends below."""
+        low, high = self._y
+        for quarter in range(4):
+            value = low + (high - low) * quarter / 3
+            _, at = self.place(self._x[0], value)
+            right, y = self.width - _RIGHT, f"{at:.1f}"
+            yield element("line", x1=_LEFT, x2=right, y1=y, y2=y, class_="axis")
+            said = f"{value:.2f}" if high - low >= 0.1 else f"{value:.2g}"
+            yield element("text", said, x=_LEFT - 6, y=f"{at + 4:.1f}", text_anchor="end")
+        for value, anchor in zip(self._x, ("start", "end"), strict=True):
+            across, _ = self.place(value, low)
+            yield element("text", f"{x_name} {value:.15g}", x=f"{across:.1f}", y=self.height - 12, text_anchor=anchor)
+        yield element("text", y_name, x=_LEFT + 6, y=_TOP + 12)
+
+
+def _joined(places: Iterable[tuple[float, float]]) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
 
 
 def bar_chart(bars: Sequence[tuple[str, float, float]], *, label: str) -> Html:
@@ -73,8 +123,8 @@ def histogram_chart(series: Sequence[tuple[str, Sequence[float]]], *, label: str
     return _drawing(HEIGHT, label, parts)
 
 
-def _drawing(height: int, label: str, parts: Sequence[Html]) -> Html:
-    return element("svg", joined(parts), viewBox=f"0 0 {WIDTH} {height}", role="img", aria_label=label)
+def _drawing(height: int, label: str, parts: Sequence[Html], width: int = WIDTH) -> Html:
+    return element("svg", joined(parts), viewBox=f"0 0 {width} {height}", role="img", aria_label=label)
 
 
 def _bounds(values: Sequence[float]) -> tuple[float, float]:

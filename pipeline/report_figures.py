@@ -5,7 +5,6 @@ Every list is bounded, so the report's size does not grow with the corpus.
 
 import heapq
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from pipeline.report_contamination import FINDINGS
 from pipeline.report_near import read_audits
 from pipeline.report_scores import Scores, read_scores
 from pipeline.report_tokenizer import read_tokenizer
+from pipeline.report_training import Training, read_training
 from pipeline.storage import Folder
 from pipeline.totals import StageTotals, sum_stages
 
@@ -29,7 +29,6 @@ EXAMINED_ROW_GROUPS = 200
 
 MAX_FAULTS = 50
 MAX_KINDS = 200
-MAX_LOSS_POINTS = 500
 MAX_MODEL_FIGURES = 60
 MAX_LISTED = 16
 
@@ -62,7 +61,7 @@ class Figures:
     scores: Scores
     tokenizer: Mapping[str, Any]
     stream: Mapping[str, Any]
-    steps: Sequence[Mapping[str, float]]
+    training: Training
 
 
 def read_figures(output: Folder, chains: Mapping[str, tuple[str, ...]]) -> Figures:
@@ -92,7 +91,7 @@ def read_figures(output: Folder, chains: Mapping[str, tuple[str, ...]]) -> Figur
         scores=read_scores(output),
         tokenizer=read_tokenizer(output),
         stream=output.read_json("stream/stream.json") or {},
-        steps=_steps(output),
+        training=read_training(output),
     )
 
 
@@ -166,25 +165,3 @@ def _flat(prefix: str, value: Any) -> Iterator[tuple[str, str]]:
     else:
         text = f"{value:.6g}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
         yield prefix[:EXCERPT_CHARS], text.strip('"')[:EXCERPT_CHARS]
-
-
-def _steps(output: Folder) -> list[dict[str, float]]:
-    """Training steps with a finite loss, thinned evenly; the first and the last stay."""
-    try:
-        with output.open("training/metrics.jsonl") as stream:
-            steps = [step for line in stream if (step := _step(line)) is not None]
-    except FileNotFoundError:
-        return []
-    stride = max(1, -(-len(steps) // MAX_LOSS_POINTS))
-    return [*steps[:-1:stride], steps[-1]] if steps else []
-
-
-def _step(line: bytes) -> dict[str, float] | None:
-    try:
-        value = json.loads(line)
-    except ValueError:  # A run that was killed leaves half a line at the end.
-        return None
-    if not isinstance(value, dict):
-        return None
-    figures = {str(key): float(item) for key, item in value.items() if isinstance(item, int | float)}
-    return figures if {"step", "loss"} <= figures.keys() and math.isfinite(figures["loss"]) else None

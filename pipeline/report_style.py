@@ -27,7 +27,11 @@ tbody th { font-weight: 500; white-space: nowrap; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 svg { width: 100%; height: auto; background: var(--card); border: 1px solid var(--line); border-radius: .6rem; }
 svg text { fill: var(--soft); font: 13px system-ui, sans-serif; } svg .axis { stroke: var(--line); }
-svg .loss { fill: none; stroke: var(--accent); stroke-width: 2; } svg .kept { fill: var(--bar); }
+svg .curve { fill: none; stroke-width: 1.6; stroke-linejoin: round; } svg .band { fill: var(--bar); opacity: .6; }
+svg .mark { stroke: var(--bad); stroke-width: 1; stroke-dasharray: 3 3; } svg .kept { fill: var(--bar); }
+svg .c0 { stroke: var(--accent); } svg .c1 { stroke: #c2570c; } svg .c2 { stroke: #23864a; }
+svg .c3 { stroke: #9b59b6; } svg .c4 { stroke: #b8860b; } svg .c5 { stroke: #c0396b; } svg .c6 { stroke: #0e8a8a; }
+.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(18rem, 1fr)); gap: .8rem; }
 svg .lost { fill: var(--bar2); }
 figure { margin: .8rem 0; } figcaption { color: var(--soft); font-size: .92rem; margin-top: .3rem; }
 details { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; margin: .5rem 0;

@@ -8,6 +8,7 @@ from pipeline.recipe import Recipe
 from pipeline.report import render, write_report
 from pipeline.report_figures import Example, Figures
 from pipeline.report_scores import Scores
+from pipeline.report_training import Point, Training
 from pipeline.storage import Folder
 from pipeline.totals import StageTotals
 
@@ -25,8 +26,15 @@ NOTHING = {
     "tokenizer": {},
     "stream": {},
 }
-EMPTY = Figures(**NOTHING, scores=NO_SCORES, steps=[])
+EMPTY = Figures(**NOTHING, scores=NO_SCORES, training=Training())
 RECIPE = Recipe(name="test")
+HOSTILE_STEP = {"step": 1.0, "loss": 2.0, HOSTILE: 1.0}
+HOSTILE_TRAINING = Training(
+    first=HOSTILE_STEP,
+    last=HOSTILE_STEP,
+    points=[Point(1, 1, 2.0, 2.0, 1, {"loss": (2.0, 1)})],
+    evaluations=[{"step": 1, "sources": {HOSTILE: {"bits_per_byte": 1.0}, "books": {"bits_per_byte": 2.0}}}] * 2,
+)
 
 
 def stage(name="clean", source="c4", **figures):
@@ -97,7 +105,7 @@ def test_no_text_of_a_document_becomes_markup():
             kept=[example(kind="kept", **hostile)],
             quarantined=[example(kind=HOSTILE, **hostile)],
             models={HOSTILE: {HOSTILE: HOSTILE}},
-            steps=[{"step": 1.0, "loss": 2.0, HOSTILE: 1.0}],
+            training=HOSTILE_TRAINING,
         ),
         Recipe(name=HOSTILE),
     )
@@ -175,16 +183,6 @@ def test_the_mixture_is_shown_asked_against_got():
 @pytest.mark.parametrize("stream", [{"sources": 3}, {"sources": {"c4": 1}}, {"sources": {"c4": {"tokens": "many"}}}])
 def test_a_stream_record_of_another_shape_counts_as_none(stream):
     assert "The stream has not been mixed yet." in words(render(figures(stream=stream), RECIPE), "mixture")
-
-
-def test_the_loss_is_drawn_and_told():
-    steps = [{"step": 1.0, "loss": 7.6, "learning_rate": 0.001}, {"step": 200.0, "loss": 3.25, "learning_rate": 0.0001}]
-    found = section(render(figures(steps=steps), RECIPE), "training")
-    assert found.xpath(".//figcaption/text()") == [
-        "Training loss, from 7.600 at step 1 to 3.250 at step 200, in nats a token."
-    ]
-    assert len(found.xpath(".//polyline")) == 1
-    assert ["loss", "7.6", "3.25"] in [[cell.text_content() for cell in row] for row in found.xpath(".//tbody/tr")]
 
 
 def test_quarantined_records_are_counted_with_their_reasons():

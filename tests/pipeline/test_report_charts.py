@@ -8,22 +8,45 @@ def parsed(chart):
     return etree.fromstring(chart)
 
 
+def drawn(curves, **more):
+    return parsed(line_chart(curves, label="Loss", x_name="step", y_name="nats", **more))
+
+
 def test_a_curve_runs_from_top_left_to_bottom_right_when_the_loss_falls():
-    chart = parsed(line_chart([(0, 8.0), (50, 5.0), (100, 2.0)], label="Loss", x_name="step", y_name="nats"))
+    chart = drawn({"": [(0, 8.0), (50, 5.0), (100, 2.0)]})
     points = [tuple(map(float, point.split(","))) for point in chart.find("polyline").get("points").split()]
     assert points == [(56.0, 266.0 - 252.0), (382.0, 140.0), (WIDTH - 12.0, HEIGHT - 34.0)]
 
 
 def test_the_scale_names_the_smallest_and_the_largest_value():
-    chart = parsed(line_chart([(1, 8.0), (100, 2.0)], label="Loss", x_name="step", y_name="nats"))
+    chart = drawn({"": [(1, 8.0), (100, 2.0)]})
     assert chart.xpath("//text/text()") == ["2.00", "4.00", "6.00", "8.00", "step 1", "step 100", "nats"]
 
 
 @pytest.mark.parametrize("points", [[(1, 3.0)], [(1, 3.0), (2, 3.0)]])
 def test_a_flat_curve_or_a_single_step_can_be_drawn(points):
-    drawn = parsed(line_chart(points, label="Loss", x_name="step", y_name="nats")).find("polyline").get("points")
-    assert "nan" not in drawn
-    assert len(drawn.split()) == len(points)
+    curve = drawn({"": points}).find("polyline").get("points")
+    assert "nan" not in curve
+    assert len(curve.split()) == len(points)
+
+
+def test_each_of_several_curves_has_its_name_and_its_colour():
+    chart = drawn({"c4": [(1, 8.0), (9, 2.0)], "<books>": [(1, 7.0)]})
+    assert [curve.get("class") for curve in chart.iter("polyline")] == ["curve c0", "curve c1"]
+    assert chart.xpath("//text/text()")[-2:] == ["c4", "<books>"]
+
+
+def test_a_band_is_as_high_as_what_it_covers_and_marks_stand_where_they_belong():
+    chart = drawn({"": [(0, 5.0), (100, 4.0)]}, band=[(0, 5.0, 8.0), (100, 2.0, 6.0)], marks=[50])
+    assert chart.find("polygon").get("points") == "56.0,140.0 708.0,266.0 708.0,98.0 56.0,14.0"
+    (mark,) = chart.xpath("//line[@class='mark']")
+    assert (mark.get("x1"), mark.get("x2")) == ("382.0", "382.0")
+
+
+def test_a_small_chart_is_half_as_wide_and_its_scale_tells_small_numbers_apart():
+    chart = drawn({"": [(1, 3e-4), (250_000, 3e-5)]}, small=True)
+    assert chart.get("viewBox") == f"0 0 {WIDTH // 2} 200"
+    assert chart.xpath("//text/text()") == ["3e-05", "0.00012", "0.00021", "0.0003", "step 1", "step 250000", "nats"]
 
 
 def test_a_bar_shows_what_is_kept_of_what_came_in():

@@ -1,4 +1,3 @@
-import json
 
 import pytest
 
@@ -6,7 +5,7 @@ from filters.batch import document_batch
 from pipeline import report_figures
 from pipeline.corpora.corpus import BadRecord
 from pipeline.ledger import LedgerEntry
-from pipeline.report_figures import EXAMPLES, EXCERPT_CHARS, MAX_LOSS_POINTS, read_figures
+from pipeline.report_figures import EXAMPLES, EXCERPT_CHARS, read_figures
 from pipeline.storage import Folder
 from pipeline.units import UnitOutputs
 
@@ -42,7 +41,7 @@ def write_unit(output, unit, rejected=(), kept=(), bad=(), stage="clean"):
 
 def test_an_empty_folder_has_empty_figures(output):
     figures = read_figures(output, CHAINS)
-    assert (figures.stages, figures.faults, figures.rejected, figures.steps) == ([], [], [], [])
+    assert (figures.stages, figures.faults, figures.rejected, figures.training.points) == ([], [], [], [])
     assert (figures.models, figures.stream) == ({}, {})
 
 
@@ -135,21 +134,3 @@ def test_the_report_of_the_tokenizer_stands_apart(output):
     output.write_json("models/tokenizer/report.json", {"vocabulary_size": 2000})
     figures = read_figures(output, CHAINS)
     assert (figures.tokenizer, figures.models) == ({"vocabulary_size": 2000}, {})
-
-
-def test_the_loss_is_thinned_but_keeps_its_ends(output):
-    write_steps(output, [{"step": n, "loss": 9.0 - n / 1000} for n in range(1, 4001)])
-    steps = read_figures(output, CHAINS).steps
-    assert (steps[0]["step"], steps[-1]["step"]) == (1, 4000)
-    assert len(steps) <= MAX_LOSS_POINTS + 1
-
-
-def test_lines_that_are_no_finite_steps_are_left_out(output):
-    write_steps(output, [{"step": 1, "loss": 5.0}, [1], {"step": 2}, {"step": 3, "loss": float("nan")}], tail='{"st')
-    assert read_figures(output, CHAINS).steps == [{"step": 1.0, "loss": 5.0}]
-
-
-def write_steps(output, steps, tail=""):
-    path = output.local_path("training/metrics.jsonl")
-    path.parent.mkdir()
-    path.write_text("".join(json.dumps(step) + "\n" for step in steps) + tail)
