@@ -97,7 +97,7 @@ def find_problem(oracle: Update, device: torch.device) -> str:
     try:
         same = _agrees(oracle, device, is_split=False) and _agrees(oracle, device, is_split=True)
     # KeyError: options that a backend does not know. The others: no compiler, no driver, no such instruction.
-    except (triton.TritonError, RuntimeError, OSError, KeyError, subprocess.CalledProcessError) as error:
+    except (triton.TritonError, RuntimeError, ValueError, OSError, KeyError, subprocess.CalledProcessError) as error:
         return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
     return "" if same else "the kernel gives other bits"
 
