@@ -7,6 +7,8 @@ from pipeline.report_html import Html, element, joined
 WIDTH, HEIGHT = 720, 300
 CURVE_COLOURS = 7
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 14, 34
+_NAMES = 140
+"""The right margin where curves have names."""
 
 
 Points = Sequence[tuple[float, float]]
@@ -28,7 +30,7 @@ def line_chart(
     """
     points = [point for curve in curves.values() for point in curve]
     heights = [y for _, y in points] + [y for _, *ends in band for y in ends]
-    axes = _Axes(_bounds([x for x, _ in points]), _bounds(heights), small)
+    axes = _Axes(_bounds([x for x, _ in points]), _bounds(heights), small, _NAMES if len(curves) > 1 else _RIGHT)
     parts = [axes.mark(x) for x in marks]
     if band:
         around = [axes.place(x, low) for x, low, _ in band] + [axes.place(x, high) for x, _, high in reversed(band)]
@@ -38,23 +40,23 @@ def line_chart(
         kind = f"curve c{number % CURVE_COLOURS}"
         parts.append(element("polyline", points=_joined(axes.place(*point) for point in curve), class_=kind))
         if len(curves) > 1:
-            right, y = axes.width - _RIGHT, _TOP + 12 + 18 * number
-            parts.append(element("line", x1=right - 22, x2=right, y1=y - 4, y2=y - 4, class_=kind))
-            parts.append(element("text", name, x=right - 28, y=y, text_anchor="end"))
+            left, y = axes.width - _NAMES + 10, _TOP + 12 + 20 * number
+            parts.append(element("line", x1=left, x2=left + 22, y1=y - 4, y2=y - 4, class_=kind))
+            parts.append(element("text", name, x=left + 28, y=y))
     return _drawing(axes.height, label, parts, axes.width)
 
 
 class _Axes:
     """Where numbers lie in a drawing: a small one is half as wide, for two beside each other."""
 
-    def __init__(self, x: tuple[float, float], y: tuple[float, float], small: bool) -> None:
+    def __init__(self, x: tuple[float, float], y: tuple[float, float], small: bool, right: int) -> None:
         self.width, self.height = (WIDTH // 2, HEIGHT * 2 // 3) if small else (WIDTH, HEIGHT)
-        self._x, self._y = x, y
+        self._x, self._y, self._room = x, y, self.width - _LEFT - right
 
     def place(self, x: float, y: float) -> tuple[float, float]:
         """The point's place in the drawing."""
         (low_x, high_x), (low_y, high_y) = self._x, self._y
-        across = (x - low_x) / (high_x - low_x) * (self.width - _LEFT - _RIGHT) + _LEFT
+        across = (x - low_x) / (high_x - low_x) * self._room + _LEFT
         return across, self.height - _BOTTOM - (y - low_y) / (high_y - low_y) * (self.height - _TOP - _BOTTOM)
 
     def mark(self, x: float) -> Html:
@@ -68,14 +70,14 @@ class _Axes:
         for quarter in range(4):
             value = low + (high - low) * quarter / 3
             _, at = self.place(self._x[0], value)
-            right, y = self.width - _RIGHT, f"{at:.1f}"
+            right, y = _LEFT + self._room, f"{at:.1f}"
             yield element("line", x1=_LEFT, x2=right, y1=y, y2=y, class_="axis")
-            said = f"{value:.2f}" if high - low >= 0.1 else f"{value:.2g}"
+            said = f"{value:.2f}" if high - low >= 0.1 else f"{value:.1e}"
             yield element("text", said, x=_LEFT - 6, y=f"{at + 4:.1f}", text_anchor="end")
         for value, anchor in zip(self._x, ("start", "end"), strict=True):
             across, _ = self.place(value, low)
             yield element("text", f"{x_name} {value:.15g}", x=f"{across:.1f}", y=self.height - 12, text_anchor=anchor)
-        yield element("text", y_name, x=_LEFT + 6, y=_TOP + 12)
+        yield element("text", y_name, x=_LEFT + self._room // 2, y=_TOP + 12, text_anchor="middle")
 
 
 def _joined(places: Iterable[tuple[float, float]]) -> str:

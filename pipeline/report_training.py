@@ -38,11 +38,6 @@ class Point:
         total, count = self.sums[name]
         return total / count
 
-    @property
-    def middle(self) -> float:
-        """Where the point stands."""
-        return (self.first + self.last) / 2
-
     def with_next(self, other: "Point") -> "Point":
         """Both as one."""
         sums = dict(self.sums)
@@ -66,6 +61,12 @@ class Training:
     skipped: list[float] = field(default_factory=list)
     """The first of the steps that were skipped."""
     evaluations: Sequence[Mapping[str, Any]] = ()
+
+    def placed(self) -> Iterator[tuple[float, Point]]:
+        """The points and the steps at which they are drawn: the middle of their own, and at both ends the end."""
+        for place, point in enumerate(self.points):
+            ends = {len(self.points) - 1: point.last, 0: point.first}
+            yield ends.get(place, (point.first + point.last) / 2), point
 
 
 def read_training(output: Folder) -> Training:
@@ -145,11 +146,11 @@ def _loss(training: Training) -> Html:
     label = f"Training loss, from {' to '.join(ends)}"
     several = any(point.steps > 1 for point in training.points)
     chart = line_chart(
-        {"loss": [(point.middle, point.mean("loss")) for point in training.points]},
+        {"loss": [(step, point.mean("loss")) for step, point in training.placed()]},
         label=label,
         x_name="step",
         y_name="loss, nats a token",
-        band=[(point.middle, point.low, point.high) for point in training.points] if several else (),
+        band=[(step, point.low, point.high) for step, point in training.placed()] if several else (),
         marks=training.skipped,
     )
     said = f"{label}, in nats a token."
@@ -164,7 +165,7 @@ def _beside(training: Training) -> Html:
     """The learning rate and the gradient's norm, small."""
     charts = []
     for key, name in (("learning_rate", "learning rate"), ("gradient_norm", "gradient norm")):
-        points = [(point.middle, point.mean(key)) for point in training.points if key in point.sums]
+        points = [(step, point.mean(key)) for step, point in training.placed() if key in point.sums]
         if points:
             said = f"{name.capitalize()} by step"
             if key == "gradient_norm" and training.clipped:

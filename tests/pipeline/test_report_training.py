@@ -68,6 +68,7 @@ def test_a_point_is_the_mean_of_its_steps_and_no_spike_is_lost(output):
     section = shown(output)
     assert len(section.xpath(".//polygon[@class='band']")) == 1
     assert "A point is the mean of its steps" in section.text_content()
+    assert section.xpath("(.//svg)[1]/text/text()")[4:6] == ["step 1", "step 2001"]
 
 
 def test_a_figure_that_some_steps_lack_is_the_mean_of_those_that_have_it(output):
