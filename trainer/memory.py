@@ -33,36 +33,41 @@ MAX_GPUS = 4096
 
 
 class Kept(NamedTuple):
-    """Elements a token that a layer keeps, in what it computes in but for `wide`, which is float32."""
+    """Elements a token that a layer keeps, in what it computes in, and those in float32 (`wide`)."""
 
     cut: int
     """In units of d / n: each process has its part of the heads, or of the sequence."""
-    whole: int
+    whole: int = 0
     """In units of d: what is gathered from the processes, or not yet summed over them."""
-    inner: int
+    inner: int = 0
     """In units of F / n."""
-    wide: int
+    wide: int = 0
     """In units of d / n."""
+    wide_inner: int = 0
+    """In units of F / n."""
 
 
-# By policy and whether the layer is compiled. Of products: query, key and value are 3 d, gate and up 2 F.
-_FULL = Kept(1, 0, 0, 0)
+# What autograd saves: both norms' inputs and scaled values in float32, and their outputs; qkv; q and k rotated;
+# attention's output as it is and with its heads in a row; gate and up, the gate's silu, the product.
+_EAGER = Kept(cut=7, whole=2, inner=4, wide=4)
+# By policy and whether the layer is compiled (`trainer.activations`).
 KEPT: Mapping[tuple[Activations, bool], Kept] = MappingProxyType(
     {
-        # What autograd saves: both norms' inputs and scaled values in float32 and their outputs; q, k rotated and not;
-        # attention's output as it is and with the heads in a row; gate and up, the gate's silu, the product.
-        ("none", False): Kept(cut=7, whole=2, inner=4, wide=4),
-        # The compiler computes norms and silu again from their inputs.
-        ("none", True): Kept(cut=9, whole=2, inner=3, wide=0),
+        ("auto", False): _EAGER,
+        # The compiler computes norms and silu again: the layer's input and wo's output stand for the norms' float32.
+        ("auto", True): Kept(cut=9, whole=2, inner=3),
+        ("none", False): _EAGER,
+        # Told to keep all, it keeps gate and silu in float32 too.
+        ("none", True): Kept(cut=8, whole=2, inner=4, wide=4, wide_inner=2),
         # The layer's input, qkv, attention's output, wo's output; gate and up. Not compiled, also w2's output.
-        ("keep-linear", False): Kept(cut=5, whole=2, inner=2, wide=0),
-        ("keep-linear", True): Kept(cut=5, whole=1, inner=2, wide=0),
-        ("full", False): _FULL,
-        ("full", True): _FULL,
+        ("keep-linear", False): Kept(cut=5, whole=2, inner=2),
+        ("keep-linear", True): Kept(cut=5, whole=1, inner=2),
+        ("full", False): Kept(cut=1),
+        ("full", True): Kept(cut=1),
     }
 )
 # The layer whose gradients are worked out: all that it would keep, and the gradients of that.
-_IN_HAND = Kept(cut=15, whole=4, inner=6, wide=0)
+_IN_HAND = Kept(cut=15, whole=4, inner=6)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,11 +147,10 @@ def memory_of(job: Job, micro_batch: int, policy: Activations, *, compiled: bool
 
 def activation_bytes(job: Job, policy: Activations, *, compiled: bool) -> int:
     """Bytes a token that one layer keeps from forward to backward."""
-    policy = "none" if policy == "auto" else policy
     found = _bytes(job, KEPT[policy, compiled])
     if policy != "full":
         found += 4 * job.config.heads // job.config.tensor_parallel  # The logarithms of attention's sums.
-    if policy == "none":
+    if policy in ("auto", "none"):
         found += 2 * 4  # Each norm's root mean square.
     return found
 
@@ -247,4 +251,4 @@ def _bytes(job: Job, kept: Kept) -> int:
     config, parts = job.config, job.config.tensor_parallel
     cut, inner = kept.cut * config.dimension // parts, kept.inner * config.feed_forward // parts
     narrow = (cut + kept.whole * config.dimension + inner) * job.compute_bytes
-    return narrow + 4 * kept.wide * config.dimension // parts
+    return narrow + 4 * (kept.wide * config.dimension + kept.wide_inner * config.feed_forward) // parts
