@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from tokenizer.encode import Encoded, Encoder
 
 _ROUND_TRIP = ("a  b\n\tc ", "1²ﬁ Å")
+_UNKNOWN = " ⁇ ".encode()
+"""SentencePiece's own text for UNK."""
 
 
 class Vocabulary:
@@ -28,6 +30,14 @@ class Vocabulary:
     def piece(self, token: int) -> str:
         """The piece of an id, blanks as U+2581."""
         return self._encoder.pieces[token]
+
+    def piece_bytes(self, token: int) -> bytes:
+        """What an id adds to a text: a byte piece may be a part of a character, BOS and EOS are nothing."""
+        if self._processor.is_byte(token):
+            return bytes([int(self.piece(token)[1:-1], 16)])
+        if self._processor.is_unknown(token):
+            return _UNKNOWN
+        return b"" if self._processor.is_control(token) else self.piece(token).replace("▁", " ").encode()
 
     def encode(self, texts: pa.Array) -> Encoded:
         """Ids of each text of a string array, without BOS and EOS; null and empty text give none."""
