@@ -49,6 +49,12 @@ class MicroBatch:
     targets_BT: Tensor
     sources_B: Tensor
 
+    def nats_by_source(self, sequence_nats_B: Tensor, sources: int) -> Tensor:
+        """The sum of each source's sequences, float64, (S,)."""
+        source_SB = self.sources_B == torch.arange(sources, device=self.sources_B.device).unsqueeze(1)
+        nats_S: Tensor = source_SB.double() @ sequence_nats_B.double()
+        return nats_S
+
 
 def check_stream(stream: TokenStream, config: TrainerConfig) -> None:
     """Raises where the stream is too short for the steps: it is read once, since its order already holds the epochs."""

@@ -1,10 +1,9 @@
 """What a run writes about itself: metrics that repeat bit for bit, and timings, which do not, in another file."""
 
-import contextlib
-import itertools
 import json
+import math
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -17,11 +16,11 @@ class MetricsFile:
     Nothing is written where no path is given, as by all processes but the first.
     """
 
-    def __init__(self, path: Path | None, *, steps: int) -> None:
-        """Opens the file after its first `steps` lines and drops the rest."""
+    def __init__(self, path: Path | None, *, steps: int, has_gaps: bool = False) -> None:
+        """Opens the file after its lines of steps up to `steps` and drops the rest; `has_gaps`: not each has a line."""
         self._file: IO[bytes] = (path or Path(os.devnull)).open("ab")
         if path is not None:
-            self._file.truncate(_end_of_line(path, steps))
+            self._file.truncate(sum(len(line) for _, line in _whole_lines(path, steps, has_gaps=has_gaps)))
 
     def __enter__(self) -> Self:
         return self
@@ -42,23 +41,27 @@ class MetricsFile:
 
 def count_steps(path: Path) -> int:
     """How many whole lines of steps 1, 2, … the file begins with."""
-    return sum(1 for _ in _whole_lines(path))
+    return last_step(path, has_gaps=False)
 
 
-def _end_of_line(path: Path, steps: int) -> int:
-    with contextlib.closing(_whole_lines(path)) as lines:
-        return sum(len(line) for line in itertools.islice(lines, steps))
+def last_step(path: Path, *, up_to: float = math.inf, has_gaps: bool = True) -> int:
+    """The step of the last whole line of a step up to `up_to`; 0 where there is none."""
+    return max((step for step, _ in _whole_lines(path, up_to, has_gaps=has_gaps)), default=0)
 
 
-def _whole_lines(path: Path) -> Generator[bytes]:
-    """Lines up to the first that is broken or out of step."""
+def _whole_lines(path: Path, up_to: float, *, has_gaps: bool) -> Iterator[tuple[int, bytes]]:
+    """(step, line) up to the first that is broken, out of step or of a later step."""
     if not path.exists():
         return
+    before = 0
     with path.open("rb") as file:
-        for expected, line in enumerate(file, start=1):
-            if not line.endswith(b"\n") or _step_of(line) != expected:
+        for line in file:
+            step = _step_of(line)
+            follows = step > before if has_gaps else step == before + 1
+            if not line.endswith(b"\n") or not follows or step > up_to:
                 return
-            yield line
+            before = step
+            yield step, line
 
 
 def _step_of(line: bytes) -> int:

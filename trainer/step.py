@@ -102,6 +102,4 @@ def _backward(
     mask = document_mask(piece.tokens_BT) if config.document_mask else None
     losses = state.model(piece.tokens_BT, piece.targets_BT, rope, scale=scale, mask=mask)
     losses.total.backward()
-    source_SB = piece.sources_B == torch.arange(sources, device=piece.sources_B.device).unsqueeze(1)
-    nats_S: Tensor = source_SB.double() @ losses.sequence_nats_B.double()
-    return nats_S
+    return piece.nats_by_source(losses.sequence_nats_B, sources)
