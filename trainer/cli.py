@@ -58,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cli.main(
             args=None if arguments is None else list(arguments), prog_name="tokenmill-trainer", standalone_mode=False
         )
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return 2
     except (SettingsError, click.ClickException) as error:
         return _said(2, error.format_message() if isinstance(error, click.ClickException) else str(error))
     except (TrainingError, OSError) as error:

@@ -8,8 +8,8 @@ rotation and loss are worked out in float32 at least.
 
 import hashlib
 import math
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -100,6 +100,11 @@ class Llama(nn.Module):
         self.layers = nn.ModuleList(Block(config, device, dtype) for _ in range(config.layers))
         self.norm = nn.Parameter(torch.empty(config.dimension, device=device, dtype=dtype))
         self.output = nn.Parameter(torch.empty(vocabulary_size, config.dimension, device=device, dtype=dtype))
+
+    @property
+    def blocks(self) -> Iterator[Block]:
+        """The layers, as what they are."""
+        return (cast(Block, layer) for layer in self.layers)
 
     def forward(
         self, tokens_BT: Tensor, targets_BT: Tensor, rope: Rope, *, scale: float, mask: DocumentMask | None = None

@@ -1,5 +1,6 @@
 """From options to a run: the stream opened, the processes joined, torch set up; all that can be refused is refused."""
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,10 +9,15 @@ from pathlib import Path
 import torch
 
 from mixtures.stream import Stream, VirtualStream
+from trainer.attention import choose_backend
+from trainer.batches import TokenStream, check_stream, lengths
 from trainer.config import TrainerConfig
 from trainer.errors import SettingsError
+from trainer.float8 import check_float8
+from trainer.memory import Job, choose_micro_batch
 from trainer.parallel import World, joined
 from trainer.progress import Say, say
+from trainer.state import compute_dtype
 from trainer.train import Training
 
 
@@ -33,18 +39,25 @@ def prepared(
     with joined(config, kind) as world:
         set_up_torch(config, world)
         opened = _opened(stream, tokens)
-        yield (
-            Training(
-                config=config,
-                stream=opened,
-                output=output,
-                world=world,
-                seed=seed,
-                timings=timings,
-                replaces=replace,
-            ),
-            say if world.is_first else _silent,
+        config = fitted(config, opened, world)
+        tell = say if world.is_first else _silent
+        choose_backend(
+            tokens=max(lengths(opened, config)),
+            head_size=config.head_size,
+            dtype=compute_dtype(config, world.device),
+            device=world.device,
+            say=tell,
         )
+        training = Training(
+            config=config,
+            stream=opened,
+            output=output,
+            world=world,
+            seed=seed,
+            timings=timings,
+            replaces=replace,
+        )
+        yield training, tell
 
 
 def device_kind(asked: str) -> str:
@@ -56,6 +69,8 @@ def device_kind(asked: str) -> str:
 
 def set_up_torch(config: TrainerConfig, world: World) -> None:
     """Threads and determinism: on a CPU always, on a GPU where the settings ask for it."""
+    if config.precision == "float8":
+        check_float8(world.device)
     if config.threads:
         torch.set_num_threads(config.threads)
     if config.deterministic:
@@ -64,6 +79,23 @@ def set_up_torch(config: TrainerConfig, world: World) -> None:
         torch.use_deterministic_algorithms(True)
         # It would fill every fresh tensor to catch reads of memory never written; that is 2% of a small model's step.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def fitted(config: TrainerConfig, stream: TokenStream, world: World) -> TrainerConfig:
+    """The settings with the micro-batch that the device holds, in place of 0.
+
+    Raises SettingsError where not one sequence fits, or the stream does not fit the settings.
+    """
+    check_stream(stream, config)
+    job = Job(
+        config=config,
+        vocabulary_size=stream.vocabulary_size,
+        sequence_tokens=max(lengths(stream, config)),
+        gpus=world.size,
+    )
+    is_gpu = world.device.type == "cuda"
+    memory = torch.cuda.get_device_properties(world.device).total_memory if is_gpu else None
+    return dataclasses.replace(config, micro_batch_sequences=choose_micro_batch(job, memory))
 
 
 def _opened(stream: str, tokens: str | None) -> Stream | VirtualStream:

@@ -85,8 +85,8 @@ def new_state(
     if is_split:
         keep_gradient_sums(model)
     compiled = config.compile == "on" or (config.compile == "auto" and world.device.type == "cuda")
-    for layer in model.layers:
-        prepare_block(layer, config.activations, compiled=compiled)
+    for block in model.blocks:
+        prepare_block(block, config.activations, compiled=compiled)
     return TrainingState(
         model=model, optimizer=initial_optimizer(dict(model.named_parameters())), guard=Guard(world.device)
     )

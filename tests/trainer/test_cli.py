@@ -165,3 +165,9 @@ def test_help_is_exit_0_and_needs_no_torch():
 def test_a_verb_that_is_not_there_is_exit_2_and_one_line(capsys):
     assert main(["trian"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_no_verb_is_exit_2_and_help(capsys):
+    assert main([]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("Usage: tokenmill-trainer") and "train " in err

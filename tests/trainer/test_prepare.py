@@ -3,7 +3,7 @@ import torch
 
 from trainer.errors import SettingsError
 from trainer.parallel import World
-from trainer.prepare import device_kind, set_up_torch
+from trainer.prepare import device_kind, fitted, set_up_torch
 
 ALONE = World(device=torch.device("cpu"))
 
@@ -18,7 +18,7 @@ def test_a_gpu_is_taken_where_there_is_one_and_it_is_not_refused(monkeypatch, as
 
 def test_a_gpu_that_is_not_there_is_a_wrong_setting(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(SettingsError, match="^--device cuda: torch sees no GPU here$"):
+    with pytest.raises(SettingsError, match=r"^--device cuda: torch sees no GPU here$"):
         device_kind("cuda")
 
 
@@ -33,3 +33,14 @@ def test_sums_on_a_gpu_are_deterministic_where_that_is_asked_for(tiny, monkeypat
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
     set_up_torch(tiny(deterministic=deterministic), World(device=torch.device("cuda", 0)))
     assert torch.are_deterministic_algorithms_enabled() == deterministic
+
+
+@pytest.mark.parametrize("asked, found", [(0, 4), (3, 3)])
+def test_a_micro_batch_of_zero_is_chosen_and_another_left(array_stream, tiny, asked, found):
+    config = fitted(tiny(batch_sequences=8, micro_batch_sequences=asked), array_stream(), ALONE)
+    assert config.micro_batch_sequences == found
+
+
+def test_a_stream_that_does_not_fit_is_refused_before_anything_is_chosen(array_stream, tiny):
+    with pytest.raises(SettingsError, match=r"steps \* batch_sequences must be at most 64"):
+        fitted(tiny(steps=100), array_stream(), ALONE)
