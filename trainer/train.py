@@ -1,8 +1,8 @@
 """Trains a LLaMA model on a token stream, and goes on where it stopped.
 
-Writes `metrics.jsonl` and `checkpoints/` below the output: on a CPU the same bytes on every run of the same stream,
-settings, seed and thread count, broken off or not (a GPU's sums are not ordered, but for `deterministic`). What differs
-goes to the timings.
+Writes `metrics.jsonl`, `evaluation.jsonl` and `checkpoints/` below the output: on a CPU the same bytes on every run of
+the same stream, settings, seed and thread count, broken off or not (a GPU's sums are not ordered, but for
+`deterministic`). What differs goes to the timings.
 """
 
 import math
@@ -20,6 +20,7 @@ from trainer.batches import TokenStream, batches_from, check_stream, lengths, ne
 from trainer.checkpoint import Checkpoint, Checkpoints
 from trainer.config import TrainerConfig
 from trainer.errors import OtherRunError, TrainingError
+from trainer.evaluation import HeldOut, evaluate, is_due, line_of
 from trainer.metrics import MetricsFile, TimingsFile, count_steps
 from trainer.model import Rope, count_parameters, rope_table
 from trainer.parallel import World
@@ -43,6 +44,7 @@ class Training:
     timings: Path | None = None
     replaces: bool = False
     """Whether a run of another stream or other settings in the output folder gives way."""
+    held_out: HeldOut | None = None
 
     @property
     def checkpoints(self) -> Path:
@@ -53,6 +55,15 @@ class Training:
     def metrics(self) -> Path:
         """File of the metrics."""
         return self.output / "metrics.jsonl"
+
+    @property
+    def evaluations(self) -> Path:
+        """File of the figures of held-out documents."""
+        return self.output / "evaluation.jsonl"
+
+    def is_evaluation_due(self, step: int) -> bool:
+        """Whether figures after so many steps are wanted, and not there yet."""
+        return self.held_out is not None and is_due(self.evaluations, self.config, step)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -94,7 +105,7 @@ def train(training: Training, say: Say) -> None:
         training.checkpoints, keep=config.keep_checkpoints, keep_every_steps=config.keep_every_steps, say=say
     ) as checkpoints:
         found = _newest(training, checkpoints, say)
-        if found is not None and found.step == config.steps:
+        if found is not None and found.step == config.steps and not training.is_evaluation_due(found.step):
             say(f"already trained: {found.step} steps, {training.output}")
             return
         state = new_state(config, vocabulary_size, world)
@@ -128,12 +139,14 @@ class _Loop:
     """The steps that are left; each one's figures are read, and written, while the next is at work."""
 
     def __init__(self, training: Training, state: TrainingState, checkpoints: Checkpoints, say: Say) -> None:
-        self._training, self._state, self._checkpoints = training, state, checkpoints
+        self._training, self._state, self._checkpoints, self._say = training, state, checkpoints, say
         config, stream, first = training.config, training.stream, training.world.is_first
         self._rope: Rope = rope_table(config, max(lengths(stream, config)), training.world.device)
         done, whole = (tokens_before(at, stream) for at in (state.sequences, config.steps * config.batch_sequences))
         self._progress = Progress(config.steps, done, whole, say)
         self._metrics = MetricsFile(training.metrics if first else None, steps=state.step)
+        evaluates = first and (training.held_out is not None or training.evaluations.exists())
+        self._evaluations = MetricsFile(training.evaluations if evaluates else None, steps=state.step, has_gaps=True)
         self._timings = TimingsFile(training.timings if first else None)
         self._batches = batches_from(state.sequences, stream, config)
         self._read_at = time.perf_counter()
@@ -142,21 +155,25 @@ class _Loop:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for file in (self._metrics, self._timings, self._batches):
+        for file in (self._metrics, self._evaluations, self._timings, self._batches):
             file.__exit__(None, None, None)
 
     def run(self) -> None:
-        """All steps, and the checkpoints between them."""
+        """All steps, and between them checkpoints and looks at held-out documents."""
         config = self._training.config
         launched: _Launched | None = None
+        self._evaluate_if_due()  # Where one was broken off: its checkpoint was written before.
         while self._state.step < config.steps:
             before, launched = launched, self._launch()
             if before is not None:
                 self._finish(before)
-            if launched.step % config.checkpoint_steps == 0 or launched.step == config.steps:
+            saves = launched.step % config.checkpoint_steps == 0 or launched.step == config.steps
+            if saves or self._training.is_evaluation_due(launched.step):
                 self._finish(launched)
                 launched = None
-                self._save()
+                if saves:
+                    self._save()
+                self._evaluate_if_due()
 
     def _launch(self) -> _Launched:
         training, waited = self._training, self._batches.waited_seconds
@@ -207,6 +224,17 @@ class _Loop:
             run=training.identity(state.sequences),
             tensors=state.tensors(training.world),
         )
+
+    def _evaluate_if_due(self) -> None:
+        training, state = self._training, self._state
+        if training.held_out is None or not training.is_evaluation_due(state.step):
+            return
+        sequences = training.config.micro_batch_sequences
+        figures = evaluate(state.model, training.held_out, self._rope, sequences=sequences, world=training.world)
+        self._evaluations.write(line_of(state.step, figures))
+        told = (f"{source} {some.bits_per_byte:.4f}" for source, some in figures.items())
+        self._say(f"held-out documents after step {state.step}, bits per byte: {', '.join(told)}")
+        self._read_at = time.perf_counter()
 
 
 def _finite(result: StepResult) -> Mapping[str, Any]:
