@@ -9,10 +9,12 @@ from pathlib import Path
 import torch
 
 from mixtures.stream import Stream, VirtualStream
+from tokenizer.vocabulary import Vocabulary
 from trainer.attention import choose_backend
 from trainer.batches import TokenStream, check_stream, lengths
 from trainer.config import TrainerConfig
 from trainer.errors import SettingsError
+from trainer.evaluation import HeldOut
 from trainer.float8 import check_float8
 from trainer.memory import Job, choose_micro_batch
 from trainer.parallel import World, joined
@@ -32,6 +34,8 @@ def prepared(
     seed: int,
     replace: bool,
     timings: Path | None,
+    held_out: Path | None = None,
+    tokenizer: Path | None = None,
 ) -> Iterator[tuple[Training, Say]]:
     """The run that the command line asks for. Raises SettingsError."""
     config = TrainerConfig.from_file(settings)
@@ -56,6 +60,7 @@ def prepared(
             seed=seed,
             timings=timings,
             replaces=replace,
+            held_out=_held_out(held_out, tokenizer, opened, config),
         )
         yield training, tell
 
@@ -105,6 +110,25 @@ def _opened(stream: str, tokens: str | None) -> Stream | VirtualStream:
     except (OSError, ValueError, KeyError) as error:
         raise SettingsError(f"--stream {stream}: {error}") from error
     return opened
+
+
+def _held_out(
+    folder: Path | None, tokenizer: Path | None, stream: TokenStream, config: TrainerConfig
+) -> HeldOut | None:
+    if folder is None or not config.evaluation_steps:
+        return None
+    if tokenizer is None:
+        raise SettingsError("--held-out: give --tokenizer as well, the tokenizer.model that the stream is of")
+    try:
+        vocabulary = Vocabulary(tokenizer)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"--tokenizer {tokenizer}: {error}") from error
+    if vocabulary.digest != stream.tokenizer_digest:
+        raise SettingsError(f"--tokenizer {tokenizer} is not the one that the stream is of")
+    # The first sequences' length: a run whose sequences grow is measured by one yardstick.
+    return HeldOut.open(
+        folder, vocabulary, documents=config.evaluation_documents, sequence_tokens=stream.sequence_tokens
+    )
 
 
 def _silent(_line: str) -> None:
