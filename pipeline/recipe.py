@@ -3,7 +3,7 @@
 Defaults are LLaMA-1's where the paper gives a number; an open choice of the paper is a key of its own.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,7 @@ from mixtures.mixture import Ratios
 from pipeline.mixture_section import Mixture
 from pipeline.section import Count, Fraction, Positive, Section, Texts
 from pipeline.source_sections import C4, ArXiv, Books, CommonCrawl, GitHub, StackExchange, Wikipedia
+from pipeline.trainer_section import Trainer
 from pipeline.web_sections import (
     Decontaminate,
     Dedup,
@@ -58,57 +59,6 @@ class Tokens(Section):
 
     shard_bytes: Annotated[int, Field(ge=4096)] = 1 << 30
     held_out_fraction: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-
-
-class Trainer(Section):
-    """A LLaMA model and its optimiser (LLaMA sections 2.2 and 2.3, Table 2)."""
-
-    dimension: Positive = 4096
-    layers: Positive = 32
-    heads: Positive = 32
-    feed_forward_multiple: Positive = 256
-    initial_std: Annotated[float, Field(gt=0)] = 0.02
-    steps: Positive = 250_000
-    batch_sequences: Positive = 2048
-    micro_batch_sequences: Count = 0
-    learning_rate: Annotated[float, Field(gt=0)] = 3.0e-4
-    min_learning_rate_fraction: Fraction = 0.1
-    warmup_steps: Count = 2000
-    weight_decay: Annotated[float, Field(ge=0)] = 0.1
-    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.95
-    adam_epsilon: Annotated[float, Field(gt=0)] = 1.0e-8
-    max_gradient_norm: Annotated[float, Field(gt=0)] = 1.0
-    norm_epsilon: Annotated[float, Field(gt=0)] = 1.0e-6
-    rope_base: Annotated[float, Field(gt=0)] = 10000.0
-    z_loss: Annotated[float, Field(ge=0)] = 0.0
-    skip_sigma: Annotated[float, Field(ge=0)] = 6.0
-    document_mask: bool = False
-    precision: Literal["float32", "bfloat16", "float8"] = "bfloat16"
-    activations: Literal["auto", "keep-linear", "full", "none"] = "auto"
-    compile: Literal["auto", "on", "off"] = "auto"
-    deterministic: bool = False
-    tensor_parallel: Positive = 1
-    replicas: Positive = 1
-    checkpoint_steps: Positive = 1000
-    keep_checkpoints: Positive = 3
-    keep_every_steps: Count = 0
-    evaluation_steps: Count = 1000
-    evaluation_documents: Positive = 64
-    threads: Count = 0
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-
-    @model_validator(mode="after")
-    def _shape_and_schedule(self) -> Self:
-        if self.dimension % (2 * self.heads):
-            raise ValueError(f"dimension must be a multiple of twice heads = {self.heads}, got {self.dimension}")
-        feed_forward = -(-(2 * (4 * self.dimension) // 3) // self.feed_forward_multiple) * self.feed_forward_multiple
-        for name, whole in (("heads", self.heads), ("feed_forward", feed_forward), ("dimension", self.dimension)):
-            if whole % self.tensor_parallel:
-                raise ValueError(f"tensor_parallel must divide {name} = {whole}, got {self.tensor_parallel}")
-        if self.warmup_steps > self.steps:
-            raise ValueError(f"warmup_steps must be at most steps = {self.steps}, got {self.warmup_steps}")
-        return self
 
 
 class Limits(Section):

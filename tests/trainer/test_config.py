@@ -76,7 +76,12 @@ TAKEN = [
 
 
 def test_the_recipe_and_the_trainer_agree_on_fields_and_defaults():
-    assert Trainer().model_dump(exclude={"device"}) == asdict(TrainerConfig())
+    assert Trainer().settings == asdict(TrainerConfig())
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_the_same_in_a_recipe(name):
+    assert Trainer(preset=name).settings == asdict(PRESETS[name])
 
 
 @pytest.mark.parametrize("key, value", REFUSED)
