@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from trainer.errors import SettingsError, TrainingError
+from trainer.model_commands import export, generate, import_
 from trainer.progress import say
 
 
@@ -36,6 +37,8 @@ def cli() -> None:
     help="Begin anew where --output holds a run of another stream or of other settings, and remove that.",
 )
 @click.option("--timings", type=Path, help="JSON lines of speed a step, appended; none without it.")
+@click.option("--held-out", type=Path, help="Folder of held-out documents to look at between steps: SOURCE/*.parquet.")
+@click.option("--tokenizer", type=Path, help="With --held-out: the tokenizer.model that the stream is of.")
 def train(**options: Any) -> None:
     """Train on a stream of tokens, or go on where training stopped.
 
@@ -48,6 +51,10 @@ def train(**options: Any) -> None:
 
     with prepared(**options) as (training, say):
         run(training, say)
+
+
+for _command in (export, import_, generate):
+    cli.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

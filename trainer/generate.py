@@ -86,8 +86,8 @@ class TextGenerator:
             )
             for place, tokens in enumerate(ids)
         ]
-        for first in range(0, len(growing), batch):
-            yield from self._grow(growing[first : first + batch], sampling)
+        groups = (growing[first : first + batch] for first in range(0, len(growing), batch))
+        return (drawn for group in groups for drawn in self._grow(group, sampling))
 
     def _grow(self, some: Sequence["_Growing"], sampling: Sampling) -> Iterator[Drawn]:
         tokens = max(len(one.ids) + one.room for one in some)

@@ -142,6 +142,7 @@ def _config_of(about: Mapping[str, Any], path: Path) -> tuple[int, TrainerConfig
             layers=int(about["num_hidden_layers"]),
             heads=heads,
             feed_forward_multiple=feed_forward_multiple(width, inner),
+            initial_std=float(about.get("initializer_range") or 0.02),
             norm_epsilon=float(about["rms_norm_eps"]),
             rope_base=float(rope.get("rope_theta", about.get("rope_theta", 10000.0))),
         )
