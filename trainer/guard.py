@@ -1,9 +1,9 @@
 """Which steps are taken and which skipped: all of it on the device, so that nobody waits for the answer.
 
-Source: the skipping optimizer of OLMo-core (`SkipStepOptimizer`): a loss or a gradient norm six standard deviations
-above the mean of the last 128.
-Differs: what is not finite is always skipped, and nothing that was skipped enters the statistics: a NaN would make all
-later ones NaN, and a spike would make room for the next.
+Source: allenai/OLMo-core, optim/skip_step_optimizer.py: loss and gradient norm within six standard deviations of the
+mean of the last 128, once there are 64.
+Differs: only what lies above is skipped; what is not finite is skipped always; and nothing that was skipped enters the
+statistics, since a NaN would make all later ones NaN, and a spike would make room for the next.
 """
 
 from collections.abc import Mapping

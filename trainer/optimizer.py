@@ -119,13 +119,16 @@ def adamw_step(
     Differs: weight decay is on matrices only, embeddings among them, and not on norms: the LLaMA paper does not say.
     `clip` and `apply` are scalars on the weights' device. Gradients stay as they are.
     """
-    numbers = _coefficients(state, clip, apply.bool(), learning_rate, config)
+    apply = apply.bool()
+    if apply.is_cpu and not apply:
+        return
+    numbers = _coefficients(state, clip, apply, learning_rate, config)
     for name, weight in weights.items():
         parts = (local(gradients[name]), local(state.first[name]), local(state.second[name]))
         remainder = state.remainder.get(name)
         update = _update_for(local(weight), remainder, *parts)
         update(local(weight), remainder, *parts, numbers, weight.ndim >= 2)
-    state.updates.add_(apply.bool())
+    state.updates.add_(apply)
 
 
 def _coefficients(
@@ -170,8 +173,10 @@ def plain_update(
     """
     numbers = coefficients.unbind()
     gradient_scale, first_kept, square_share, second_kept, epsilon, divisor, weight_kept, is_applied = numbers
-    # Chosen, not multiplied by zero: a gradient that is skipped may be no number.
-    work = torch.where(is_applied.bool(), gradient, 0.0).to(first.dtype).mul_(gradient_scale)
+    work = gradient.to(first.dtype) * gradient_scale
+    if not work.is_cpu:
+        # Chosen, not multiplied by zero: a gradient that is skipped may be no number. A CPU never comes here to skip.
+        work = torch.where(is_applied.bool(), work, 0.0)
     first.mul_(first_kept).add_(work)
     second.mul_(second_kept).add_(work.mul_(work).mul_(square_share))
     _root_into(work, second).add_(epsilon).mul_(divisor)
