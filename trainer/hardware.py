@@ -42,6 +42,11 @@ def device_facts(device: torch.device) -> dict[str, Any]:
     }
 
 
+def device_bytes(device: torch.device) -> int | None:
+    """All memory of a GPU; None for a CPU, whose memory is shared with all else."""
+    return torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else None
+
+
 def versions() -> dict[str, str]:
     """Of Python, torch and what it computes with; "n/a" for what is not there."""
     cudnn = torch.backends.cudnn.version() if torch.cuda.is_available() else None  # type: ignore[no-untyped-call]
