@@ -174,7 +174,7 @@ class _Steps:
         peak = speed.peak_flops(world.device, dtype)
         return {
             "steps": len(rates),
-            "step_seconds": [round(seconds, 4) for seconds in self._seconds],
+            "step_seconds": [round(seconds, 6) for seconds in self._seconds],
             "tokens_per_second_per_gpu": {
                 "median": round(rate, 1),
                 "min": round(rates[0], 1),

@@ -13,6 +13,7 @@ import click
 
 from trainer.errors import SettingsError, TrainingError
 from trainer.model_commands import export, generate, import_
+from trainer.planning_commands import bench, budget, plan
 from trainer.progress import say
 
 
@@ -53,7 +54,7 @@ def train(**options: Any) -> None:
         run(training, say)
 
 
-for _command in (export, import_, generate):
+for _command in (plan, budget, bench, export, import_, generate):
     cli.add_command(_command)
 
 
