@@ -39,14 +39,16 @@ class _LinearIntoSum(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight_RD: Tensor, gradient_sum_RD: Tensor) -> Tensor:
-        ctx.save_for_backward(x, weight_RD, gradient_sum_RD)
+        ctx.save_for_backward(x, weight_RD)
+        # Not among what is saved, which nothing may change before it is used: other backwards add to the sum.
+        ctx.gradient_sum_RD = gradient_sum_RD
         return F.linear(x, weight_RD)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None, None]:
-        x, weight_RD, gradient_sum_RD = ctx.saved_tensors
+        x, weight_RD = ctx.saved_tensors
         (gradient,) = gradients
-        add_weight_gradient(gradient, x, gradient_sum_RD)
+        add_weight_gradient(gradient, x, ctx.gradient_sum_RD)
         return gradient @ weight_RD if ctx.needs_input_grad[0] else None, None, None
 
 
@@ -111,8 +113,8 @@ def keep_gradient_sums(model: nn.Module, say: Say | None = None) -> None:
         weight.gradient_sum = torch.zeros_like(weight, dtype=torch.float32)  # type: ignore[attr-defined]
         weight.register_post_accumulate_grad_hook(_move_into_sum)  # type: ignore[no-untyped-call]
     device = next(model.parameters()).device
-    if say is not None and device.type == "cuda" and not sums_in_float32(device):
-        say("gradients: this GPU rounds each product to bfloat16 before it is summed in float32")
+    if say is not None and device.type != "cpu" and not sums_in_float32(device):
+        say("gradients: this device rounds each product to bfloat16 before it is summed in float32")
 
 
 def _move_into_sum(weight: Tensor) -> None:
