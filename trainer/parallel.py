@@ -4,12 +4,17 @@ A mesh has three dimensions: `replicas` groups each hold a whole copy of weights
 `shards` processes hold a part each and gather a layer's weights for as long as they compute it (FSDP2), and `tensor`
 processes share each matrix product and each sequence (`trainer.tensor_parallel`). Data is dealt over replicas and
 shards. A process that trains alone has no mesh.
+
+On GPUs transfers have streams of their own: while a layer computes, the next one's weights are gathered and, backward,
+the gradients of the one before are summed and cut. Replicas sum theirs once a step, with the last micro-batch's
+backward. What tensor parallelism moves lies between two products and is waited for.
 """
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
@@ -19,8 +24,11 @@ from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor, Placement, Replicate, Shard, distribute_tensor
 
 from trainer.config import TrainerConfig
-from trainer.errors import SettingsError
+from trainer.errors import SettingsError, TrainingError
 from trainer.model import Llama
+
+SILENCE = timedelta(minutes=10)
+"""How long processes wait for each other: compiling, and files that come slowly, take one longer than the others."""
 
 # Which dimension of a weight each kind of sharing cuts: never the same one, so that no cut lies across the other.
 _TENSOR_CUTS = {"wqkv": 1, "w1w3": 1, "wo": 1, "w2": 1, "embedding": 0, "output": 0}
@@ -70,7 +78,7 @@ class World:
     def wait(self) -> None:
         """Until every process has come here."""
         if self.size > 1:
-            dist.barrier()
+            dist.all_reduce(torch.zeros(()))  # Of the host: NCCL has no say in it, nor a guess at the device.
 
     def sum(self, numbers: Tensor) -> Tensor:
         """Adds up, in place, a tensor of which every data rank has its part and tensor ranks the same."""
@@ -84,24 +92,62 @@ class World:
 def joined(config: TrainerConfig, device: str) -> Iterator[World]:
     """The world that `torchrun` describes in the environment, or this process alone.
 
-    `device` is "cpu" or "cuda". Raises SettingsError where the mesh does not fit the number of processes.
+    `device` is "cpu" or "cuda". Raises SettingsError where the mesh does not fit the processes, or the processes do not
+    fit this machine's GPUs; TrainingError where another process is gone, or has been silent for `SILENCE`.
     """
-    size, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    size, rank, place = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0")), torch.device(device)
     _check_sizes(config, size)
-    place = torch.device(device, int(os.environ.get("LOCAL_RANK", "0"))) if device == "cuda" else torch.device("cpu")
     if device == "cuda":
-        torch.cuda.set_device(place)
+        place = _own_gpu()
     if size == 1:
         yield World(device=place)
         return
-    dist.init_process_group("cpu:gloo,cuda:nccl" if device == "cuda" else "gloo")
     try:
-        shards = size // (config.replicas * config.tensor_parallel)
-        sizes = (config.replicas, shards, config.tensor_parallel)
-        mesh = init_device_mesh(device, sizes, mesh_dim_names=("replicas", "shards", "tensor"))
-        yield World(device=place, rank=rank, size=size, mesh=mesh)
+        dist.init_process_group("cpu:gloo,cuda:nccl" if device == "cuda" else "gloo", timeout=SILENCE)
+        yield World(device=place, rank=rank, size=size, mesh=_mesh(config, device, size))
+        dist.destroy_process_group()
+    except RuntimeError as error:
+        if not isinstance(error, dist.DistError) and "gloo" not in str(error):
+            raise
+        raise TrainingError(f"the processes have lost each other: {str(error).splitlines()[0]}") from error
+    finally:
+        # After an error NCCL would wait here for what is under way with others, who may be gone: it ends with us.
+        if device == "cpu" and dist.is_initialized():
+            dist.destroy_process_group()
+
+
+@contextmanager
+def pretended(config: TrainerConfig, device: str, size: int) -> Iterator[World]:
+    """The first process of `size` that are not there: it holds and computes what it would, and hears only itself.
+
+    What it works out is wrong, but for shapes, memory and the time that it takes without the others. Raises
+    SettingsError where the mesh does not fit the processes.
+    """
+    from torch.testing._internal.distributed.fake_pg import FakeStore  # It makes the backend known, too.
+
+    _check_sizes(config, size)
+    if size == 1:
+        yield World(device=torch.device(device))
+        return
+    dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=size)
+    try:
+        yield World(device=torch.device(device), size=size, mesh=_mesh(config, device, size))
     finally:
         dist.destroy_process_group()
+
+
+def _mesh(config: TrainerConfig, device: str, size: int) -> DeviceMesh:
+    shards = size // (config.replicas * config.tensor_parallel)
+    sizes = (config.replicas, shards, config.tensor_parallel)
+    return init_device_mesh(device, sizes, mesh_dim_names=("replicas", "shards", "tensor"))
+
+
+def _own_gpu() -> torch.device:
+    index, count = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    if index >= count:
+        raise SettingsError(f"torchrun's --nproc-per-node must be at most {count}, the GPUs that torch sees here")
+    torch.cuda.set_device(index)
+    return torch.device("cuda", index)
 
 
 def _check_sizes(config: TrainerConfig, size: int) -> None:
@@ -155,13 +201,11 @@ def distribute(model: Llama, world: World, dtype: torch.dtype) -> None:
         module.set_force_sum_reduction_for_comms(True)  # Gloo has no other, and the loss is scaled already.
 
 
-@contextmanager
-def micro_batch_sync(model: nn.Module, *, last: bool) -> Iterator[None]:
-    """Around a micro-batch: gradients of replicas are summed once a step, after the last."""
+def before_micro_batch(model: nn.Module, *, is_last: bool) -> None:
+    """To be called before each micro-batch of a step: replicas sum their gradients once a step, with the last."""
     if isinstance(model, FSDPModule):
-        model.set_requires_all_reduce(last)
-        model.set_is_last_backward(last)
-    yield
+        model.set_requires_all_reduce(is_last)
+        model.set_is_last_backward(is_last)
 
 
 def local(tensor: Tensor) -> Tensor:

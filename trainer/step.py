@@ -16,7 +16,7 @@ from trainer.config import TrainerConfig
 from trainer.linear import clear_gradients, gradients
 from trainer.model import Rope
 from trainer.optimizer import adamw_step, clip_scale, gradient_norm, learning_rate_at
-from trainer.parallel import World, micro_batch_sync
+from trainer.parallel import World, before_micro_batch
 from trainer.state import TrainingState
 
 
@@ -91,8 +91,8 @@ def _accumulate_gradients(
     nats_S = torch.zeros(len(sources), dtype=torch.float64, device=world.device)
     pieces = list(micro_batches(batch, config, world))
     for place, piece in enumerate(pieces, start=1):
-        with micro_batch_sync(state.model, last=place == len(pieces)):
-            nats_S += _backward(state, piece, rope, config, 1.0 / max(1, predictions), len(sources))
+        before_micro_batch(state.model, is_last=place == len(pieces))
+        nats_S += _backward(state, piece, rope, config, 1.0 / max(1, predictions), len(sources))
     return nats_S
 
 
