@@ -170,5 +170,10 @@ def is_due(path: Path, config: TrainerConfig, step: int) -> bool:
 
 
 def line_of(step: int, figures: Mapping[str, Figures]) -> dict[str, Any]:
-    """A line of `evaluation.jsonl`."""
-    return {"step": step, "sources": {name: asdict(some) for name, some in figures.items()}}
+    """A line of `evaluation.jsonl`: null for what is no number, as a model that has diverged gives."""
+    told = {name: asdict(some) for name, some in figures.items()}
+    return {"step": step, "sources": {name: {k: _finite(v) for k, v in some.items()} for name, some in told.items()}}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from trainer.metrics import MetricsFile, TimingsFile, count_steps
+from trainer.metrics import MetricsFile, TimingsFile, count_steps, last_step
 
 LINES = "".join(json.dumps({"step": step, "loss": 1.5}) + "\n" for step in (1, 2, 3))
 
@@ -40,6 +40,20 @@ def test_a_resumed_file_is_cut_back_to_the_step_and_goes_on(tmp_path, steps):
         metrics.write({"step": steps + 1})
         metrics.to_disk()
     assert path.read_text() == "".join(LINES.splitlines(True)[:steps]) + f'{{"step": {steps + 1}}}\n'
+
+
+GAPS = "".join(f'{{"step": {step}}}\n' for step in (3, 6, 8))
+
+
+@pytest.mark.parametrize(
+    "tail, up_to, step", [("", 9, 8), ("", 7, 6), ("", 2, 0), ('{"step": 8}\n', 9, 8), ("{", 6, 6)]
+)
+def test_steps_with_gaps_are_read_up_to_the_first_that_is_broken_or_out_of_order(tmp_path, tail, up_to, step):
+    path = tmp_path / "evaluation.jsonl"
+    path.write_text(GAPS + tail)
+    assert last_step(path, up_to=up_to) == step
+    with MetricsFile(path, steps=up_to, has_gaps=True):
+        assert path.read_text() == "".join(line for line in GAPS.splitlines(True) if json.loads(line)["step"] <= up_to)
 
 
 def test_a_line_is_there_as_soon_as_it_is_written(tmp_path):
