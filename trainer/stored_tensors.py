@@ -72,7 +72,7 @@ def write_tensors(path: Path, entries: Sequence[Entry], tensors: Iterator[Tensor
             tensor = next(tensors)
             if tuple(tensor.shape) != entry.shape:
                 raise ValueError(f"{entry.name} must have the shape {entry.shape}, got {tuple(tensor.shape)}")
-            file.write(tensor.to(entry.dtype).contiguous().view(torch.uint8).numpy().data)
+            file.write(tensor.to(entry.dtype).flatten().view(torch.uint8).numpy().data)
 
 
 class StoredTensors:
