@@ -20,7 +20,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from trainer.errors import DamagedCheckpointError, OtherRunError, SettingsError, TrainingError
+from trainer.errors import DamagedCheckpointError, OtherRunError, TrainingError
 from trainer.progress import Say
 from trainer.ranks import Ranks
 from trainer.tensor_files import (
@@ -128,14 +128,17 @@ class Checkpoints:
             self._files = []
             self._ranks.close()
 
-    def newest_good(self, run: Callable[[int], Mapping[str, Any]], *, max_step: int) -> Checkpoint | None:
+    def newest_good(
+        self, run: Callable[[int], Mapping[str, Any]], *, max_step: int, replace: bool = False
+    ) -> Checkpoint | None:
         """The newest whole checkpoint of at most `max_step` steps, or None; every file of it has been read.
 
         `run` says what a checkpoint after so many sequences belongs to. Newer ones than that are set aside as
-        `step-….damaged`, and said. Raises OtherRunError where one is of another run.
+        `step-….damaged`, and said. Raises OtherRunError where they are of another run; with `replace` these are
+        removed instead, and said.
         """
         self.wait()
-        while (found := self._ranks.first(lambda: self._newest(run, max_step))) is not None:
+        while (found := self._ranks.first(lambda: self._newest(run, max_step, replace))) is not None:
             damages = self._ranks.gather(partial(self._damage, found))
             damage = next(filter(None, damages), None)
             if damage is None:
@@ -182,19 +185,39 @@ class Checkpoints:
             if not self._keep_every or _step(old) % self._keep_every:
                 _remove(old)
 
-    def _newest(self, run: Callable[[int], Mapping[str, Any]], max_step: int) -> Checkpoint | None:
+    def _newest(self, run: Callable[[int], Mapping[str, Any]], max_step: int, replace: bool) -> Checkpoint | None:
         """The newest that looks whole: all but the digests is checked."""
+        found: Checkpoint | None = None
+        others: dict[Path, str] = {}
         for path in reversed(checkpoint_folders(self._folder)):
             try:
-                found = read_checkpoint(path)
-                _refuse_other_run(self._folder, found.run, run(found.sequences))
-                if found.step <= max_step:
-                    read_index(found.files)
-                    return found
+                checkpoint = read_checkpoint(path)
+                _refuse_other_run(self._folder, checkpoint.run, run(checkpoint.sequences))
+                read_index(checkpoint.files)
+                if checkpoint.step <= max_step:
+                    found = checkpoint
+                    break
                 self._set_aside(path, f"metrics.jsonl ends at step {max_step}")
+            except OtherRunError as error:
+                others[path] = str(error)
             except DamagedCheckpointError as error:
                 self._set_aside(path, str(error))
-        return None
+        self._give_way(others, "begins anew" if found is None else f"goes on from step {found.step}", replace)
+        return found
+
+    def _give_way(self, others: Mapping[Path, str], onward: str, replace: bool) -> None:
+        """Removes checkpoints of another run, or says how to go on: nobody's weeks of work go in silence."""
+        if not others:
+            return
+        why = next(iter(others.values()))
+        if not replace:
+            raise OtherRunError(
+                f"{why}: use another output folder, or --replace (trainer.replace of a recipe), "
+                f"which removes what does not fit and {onward}"
+            )
+        self._say(f"{onward}: {why}")
+        for path in others:
+            _remove(path)
 
     def _damage(self, checkpoint: Checkpoint) -> str | None:
         """What is wrong with this process's share of the files."""
@@ -222,15 +245,13 @@ def checkpoint_folders(folder: Path) -> list[Path]:
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
-    """Reads `state.json`; raises DamagedCheckpointError where it is not one, SettingsError where of another format."""
+    """Reads `state.json`; raises DamagedCheckpointError where it is not one, OtherRunError where of another format."""
     try:
         state = json.loads((folder / "state.json").read_text())
     except (OSError, ValueError, RecursionError) as error:
         raise DamagedCheckpointError(f"state.json: {error}") from error
     if isinstance(state, dict) and type(state.get("format")) is int and state["format"] != FORMAT:
-        raise SettingsError(
-            f"{folder} is of format {state['format']}, and this version reads {FORMAT}: use another output folder"
-        )
+        raise OtherRunError(f"{folder} is of format {state['format']}, and this version reads {FORMAT}")
     kinds = {"format": int, "step": int, "sequences": int, "run": dict, "world_size": int, "sha256": dict}
     if not isinstance(state, dict) or not all(type(state.get(key)) is kind for key, kind in kinds.items()):
         raise DamagedCheckpointError("state.json lacks what a checkpoint states")
@@ -264,9 +285,13 @@ def load_checkpoint(checkpoint: Checkpoint, tensors: Mapping[str, Saveable]) -> 
 def _refuse_other_run(folder: Path, saved: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
     for key, value in asked.items():
         if key not in FREE_SETTINGS and saved.get(key) != value:
-            raise OtherRunError(
-                f"{folder} holds a run with {key} = {saved.get(key)}, not {value}: use another output folder"
-            )
+            raise OtherRunError(f"{folder} holds a run with {key} = {_short(saved.get(key))}, not {_short(value)}")
+
+
+def _short(value: Any) -> str:
+    """A value as a message says it: of a digest the beginning."""
+    text = str(value)
+    return text if len(text) <= 20 else f"{text[:12]}…"
 
 
 def _step(folder: Path) -> int:

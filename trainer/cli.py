@@ -35,7 +35,7 @@ def cli() -> None:
 @click.option(
     "--replace",
     is_flag=True,
-    help="Begin anew where --output holds a run of another stream or of other settings, and remove that.",
+    help="Remove checkpoints of another stream or of other settings: goes on from one that fits, or begins anew.",
 )
 @click.option("--timings", type=Path, help="JSON lines of speed a step, appended; none without it.")
 @click.option("--held-out", type=Path, help="Folder of held-out documents to look at between steps: SOURCE/*.parquet.")

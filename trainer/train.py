@@ -6,7 +6,6 @@ the same stream, settings, seed and thread count, broken off or not (a GPU's sum
 """
 
 import math
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -17,9 +16,9 @@ import torch
 
 from trainer import speed
 from trainer.batches import TokenStream, batches_from, check_stream, lengths, next_batch, tokens_before
-from trainer.checkpoint import Checkpoint, Checkpoints
+from trainer.checkpoint import Checkpoints
 from trainer.config import TrainerConfig
-from trainer.errors import OtherRunError, TrainingError
+from trainer.errors import TrainingError
 from trainer.evaluation import HeldOut, evaluate, is_due, line_of
 from trainer.metrics import MetricsFile, TimingsFile, count_steps
 from trainer.model import Rope, count_parameters, rope_table
@@ -43,7 +42,7 @@ class Training:
     seed: int
     timings: Path | None = None
     replaces: bool = False
-    """Whether a run of another stream or other settings in the output folder gives way."""
+    """Whether checkpoints of another stream or other settings in the output folder give way."""
     held_out: HeldOut | None = None
 
     @property
@@ -104,7 +103,8 @@ def train(training: Training, say: Say) -> None:
     with Checkpoints(
         training.checkpoints, keep=config.keep_checkpoints, keep_every_steps=config.keep_every_steps, say=say
     ) as checkpoints:
-        found = _newest(training, checkpoints, say)
+        done = count_steps(training.metrics)
+        found = checkpoints.newest_good(training.identity, max_step=done, replace=training.replaces)
         if found is not None and found.step == config.steps and not training.is_evaluation_due(found.step):
             say(f"already trained: {found.step} steps, {training.output}")
             return
@@ -119,20 +119,6 @@ def train(training: Training, say: Say) -> None:
         _describe(training, say)
         with _Loop(training, state, checkpoints, say) as loop:
             loop.run()
-
-
-def _newest(training: Training, checkpoints: Checkpoints, say: Say) -> Checkpoint | None:
-    """The newest checkpoint that is whole and of this run."""
-    try:
-        return checkpoints.newest_good(training.identity, max_step=count_steps(training.metrics))
-    except OtherRunError as error:
-        if not training.replaces:
-            raise
-        say(f"begins anew: {error}")
-        if training.world.is_first:
-            shutil.rmtree(training.checkpoints)
-        training.world.wait()
-        return None
 
 
 class _Loop:

@@ -43,9 +43,11 @@ def save(folder: Path, *steps: int, keep: int = 9, every: int = 0, run: dict = R
     return [folder / f"step-{step:08d}" for step in steps]
 
 
-def newest(folder: Path, said: list[str], *, run: dict = RUN, max_step: int = 99) -> Checkpoint | None:
+def newest(
+    folder: Path, said: list[str], *, run: dict = RUN, max_step: int = 99, replace: bool = False
+) -> Checkpoint | None:
     with Checkpoints(folder, keep=9, say=said.append) as checkpoints:
-        return checkpoints.newest_good(lambda sequences: run, max_step=max_step)
+        return checkpoints.newest_good(lambda sequences: run, max_step=max_step, replace=replace)
 
 
 def loaded(found: Checkpoint, **others: Tensor) -> dict[str, Tensor]:
@@ -372,9 +374,43 @@ def test_no_checkpoint_is_none(tmp_path):
 @pytest.mark.parametrize("key, value", [("stream", "other"), ("tokenizer", "other"), ("dimension", 9), ("seed", 1)])
 def test_a_checkpoint_of_another_run_is_refused_by_name(tmp_path, key, value):
     save(tmp_path, 10)
-    with pytest.raises(OtherRunError, match=f"holds a run with {key} = .*, not {value}: use another output folder"):
+    with pytest.raises(
+        OtherRunError,
+        match=f"holds a run with {key} = .*, not {value}: use another output folder, or --replace .* begins anew",
+    ):
         newest(tmp_path, [], run=RUN | {key: value})
     assert steps(tmp_path) == [10]
+
+
+def test_checkpoints_of_another_run_give_way_where_that_is_asked_for_and_only_then(tmp_path):
+    save(tmp_path, 10, 20)
+    said: list[str] = []
+    assert newest(tmp_path, said, run=RUN | {"dimension": 9}, replace=True) is None
+    assert said == [f"begins anew: {tmp_path} holds a run with dimension = 8, not 9"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def changed_behind_ten(tmp_path) -> Callable[[int], dict]:
+    """Steps 10, 20 and 30 of a stream that has changed behind step 10; a step reads four sequences."""
+    for step in (10, 20, 30):
+        save(tmp_path, step, run=RUN | {"stream": f"old {step}"})
+    return lambda sequences: RUN | {"stream": "old 10" if sequences <= 40 else "new " + 64 * "f"}
+
+
+def test_a_stream_that_changed_behind_an_older_checkpoint_is_refused_and_that_one_named(tmp_path, changed_behind_ten):
+    refused = "stream = old 30, not new ffffffff…: use another output folder, or --replace .* goes on from step 10"
+    with pytest.raises(OtherRunError, match=refused), Checkpoints(tmp_path, keep=9, say=pytest.fail) as checkpoints:
+        checkpoints.newest_good(changed_behind_ten, max_step=30)
+    assert steps(tmp_path) == [10, 20, 30]
+
+
+def test_the_newest_checkpoint_before_the_change_is_gone_on_from_where_that_is_asked_for(tmp_path, changed_behind_ten):
+    said: list[str] = []
+    with Checkpoints(tmp_path, keep=9, say=said.append) as checkpoints:
+        found = checkpoints.newest_good(changed_behind_ten, max_step=30, replace=True)
+    assert (found.step, steps(tmp_path)) == (10, [10])
+    assert said == [f"goes on from step 10: {tmp_path} holds a run with stream = old 30, not new ffffffff…"]
 
 
 def test_what_a_checkpoint_belongs_to_is_asked_for_its_own_position(tmp_path):
@@ -398,8 +434,7 @@ def test_another_format_is_refused_in_one_line_and_left_alone(tmp_path, other):
     (folder / "state.json").write_text(json.dumps({"format": other, "step": 10}))
     with pytest.raises(SettingsError) as raised:
         newest(tmp_path, [])
-    reads = f"is of format {other}, and this version reads 2: use another output folder"
-    assert str(raised.value) == f"{folder} {reads}"
+    assert str(raised.value).startswith(f"{folder} is of format {other}, and this version reads 2: use another output ")
     assert folder.is_dir()
 
 
