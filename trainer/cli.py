@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 the run could not go on, 2 a wrong setting, 130 interrupted; after 1 and 130 a rerun goes on.
 """
 
+import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,7 +39,9 @@ def cli() -> None:
     help="Remove checkpoints of another stream or of other settings: goes on from one that fits, or begins anew.",
 )
 @click.option("--timings", type=Path, help="JSON lines of speed a step, appended; none without it.")
-@click.option("--held-out", type=Path, help="Folder of held-out documents to look at between steps: SOURCE/*.parquet.")
+@click.option(
+    "--held-out", help="Folder of held-out documents to look at between steps, a path or an address: SOURCE/*.parquet."
+)
 @click.option("--tokenizer", type=Path, help="With --held-out: the tokenizer.model that the stream is of.")
 def train(**options: Any) -> None:
     """Train on a stream of tokens, or go on where training stopped.
@@ -74,7 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (TrainingError, OSError) as error:
         return _said(1, str(error))
     except (KeyboardInterrupt, click.Abort):
-        say("interrupted: run the same command again to go on from the newest checkpoint")
+        if not _rank():
+            say("interrupted: run the same command again to go on from the newest checkpoint")
         return 130
     except RuntimeError as error:
         if type(error).__name__ != "OutOfMemoryError":  # Torch's own; it is not imported for verbs that do without.
@@ -84,8 +88,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _said(code: int, reason: str) -> int:
-    say(f"error: {reason}")
+    """Each process says why it ends: what is wrong may be so on its machine alone."""
+    say(f"error in process {_rank()}: {reason}" if _rank() else f"error: {reason}")
     return code
+
+
+def _rank() -> int:
+    """Which of the processes that `torchrun` started this is."""
+    return int(os.environ.get("RANK", "0"))
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
