@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import fsspec
+import fsspec.core
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -62,14 +64,21 @@ class HeldOut:
     sequence_tokens: int
 
     @classmethod
-    def open(cls, folder: Path, vocabulary: Vocabulary, *, documents: int, sequence_tokens: int) -> Self:
-        """At most so many documents of each source below the folder, those with the lowest ids.
+    def open(cls, folder: str, vocabulary: Vocabulary, *, documents: int, sequence_tokens: int) -> Self:
+        """At most so many documents of each source below the folder, a path or an fsspec address: the lowest ids'.
 
         They are looked for in as many files a source at most, drawn by their names: of a large corpus there are many
         thousands. Raises SettingsError where there is no document, or a file cannot be read.
         """
-        texts = {path.name: _texts(path, documents) for path in sorted(folder.glob("*/"))}
-        texts = {source: found for source, found in texts.items() if found}
+        try:
+            files, root = fsspec.core.url_to_fs(folder)
+            named = sorted(name for name in files.find(root, maxdepth=2) if name.endswith(".parquet"))
+        except (OSError, ImportError, ValueError) as error:
+            raise SettingsError(f"{folder} cannot be read: {error}") from error
+        of_source: dict[str, list[str]] = {}
+        for name in named:
+            of_source.setdefault(name.split("/")[-2], []).append(name)
+        texts = {source: found for source, names in of_source.items() if (found := _texts(files, names, documents))}
         if not texts:
             raise SettingsError(f"{folder} holds no SOURCE/*.parquet with a document: tokens.held_out_fraction")
         return cls(
@@ -121,16 +130,16 @@ class HeldOut:
         return MicroBatch(*(torch.from_numpy(array).to(device) for array in (tokens_BT, targets_BT, sources_B)))
 
 
-def _texts(folder: Path, documents: int) -> list[str]:
-    files = sorted(folder.glob("*.parquet"), key=lambda path: hashlib.blake2b(path.name.encode()).digest())
+def _texts(files: fsspec.AbstractFileSystem, names: Sequence[str], documents: int) -> list[str]:
+    drawn = sorted(names, key=lambda name: hashlib.blake2b(name.rpartition("/")[2].encode()).digest())
     found: list[tuple[str, str]] = []
-    for path in files[:documents]:
+    for name in drawn[:documents]:
         try:
-            with pq.ParquetFile(path) as file:
+            with files.open(name) as stream, pq.ParquetFile(stream) as file:
                 table = file.read(["doc_id", "text"])
                 found += zip(table["doc_id"].to_pylist(), table["text"].to_pylist(), strict=True)
         except (OSError, pa.ArrowException, KeyError) as error:
-            raise SettingsError(f"{path} holds no documents: {error}") from error
+            raise SettingsError(f"{name} holds no documents: {error}") from error
     # A takedown leaves the row of a document, and nothing to predict.
     return [text for _, text in sorted(pair for pair in found if pair[1])[:documents]]
 

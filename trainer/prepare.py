@@ -34,7 +34,7 @@ def prepared(
     seed: int,
     replace: bool,
     timings: Path | None,
-    held_out: Path | None = None,
+    held_out: str | None = None,
     tokenizer: Path | None = None,
 ) -> Iterator[tuple[Training, Say]]:
     """The run that the command line asks for. Raises SettingsError."""
@@ -112,9 +112,7 @@ def _opened(stream: str, tokens: str | None) -> Stream | VirtualStream:
     return opened
 
 
-def _held_out(
-    folder: Path | None, tokenizer: Path | None, stream: TokenStream, config: TrainerConfig
-) -> HeldOut | None:
+def _held_out(folder: str | None, tokenizer: Path | None, stream: TokenStream, config: TrainerConfig) -> HeldOut | None:
     if folder is None or not config.evaluation_steps:
         return None
     if tokenizer is None:

@@ -5,9 +5,11 @@ import json
 import math
 import random
 import shutil
+import uuid
 from dataclasses import asdict, replace
 from typing import Any
 
+import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -57,7 +59,7 @@ def folder(tmp_path):
 
 
 def opened(folder, vocabulary, documents=64, sequence_tokens=16):
-    return HeldOut.open(folder, vocabulary, documents=documents, sequence_tokens=sequence_tokens)
+    return HeldOut.open(str(folder), vocabulary, documents=documents, sequence_tokens=sequence_tokens)
 
 
 @pytest.mark.parametrize("sequence_tokens", [2, 5, 16, 1000])
@@ -114,6 +116,20 @@ def test_a_folder_without_documents_is_refused_in_one_line(tmp_path, vocabulary,
     with pytest.raises(SettingsError, match=r"holds no (documents|SOURCE)") as refused:
         opened(tmp_path, vocabulary)
     assert "\n" not in str(refused.value)
+
+
+def test_documents_at_an_address_are_those_of_the_folder(folder, vocabulary):
+    address = f"memory://{uuid.uuid4().hex}"
+    fsspec.filesystem("memory").put(str(folder), address, recursive=True)
+    here, there = opened(folder, vocabulary), opened(address, vocabulary)
+    assert (here.sources, here.bytes) == (there.sources, there.bytes)
+    assert all((one.ids == other.ids).all() for one, other in zip(here.windows, there.windows, strict=True))
+
+
+@pytest.mark.parametrize("address", ["nosuch://bucket/folder", "memory://nothing-there"])
+def test_an_address_that_gives_no_documents_is_refused(address, vocabulary):
+    with pytest.raises(SettingsError, match=address):
+        opened(address, vocabulary)
 
 
 def straight_nats(model, rope, ids, sequence_tokens):
