@@ -134,3 +134,11 @@ def test_real_books_have_sentencepieces_ids_under_a_published_model(real_data):
     texts = [book.read_text("utf-8", "replace") for book in books]
     assert encoded(vocabulary, *texts) == [reference.encode(text) for text in texts]
     assert vocabulary.faults() == ()
+
+
+def test_the_bytes_of_pieces_make_the_text(vocabulary_path):
+    vocabulary = Vocabulary(vocabulary_path)
+    for text in ("abc de", "  é 12\n", "漢🦙"):
+        ids = encoded(vocabulary, text)[0]
+        assert b"".join(map(vocabulary.piece_bytes, [1, *ids, 2])) == f" {text}".encode()
+    assert vocabulary.piece_bytes(0).decode() == vocabulary.decode([5, 0]).removeprefix("\x02")
