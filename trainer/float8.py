@@ -23,7 +23,7 @@ E4M3, E5M2 = torch.float8_e4m3fn, torch.float8_e5m2
 _SIZE_STEP = 16
 _LEAST_CAPABILITY = (8, 9)
 # Keeps the scale of a tensor of zeros finite.
-_LEAST_MAGNITUDE = 1e-12
+_LEAST_MAGNITUDE = 1e-30
 
 
 def check_float8(device: torch.device) -> None:
