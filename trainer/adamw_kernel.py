@@ -18,8 +18,7 @@ from trainer.masters import join, split
 Update = Callable[[Tensor, Tensor | None, Tensor, Tensor, Tensor, Tensor, bool], None]
 
 _BLOCK = 1024  # Eight numbers a thread: loads of sixteen bytes, also of the halves.
-# Not rounding subnormals to zero in root and quotient is an option of the CUDA backend only.
-_OPTIONS = {"enable_fp_fusion": False, "num_warps": 4} | ({} if torch.version.hip else {"enable_reflect_ftz": False})
+_OPTIONS = {"enable_fp_fusion": False, "num_warps": 4}
 
 
 @triton.jit  # type: ignore[untyped-decorator]

@@ -15,7 +15,7 @@ from trainer.optimizer import plain_update
 
 CHECKS = (
     "float32_weights", "bfloat16_weights_and_remainders", "bfloat16_gradients", "the_bits_of_a_cpu",
-    "skipped_steps_touch_nothing", "sizes_that_differ_are_refused", "a_wrong_kernel_is_found_out",
+    "a_skipped_step_touches_nothing", "sizes_that_differ_are_refused", "a_wrong_kernel_is_found_out",
 )  # fmt: skip
 INTERPRETED = """
 import json, traceback, torch, adamw_checks

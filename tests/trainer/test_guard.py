@@ -33,13 +33,15 @@ def test_what_lies_within_six_sigma_or_below_is_taken(loss, norm):
     assert judge(trained(ENOUGH), loss, norm)
 
 
-@pytest.mark.parametrize("sigma, taken", [(5.0, False), (5.4, True)])
-def test_the_limit_is_so_many_standard_deviations_above_the_mean(sigma, taken):
+@pytest.mark.parametrize("sigma, taken", [(5.19, False), (5.21, True)])
+@pytest.mark.parametrize("steps", [ENOUGH, HISTORY, 2 * HISTORY + 32])
+def test_the_limit_is_so_many_standard_deviations_above_the_mean(sigma, taken, steps):
     guard = Guard(torch.device("cpu"))
-    for step in range(ENOUGH):
-        judge(guard, 2.0 + step % 2)
-    spread = (0.25 * ENOUGH / (ENOUGH - 1)) ** 0.5
-    assert judge(guard, 2.5 + 5.2 * spread, sigma=sigma) == taken
+    for step in range(steps):
+        judge(guard, 2.0 + step % 2, sigma=0.0)
+    held = min(steps, HISTORY)
+    deviation = (0.25 * held / (held - 1)) ** 0.5
+    assert judge(guard, 2.5 + 5.2 * deviation, sigma=sigma) == taken
 
 
 @pytest.mark.parametrize("loss, norm", [(NAN, 1.0), (INF, 1.0), (-INF, 1.0), (3.0, NAN), (3.0, INF)])
