@@ -66,5 +66,5 @@ class Guard:
         """Mean and `sigma` standard deviations of what the ring holds."""
         count = self._accepted.clamp(max=HISTORY)
         mean = ring.sum() / count
-        deviations = torch.where(self._places < count, ring - mean, 0.0)
+        deviations = (ring - mean).masked_fill(self._places >= count, 0.0)
         return mean + sigma * (deviations.square().sum() / (count - 1)).sqrt()

@@ -175,8 +175,8 @@ def plain_update(
     gradient_scale, first_kept, square_share, second_kept, epsilon, divisor, weight_kept, is_applied = numbers
     work = gradient.to(first.dtype) * gradient_scale
     if not work.is_cpu:
-        # Chosen, not multiplied by zero: a gradient that is skipped may be no number. A CPU never comes here to skip.
-        work = torch.where(is_applied.bool(), work, 0.0)
+        # Filled, not multiplied by zero: a gradient that is skipped may be no number. A CPU never comes here to skip.
+        work.masked_fill_(~is_applied.bool(), 0.0)
     first.mul_(first_kept).add_(work)
     second.mul_(second_kept).add_(work.mul_(work).mul_(square_share))
     _root_into(work, second).add_(epsilon).mul_(divisor)

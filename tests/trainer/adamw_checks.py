@@ -93,8 +93,8 @@ def a_skipped_step_touches_nothing(device: torch.device) -> None:
 
 
 def sizes_that_differ_are_refused(device: torch.device) -> None:
-    five, four, eight = (torch.zeros(size, device=device) for size in (5, 4, 8))
-    for others in ((None, four, five, five), (None, five, four, five), (four.short(), five, five, five)):
+    four, five, six, eight = (torch.zeros(size, device=device) for size in (4, 5, 6, 8))
+    for others in ((None, four, five, five), (None, five, six, five), (four.short(), five, five, five)):
         try:
             kernel_update(five, *others, eight, False)
         except ValueError as error:
