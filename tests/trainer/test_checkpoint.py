@@ -23,6 +23,8 @@ from trainer.checkpoint import (
 )
 from trainer.config import TrainerConfig
 from trainer.errors import DamagedCheckpointError, OtherRunError, SettingsError, TrainingError
+from trainer.parallel import World
+from trainer.state import draw_weights, new_state
 from trainer.tensor_files import FILE_BYTES, Converted, HostFile
 
 RUN = {"stream": "digest", "tokenizer": "pieces", "dimension": 8, "threads": 1}
@@ -108,6 +110,19 @@ def test_any_other_missing_tensor_is_an_error(tmp_path):
     save(tmp_path, 7)
     with pytest.raises(DamagedCheckpointError, match=r"it holds no weights\.other"):
         loaded(newest(tmp_path, []), **{"weights.other": torch.zeros(1)})
+
+
+@pytest.mark.parametrize("saved, asked", [(torch.float32, torch.bfloat16), (torch.bfloat16, torch.float32)])
+def test_either_layout_of_weights_loads_what_the_other_saved(tmp_path, tiny, saved, asked):
+    alone = World(device=torch.device("cpu"))
+    one, other = (new_state(tiny(), 32, alone, dtype=dtype) for dtype in (saved, asked))
+    draw_weights(one, tiny(), seed=1)
+    with Checkpoints(tmp_path, keep=1, say=lambda line: None) as checkpoints:
+        checkpoints.save(1, 4, RUN, one.tensors(alone))
+        checkpoints.load(checkpoints.newest_good(lambda sequences: RUN, max_step=1), other.tensors(alone))
+    for name in one.weights:
+        ours, theirs = (state.tensors(alone)[f"weights.{name}"] for state in (one, other))
+        assert torch.equal(*(value.give() if isinstance(value, Converted) else value for value in (ours, theirs)))
 
 
 # Beside the steps
