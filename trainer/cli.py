@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from trainer.errors import SettingsError, TrainingError
+from trainer.evaluation_commands import choices, evaluate
 from trainer.model_commands import export, generate, import_
 from trainer.planning_commands import bench, budget, plan
 from trainer.progress import say
@@ -57,7 +58,7 @@ def train(**options: Any) -> None:
         run(training, say)
 
 
-for _command in (plan, budget, bench, export, import_, generate):
+for _command in (plan, budget, bench, export, import_, generate, evaluate, choices):
     cli.add_command(_command)
 
 

@@ -48,12 +48,7 @@ class TextGenerator:
     def open(cls, path: Path, tokenizer: Path | None, device: torch.device) -> "TextGenerator":
         """Of a checkpoint's folder, or the newest of a training's. Raises SettingsError where it has no tokenizer."""
         saved = open_model(path)
-        found = saved.tokenizer(tokenizer)
-        if found is None:
-            raise SettingsError(f"{path} has no tokenizer beside it: name it with --tokenizer")
-        vocabulary = Vocabulary(found)
-        if vocabulary.size != saved.vocabulary_size:
-            raise SettingsError(f"{found} has {vocabulary.size} pieces, the model {saved.vocabulary_size}")
+        vocabulary = saved.vocabulary(tokenizer)
         return cls(
             model=saved.llama(device, compute_dtype(saved.config, device)),
             config=saved.config,

@@ -72,6 +72,16 @@ class SavedModel:
                     return path
         return None
 
+    def vocabulary(self, given: Path | None) -> Vocabulary:
+        """Its tokenizer, read. Raises SettingsError where it has none, or has another one."""
+        found = self.tokenizer(given)
+        if found is None:
+            raise SettingsError(f"{self.folder} has no tokenizer beside it: name it with --tokenizer")
+        vocabulary = Vocabulary(found)
+        if vocabulary.size != self.vocabulary_size:
+            raise SettingsError(f"{found} has {vocabulary.size} pieces, the model {self.vocabulary_size}")
+        return vocabulary
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedModel:

@@ -113,7 +113,7 @@ def test_the_tokenizers_blank_before_a_text_is_not_the_texts(generator, follows,
 def test_a_model_without_its_tokenizer_is_refused(tmp_path, vocabulary_path):
     saved(tmp_path / "out", tokenizer=vocabulary_path)
     (tmp_path / "out/tokenizer.model").unlink()
-    with pytest.raises(SettingsError, match="out has no tokenizer beside it: name it with --tokenizer"):
+    with pytest.raises(SettingsError, match="step-00000000 has no tokenizer beside it: name it with --tokenizer"):
         TextGenerator.open(tmp_path / "out", None, CPU)
     assert TextGenerator.open(tmp_path / "out", vocabulary_path, CPU).vocabulary.size == PIECES
 
