@@ -99,7 +99,8 @@ class SmallRun:
     @property
     def settings(self) -> tuple[str, ...]:
         """What makes it small, as overrides of the recipe."""
-        trainer = ("trainer.steps=20", "trainer.warmup_steps=2", "trainer.layers=1", "trainer.batch_sequences=8")
+        trainer = ("trainer.steps=20", "trainer.warmup_steps=2", "trainer.layers=1", "trainer.batch_sequences=8",
+                   "trainer.checkpoint_steps=10")  # fmt: skip
         sizes = ("mixture.total_tokens=65536", "tokenizer.vocabulary_size=600", "limits.max_failed_fraction=0.9")
         return (f"inputs.root={self.dumps}", *trainer, *sizes)
 

@@ -47,7 +47,7 @@ def test_every_output_is_what_the_manifest_says(small_run):
 
 
 def test_every_file_outside_the_logs_is_accounted_for(small_run):
-    named = set(manifest(small_run)["outputs"]) | {"manifest.json", "training/key.json"}
+    named = set(manifest(small_run)["outputs"]) | {"manifest.json"}
     found = {str(path.relative_to(small_run.output)) for path in small_run.output.rglob("*") if path.is_file()}
     assert {name for name in found - named if not name.startswith(("logs/", "ledger/"))} == set()
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline import cli, finish
+from pipeline import cli, training
 from pipeline.cli import _exit_code
 from pipeline.errors import SettingError
 from pipeline.guards import locked
@@ -106,7 +106,7 @@ def test_a_folder_in_which_another_run_is_at_work_is_refused(capsys, copied_run)
 
 
 def test_training_without_torch_is_refused_before_any_work(capsys, small_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(finish.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(training.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(cli, "check_rooms", lambda: None)
     code, _, err = called(capsys, "run", *replace(small_run, output=tmp_path / "out").arguments())
     assert (code, err) == (2, "error: train needs PyTorch: pip install 'tokenmill[train]'\n")

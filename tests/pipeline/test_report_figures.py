@@ -1,4 +1,3 @@
-
 import pytest
 
 from filters.batch import document_batch

@@ -1,0 +1,123 @@
+"""Stage `train`: starts the trainer on the stream, one process or one for each GPU, and records what it made.
+
+Whether a run can be gone on with is the trainer's own question: its checkpoints say what they belong to. What no longer
+fits the recipe is refused in one line, unless the recipe says that it gives way (`trainer.replace`).
+"""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from mixtures.stream import RECORD_NAME
+from pipeline.context import Run
+from pipeline.errors import FatalError, SettingError
+from pipeline.ledger import MODELS, Tally
+from pipeline.progress import Reporter
+from pipeline.storage import Output
+
+TRAIN = "train"
+TRAINING = "training"
+_COPIED = ("metrics.jsonl", "evaluation.jsonl")
+"""What of a run in a folder of its own is put into the output."""
+
+
+def check_training() -> None:
+    """Raises SettingError where the trainer is not installed, before any work."""
+    if importlib.util.find_spec("torch") is None:
+        raise SettingError("train needs PyTorch: pip install 'tokenmill[train]'")
+
+
+def train(run: Run, reporter: Reporter) -> bool:
+    """Trains to the recipe's last step, or goes on to it; whether there was anything to do."""
+    record = run.output.read_json(f"stream/{RECORD_NAME}")
+    if record is None:
+        raise FatalError("stage train needs the stream: run `tokenmill mix` first")
+    inputs = {f"stream/{RECORD_NAME}": str(record["digest"])}
+    key = run.key(TRAIN, MODELS, "model", [run.recipe.trainer.settings, run.recipe.seed], inputs)
+    if run.current(TRAIN, MODELS, "model", key):
+        return False
+    check_training()
+    if not run.output.is_local and not run.recipe.trainer.folder:
+        raise SettingError(
+            f"train writes checkpoints and metrics to a folder of this machine, which {run.output.url} is not: "
+            "set trainer.folder; the stream is read from where it lies"
+        )
+    code = relayed([*launcher(run), *options(run)], reporter)
+    if code == 130:
+        raise KeyboardInterrupt
+    if code == 2:
+        raise SettingError("the trainer refused to start; its line is above")
+    if code:
+        raise FatalError(f"the trainer ended with exit code {code}; its last lines are above")
+    run.record(Tally().entry(TRAIN, MODELS, "model", key, inputs, dict(_outputs(run))))
+    return True
+
+
+def launcher(run: Run) -> list[str]:
+    """The command before its options: `trainer.processes` of them, 0 as many as this machine has GPUs."""
+    settings = run.recipe.trainer
+    processes = settings.processes or (1 if settings.device == "cpu" else max(1, _gpus()))
+    if processes == 1:
+        return [sys.executable, "-m", "trainer", "train"]
+    start = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    return [sys.executable, *start, "-m", "trainer", "train"]
+
+
+def options(run: Run) -> list[str]:
+    """The options of `python -m trainer train`. The settings lie with the logs, where a command by hand finds them."""
+    output, settings = run.output, run.recipe.trainer
+    logs = _folder(run, "logs")
+    logs.mkdir(parents=True, exist_ok=True)
+    path = logs / "train-settings.json"
+    path.write_text(json.dumps(settings.settings, indent=1) + "\n")
+    stream = str(output.local_path("stream")) if output.is_local else output.address("stream")
+    given = ["--stream", stream, "--output", str(_folder(run, TRAINING)), "--settings", str(path)]
+    given += ["--seed", str(run.recipe.seed), "--device", settings.device, "--timings", str(logs / "train.jsonl")]
+    given += ["--replace"] if settings.replace else []
+    given += ["--tensorboard", str(logs / "tensorboard")] if settings.tensorboard else []
+    given += ["--wandb", settings.wandb] if settings.wandb else []
+    return given
+
+
+def relayed(command: Sequence[str], reporter: Reporter) -> int:
+    """Runs a command, passes on what it says, and gives its exit code."""
+    # Threads that spin while they wait for each other starve on a machine that does something else too.
+    environment = {"GOMP_SPINCOUNT": "2000"} | os.environ
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            for line in process.stderr or ():
+                reporter.say(f"  {line.rstrip()}")
+            return process.wait()
+        except BaseException:
+            process.terminate()  # An interrupt may have been sent to this process alone.
+            raise
+
+
+def _gpus() -> int:
+    """As the trainer will see them: asked in a process of its own, since only the trainer imports torch."""
+    asked = [sys.executable, "-c", "import torch; print(torch.cuda.device_count())"]
+    found = subprocess.run(asked, capture_output=True, text=True, check=False)
+    if found.returncode:
+        raise FatalError(f"PyTorch does not load: {found.stderr.strip().splitlines()[-1]}")
+    return int(found.stdout)
+
+
+def _folder(run: Run, name: str) -> Path:
+    """A folder of the output, or where the recipe says that training lies elsewhere, of that one."""
+    own = run.recipe.trainer.folder
+    return Path(own) / name if own else run.output.local_path(name)
+
+
+def _outputs(run: Run) -> Iterator[tuple[str, Output]]:
+    """What the training left, by name in the output; of a folder of its own the figures are put there."""
+    if run.recipe.trainer.folder:
+        for name in _COPIED:
+            if (path := _folder(run, TRAINING) / name).exists():
+                yield f"{TRAINING}/{name}", run.output.put(path, f"{TRAINING}/{name}")
+        return
+    for name in sorted(run.output.glob(f"{TRAINING}/**/*")):
+        yield name, Output(run.output.size(name) or 0, run.output.digest(name))
