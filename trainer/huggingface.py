@@ -1,4 +1,4 @@
-"""A checkpoint as the folder that transformers, vLLM, lm-evaluation-harness and others load, and back.
+"""A checkpoint as the folder that transformers loads, and all that builds on it, and back.
 
 Source: huggingface/transformers, LlamaForCausalLM. Its rotary embedding has our layout: fused weights are taken apart,
 and no number changes. Shapes: V vocabulary, D dimension, F feed-forward.

@@ -68,7 +68,7 @@ def export(
              tokenmill-trainer export out/demo/training out/demo-meta --layout meta --shards 2
 
     SOURCE is a training's folder, of which the newest checkpoint is taken, or a checkpoint's. The folder for
-    HuggingFace loads into transformers, vLLM and lm-evaluation-harness, with a tokenizer that gives our ids.
+    HuggingFace loads into transformers and what builds on it, with a tokenizer that gives our ids (docs/models.md).
     """
     import torch
 
