@@ -86,9 +86,7 @@ def test_of_a_remote_output_the_stream_is_read_where_it_lies_and_the_rest_is_her
 
 def test_a_remote_output_without_a_folder_here_is_refused(small_run, monkeypatch):
     monkeypatch.setattr("pipeline.storage.Folder.is_local", property(lambda _: False))
-    with pytest.raises(
-        SettingError, match="to a folder of this machine, .*: set trainer.folder"
-    ):
+    with pytest.raises(SettingError, match=r"to a folder of this machine, .*: set trainer.folder"):
         train(small_run.run("trainer.learning_rate=0.1"), QUIET)
 
 
