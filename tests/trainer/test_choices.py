@@ -35,10 +35,14 @@ def vocabulary(vocabulary_path):
     return Vocabulary(vocabulary_path)
 
 
+def scorer_of(vocabulary, context_tokens):
+    return Scorer.of_model(small_model(), SMALL, vocabulary, context_tokens=context_tokens, device=CPU)
+
+
 @pytest.fixture
 def scorer(vocabulary):
     """Of a small model that sees 64 tokens."""
-    return Scorer.of_model(small_model(), SMALL, vocabulary, context_tokens=64, device=CPU)
+    return scorer_of(vocabulary, 64)
 
 
 def ids_of(vocabulary, completion):
@@ -155,9 +159,9 @@ def test_a_set_is_scored_in_all_ways_that_it_can_be(scorer):
 
 
 @pytest.mark.real
-def test_the_published_sets_are_scored_as_one_completion_at_a_time_would_be(real_data, scorer, vocabulary):
+def test_the_published_sets_are_scored_as_one_completion_at_a_time_would_be(real_data, vocabulary):
     for held in read_sets(real_data / "eval", limit=20):
-        figures = score_set(held, replace(scorer, context_tokens=200))
+        figures = score_set(held, scorer_of(vocabulary, 200))
         asked = [completion for item in held.items for completion in item.completions]
         asked += [Completion(ANSWER, completion.text) for completion in asked if held.rule == "over_answer"]
         slow = {}
