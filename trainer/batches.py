@@ -67,6 +67,11 @@ def check_stream(stream: TokenStream, config: TrainerConfig) -> None:
     shortest = min(lengths(stream, config))
     if shortest < 2:
         raise SettingsError(f"the stream's sequence_tokens must be at least 2, got {shortest}")
+    for length in lengths(stream, config):
+        if length % config.tensor_parallel:
+            raise SettingsError(
+                f"tensor_parallel must divide the stream's sequence_tokens = {length}, got {config.tensor_parallel}"
+            )
     try:
         batches_from(0, stream, config)
     except ValueError as error:

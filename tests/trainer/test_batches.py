@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +16,7 @@ from trainer.batches import (
     tokens_before,
 )
 from trainer.errors import SettingsError, TrainingError
-from trainer.parallel import World
+from trainer.parallel import World, pretended
 
 ALONE = World(device=torch.device("cpu"))
 
@@ -57,6 +59,27 @@ def test_a_stream_shorter_than_the_run_is_refused(array_stream, tiny, sequences,
         return
     with pytest.raises(SettingsError, match=r"^steps \* batch_sequences must be at most 39, .* got 10 \* 4 = 40$"):
         check_stream(stream, config)
+
+
+@pytest.mark.parametrize("tensor, refused", [(4, False), (8, True)])
+def test_sequences_are_cut_evenly_between_those_that_share_products(array_stream, tiny, tensor, refused):
+    stream, config = array_stream(tokens=12), tiny(tensor_parallel=tensor, heads=8)
+    if not refused:
+        check_stream(stream, config)
+        return
+    with pytest.raises(SettingsError, match=r"^tensor_parallel must divide the stream's sequence_tokens = 12, got 8$"):
+        check_stream(stream, config)
+
+
+def test_a_batch_is_dealt_to_those_who_share_no_products(array_stream, tiny):
+    """Six processes, two of which share products each time: every sequence goes to one of three pairs."""
+    config = tiny(batch_sequences=6, micro_batch_sequences=6, replicas=3, tensor_parallel=2)
+    batch = next(batches_from(0, array_stream(), config))
+    with pretended(config, "cpu", 6) as world:
+        dealt = [next(micro_batches(batch, config, replace(world, rank=rank))).tokens_BT for rank in range(6)]
+    assert all(torch.equal(own, other) for own, other in zip(dealt[::2], dealt[1::2], strict=True))
+    of_pairs = torch.stack(dealt[::2], dim=1).flatten(0, 1)
+    assert torch.equal(of_pairs, torch.from_numpy(batch.tokens))
 
 
 def test_sequences_of_one_token_teach_nothing(array_stream, tiny):

@@ -19,11 +19,13 @@ _FORKS.set_forkserver_preload(
 )
 
 
-def in_processes(size: int, function: Callable[..., Any], *arguments: Any, seconds: float = 60.0) -> list[Any]:
+def in_processes(
+    size: int, function: Callable[..., Any], *arguments: Any, seconds: float = 120.0, may_die: bool = False
+) -> list[Any]:
     """What `function(*arguments)` gives in each of `size` processes that see torchrun's environment.
 
     Raises AssertionError with the traceback of the first process that failed, or where they took too long. None of
-    them outlives the call.
+    them outlives the call. With `may_die` a process that was killed gives None.
     """
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # Port 0: any that is free.
     pipes = [_FORKS.Pipe(duplex=False) for _ in range(size)]
@@ -35,14 +37,15 @@ def in_processes(size: int, function: Callable[..., Any], *arguments: Any, secon
         for process, (_, sender) in zip(processes, pipes, strict=True):
             process.start()
             sender.close()
-        return _gathered([receiver for receiver, _ in pipes], time.monotonic() + seconds)
+        return _gathered([receiver for receiver, _ in pipes], time.monotonic() + seconds, may_die)
     finally:
         for process in processes:
-            process.kill()
-            process.join()
+            if process.pid is not None:
+                process.kill()
+                process.join()
 
 
-def _gathered(receivers: list[Connection], deadline: float) -> list[Any]:
+def _gathered(receivers: list[Connection], deadline: float, may_die: bool) -> list[Any]:
     results: dict[int, Any] = {}
     waiting = dict(enumerate(receivers))
     while waiting:
@@ -52,7 +55,7 @@ def _gathered(receivers: list[Connection], deadline: float) -> list[Any]:
             try:
                 failure, results[rank] = waiting.pop(rank).recv()
             except EOFError:
-                failure = "died"
+                failure, results[rank] = None if may_die else "died", None
             assert failure is None, f"process {rank} of {len(receivers)}: {failure}"
     return [results[rank] for rank in range(len(receivers))]
 
