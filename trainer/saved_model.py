@@ -3,6 +3,7 @@
 What sampling, export and evaluation need of a checkpoint: no optimiser, no processes, and any machine.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -25,6 +26,7 @@ BOS, EOS = 1, 2
 """LLaMA's ids, which the pipeline's tokenizers have too."""
 
 _PREFIX = "weights."
+_MODEL_KEYS = ("dimension", "layers", "heads", "feed_forward", "norm_epsilon", "rope_base")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,8 @@ class SavedModel:
     context_tokens: int
     """Tokens of the sequences that it was trained on."""
     tokenizer_digest: str
+    digest: str
+    """Changes when any weight does."""
     _index: Mapping[str, SavedTensor]
 
     def shape(self, name: str) -> tuple[int, ...]:
@@ -56,6 +60,18 @@ class SavedModel:
         for name, weight in model.named_parameters():
             weight.copy_(self.read(name))
         return model
+
+    def check_fits(self, config: TrainerConfig, vocabulary_size: int, tokenizer_digest: str) -> None:
+        """Raises SettingsError unless training with these settings, on a stream of this tokenizer, may begin so."""
+        asked: dict[str, tuple[object, object]] = {
+            key: (getattr(self.config, key), getattr(config, key)) for key in _MODEL_KEYS
+        }
+        asked["vocabulary_size"] = (self.vocabulary_size, vocabulary_size)
+        if self.tokenizer_digest:  # An import without a tokenizer has none.
+            asked["tokenizer"] = (self.tokenizer_digest, tokenizer_digest)
+        for key, (ours, wanted) in asked.items():
+            if ours != wanted:
+                raise SettingsError(f"{self.folder} has {key} = {ours}, the run {wanted}")
 
     def tokenizer(self, given: Path | None) -> Path | None:
         """Its tokenizer's file: the one given, or one that lies where a run or an import leaves it.
@@ -102,7 +118,7 @@ def open_model(path: Path) -> SavedModel:
     """
     checkpoint = read_checkpoint(_checkpoint_folder(path))
     index = {name: saved for name, saved in read_index(checkpoint.files).items() if name.startswith(_PREFIX)}
-    _check_digests(checkpoint, index)
+    digest = _checked_digest(checkpoint, index)
     run = checkpoint.run
     known = {item.name for item in fields(TrainerConfig)}
     model = SavedModel(
@@ -112,6 +128,7 @@ def open_model(path: Path) -> SavedModel:
         vocabulary_size=run["vocabulary_size"],
         context_tokens=run["sequence_tokens"],
         tokenizer_digest=run["tokenizer"],
+        digest=digest,
         _index=index,
     )
     for name, shape in weight_shapes(model.config, model.vocabulary_size).items():
@@ -177,12 +194,14 @@ def _checkpoint_folder(path: Path) -> Path:
     raise SettingsError(f"{path} is no checkpoint, and holds none")
 
 
-def _check_digests(checkpoint: Checkpoint, index: Mapping[str, SavedTensor]) -> None:
-    """Of the files that hold weights: those of the moments are not read."""
+def _checked_digest(checkpoint: Checkpoint, index: Mapping[str, SavedTensor]) -> str:
+    """A digest of the files that hold weights, which are read to check their own; others are not."""
     files = sorted({path for saved in index.values() for path, _ in saved.parts})
-    for path, digest in zip(files, file_digests(files), strict=True):
+    digests = file_digests(files)
+    for path, digest in zip(files, digests, strict=True):
         if digest != checkpoint.sha256[path.name]:
             raise DamagedCheckpointError(f"{path} is not what was written")
+    return hashlib.blake2b("".join(digests).encode(), digest_size=16).hexdigest()
 
 
 def _write_weights(model: ImportedModel, folder: Path) -> dict[str, str]:

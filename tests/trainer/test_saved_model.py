@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -131,3 +132,41 @@ def test_a_folder_is_whole_or_not_there(tmp_path):
     (tmp_path / "out").mkdir()
     save_imported(imported(), tmp_path / "out")
     assert open_model(tmp_path / "out").step == 0
+
+
+@pytest.mark.parametrize(
+    "changed, reason",
+    [
+        ({"dimension": 48}, "dimension = 24, the run 48"),
+        ({"layers": 1}, "layers = 2, the run 1"),
+        ({"heads": 4}, "heads = 2, the run 4"),
+        ({"feed_forward_multiple": 128}, "feed_forward = 64, the run 128"),
+        ({"norm_epsilon": 1e-5}, "norm_epsilon = 1e-06, the run 1e-05"),
+        ({"rope_base": 10000.0}, "rope_base = 500.0, the run 10000.0"),
+    ],
+)
+def test_a_training_of_another_model_cannot_begin_with_it(tmp_path, changed, reason):
+    model = saved(tmp_path / "out")
+    with pytest.raises(SettingsError, match=f"step-00000000 has {reason}$"):
+        model.check_fits(replace(SMALL, **changed), PIECES, "any")
+    model.check_fits(replace(SMALL, learning_rate=1.0, feed_forward_multiple=64), PIECES, "any")
+
+
+def test_a_training_on_another_tokenizers_stream_cannot_begin_with_it(tmp_path):
+    train_checkpoint(tmp_path, tokenizer="mine")
+    model = open_model(tmp_path)
+    model.check_fits(SMALL, PIECES, "mine")
+    with pytest.raises(SettingsError, match=r"has tokenizer = mine, the run yours$"):
+        model.check_fits(SMALL, PIECES, "yours")
+    with pytest.raises(SettingsError, match=r"has vocabulary_size = 600, the run 601$"):
+        model.check_fits(SMALL, PIECES + 1, "mine")
+
+
+def test_the_digest_is_that_of_the_weights_files(tmp_path):
+    digests = set()
+    for seed in (1, 1, 2):
+        weights = dict(small_model(seed=seed).named_parameters())
+        save_imported(imported(read=weights.__getitem__), tmp_path / "out")
+        digests.add(open_model(tmp_path / "out").digest)
+        shutil.rmtree(tmp_path / "out")
+    assert len(digests) == 2
