@@ -5,7 +5,7 @@ OUT ?= out/demo
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo check test readers bench clean
+.PHONY: help demo check test readers bench gpu-bench clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -35,6 +35,9 @@ readers: $(READY)  ## Other projects' own readers over our files; their packages
 bench: $(READY)  ## All benchmarks: one JSON line a claim, and the table of docs/benchmarks.md
 	$(BIN)/python -m benchmarks > docs/benchmarks.jsonl
 	$(BIN)/python -m benchmarks --table docs/benchmarks.jsonl > docs/benchmarks.md
+
+gpu-bench:  ## The trainer on this machine's GPU, part by part: PARTS="1.3b 6.7b", FORCE=1; PYTHON is one that has torch
+	$(PYTHON) -m benchmarks.gpu $(PARTS) $(if $(FORCE),--force) $(if $(RESULTS),--results $(RESULTS))
 
 clean:  ## Remove what the demo made
 	rm -rf out

@@ -42,8 +42,7 @@ def truth():
     return loss_and_gradients("cpu", torch.float64)
 
 
-def test_float32_agrees_with_float64_of_a_cpu(gpu, truth, monkeypatch):
-    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", False)
+def test_float32_agrees_with_float64_of_a_cpu(gpu, truth):
     loss, gradients = loss_and_gradients(gpu, torch.float32)
     assert loss == pytest.approx(truth[0], rel=1e-6)
     assert distance(gradients, truth[1]) < 1e-4
