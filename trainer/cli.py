@@ -44,6 +44,9 @@ def cli() -> None:
     "--held-out", help="Folder of held-out documents to look at between steps, a path or an address: SOURCE/*.parquet."
 )
 @click.option("--tokenizer", type=Path, help="With --held-out: the tokenizer.model that the stream is of.")
+@click.option(
+    "--weights", type=Path, help="Begin with this model, a training's or an import's, not with random weights."
+)
 def train(**options: Any) -> None:
     """Train on a stream of tokens, or go on where training stopped.
 

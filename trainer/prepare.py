@@ -18,8 +18,12 @@ from trainer.evaluation import HeldOut
 from trainer.float8 import check_float8
 from trainer.memory import Job, choose_micro_batch
 from trainer.parallel import World, joined
+from trainer.profiling import check_memory_snapshot
 from trainer.progress import Say, say
+from trainer.saved_model import SavedModel, open_model
+from trainer.sinks import SinkChoice
 from trainer.state import compute_dtype
+from trainer.step_span import StepSpan
 from trainer.train import Training
 
 
@@ -36,10 +40,20 @@ def prepared(
     timings: Path | None,
     held_out: str | None = None,
     tokenizer: Path | None = None,
+    skip_steps: tuple[str, ...] = (),
+    tensorboard: Path | None = None,
+    wandb: str | None = None,
+    profile: str | None = None,
+    profile_to: Path | None = None,
+    memory_snapshot: Path | None = None,
+    weights: Path | None = None,
 ) -> Iterator[tuple[Training, Say]]:
     """The run that the command line asks for. Raises SettingsError."""
     config = TrainerConfig.from_file(settings)
+    sinks = SinkChoice(tensorboard=tensorboard, wandb=wandb)
+    sinks.check()
     kind = device_kind(device)
+    check_memory_snapshot(memory_snapshot, torch.device(kind))
     with joined(config, kind) as world:
         set_up_torch(config, world)
         opened = _opened(stream, tokens)
@@ -61,6 +75,12 @@ def prepared(
             timings=timings,
             replaces=replace,
             held_out=_held_out(held_out, tokenizer, opened, config),
+            skip_steps=tuple(StepSpan.parse("--skip-steps", text) for text in skip_steps),
+            sinks=sinks,
+            profile=StepSpan.parse("--profile", profile) if profile is not None else None,
+            profile_to=profile_to,
+            memory_snapshot=memory_snapshot,
+            initial=_initial(weights, opened, config),
         )
         yield training, tell
 
@@ -110,6 +130,14 @@ def _opened(stream: str, tokens: str | None) -> Stream | VirtualStream:
     except (OSError, ValueError, KeyError) as error:
         raise SettingsError(f"--stream {stream}: {error}") from error
     return opened
+
+
+def _initial(weights: Path | None, stream: TokenStream, config: TrainerConfig) -> SavedModel | None:
+    if weights is None:
+        return None
+    model = open_model(weights)
+    model.check_fits(config, stream.vocabulary_size, stream.tokenizer_digest)
+    return model
 
 
 def _held_out(folder: str | None, tokenizer: Path | None, stream: TokenStream, config: TrainerConfig) -> HeldOut | None:

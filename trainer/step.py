@@ -3,6 +3,7 @@
 Nothing here waits for the device: figures stay on it until `StepFigures.read`, which the loop calls a step later.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -73,6 +74,16 @@ def train_step(
     state.sequences = batch.consumed
     rest = torch.stack([norm.double(), apply.double(), state.guard.consecutive().double()])
     return StepFigures(numbers=torch.cat([nats_S, rest]), predictions=predictions, learning_rate=rate)
+
+
+def pass_over(state: TrainingState, batch: Batch, sources: tuple[str, ...], config: TrainerConfig) -> StepFigures:
+    """A step that is asked to be skipped: its batch is read and left, and nothing but the position changes."""
+    rate = learning_rate_at(state.step + 1, config)
+    state.step += 1
+    state.sequences = batch.consumed
+    numbers = torch.full((len(sources) + 3,), math.nan, dtype=torch.float64)
+    numbers[-2:] = 0.0  # Not applied; and no sign of a run that has gone wrong.
+    return StepFigures(numbers=numbers, predictions=count_predictions(batch, sources), learning_rate=rate)
 
 
 def _accumulate_gradients(

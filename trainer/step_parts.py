@@ -1,6 +1,7 @@
 """How long each part of a step takes, on the device's own clock: nothing waits for a part to end."""
 
 import time
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -8,6 +9,8 @@ import torch
 from torch import nn
 
 PARTS = ("data", "forward", "backward", "optimizer")
+Marks = list[tuple[str, Any]]
+"""What begins, and when: an event of the GPU, or seconds."""
 
 
 class StepParts:
@@ -20,7 +23,7 @@ class StepParts:
 
     def __init__(self, model: nn.Module, device: torch.device) -> None:
         self._device = device
-        self._marks: list[tuple[str, Any]] = []
+        self._marks: Marks = []
         self._found: list[dict[str, float]] = []
         model.register_forward_pre_hook(lambda *_: self._mark("forward"))
         model.register_forward_hook(lambda *_: self._mark("backward"))
@@ -29,23 +32,28 @@ class StepParts:
 
     def begin(self) -> None:
         """A step begins."""
-        self._marks.clear()
+        self._marks = []
         self._mark("data")
 
-    def end(self) -> None:
-        """All of the step is queued."""
+    def end(self) -> Marks:
+        """All of the step is queued; gives its marks, for `parts_of`."""
         self._mark("end")
+        return self._marks
+
+    def parts_of(self, marks: Marks) -> dict[str, float] | None:
+        """Milliseconds of each part of a step that the device is through with; None where they were not all seen."""
+        parts = dict.fromkeys(PARTS, 0.0)
+        last_backward = max((place for place, (name, _) in enumerate(marks) if name == "between"), default=-1)
+        for place, ((name, begun), (_, ended)) in enumerate(pairwise(marks)):
+            after_backward = "optimizer" if place == last_backward else "data"
+            parts[after_backward if name == "between" else name] += self._milliseconds(begun, ended)
+        return parts if last_backward >= 0 else None
 
     def finish(self) -> float:
         """Waits for the step and takes its parts down; its seconds."""
         if self._device.type == "cuda":
             self._marks[-1][1].synchronize()
-        parts = dict.fromkeys(PARTS, 0.0)
-        last_backward = max((place for place, (name, _) in enumerate(self._marks) if name == "between"), default=-1)
-        for place, ((name, begun), (_, ended)) in enumerate(zip(self._marks, self._marks[1:], strict=False)):
-            after_backward = "optimizer" if place == last_backward else "data"
-            parts[after_backward if name == "between" else name] += self._milliseconds(begun, ended)
-        if last_backward >= 0:
+        if (parts := self.parts_of(self._marks)) is not None:
             self._found.append(parts)
         return self._milliseconds(self._marks[0][1], self._marks[-1][1]) / 1000
 

@@ -5,27 +5,29 @@ the same stream, settings, seed and thread count, broken off or not (a GPU's sum
 `deterministic`). What differs goes to the timings.
 """
 
-import math
-import time
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 
-from trainer import speed
-from trainer.batches import TokenStream, batches_from, check_stream, lengths, next_batch, tokens_before
+from trainer.batches import TokenStream, batches_from, check_stream, lengths, next_batch
 from trainer.checkpoint import Checkpoints
 from trainer.config import TrainerConfig
 from trainer.errors import TrainingError
 from trainer.evaluation import HeldOut, evaluate, is_due, line_of
-from trainer.metrics import MetricsFile, TimingsFile, count_steps
+from trainer.metrics import MetricsFile, count_steps
 from trainer.model import Rope, count_parameters, rope_table
 from trainer.parallel import World
-from trainer.progress import Progress, Say
-from trainer.state import TrainingState, compute_dtype, draw_weights, new_state
-from trainer.step import StepFigures, StepResult, train_step
+from trainer.profiling import Profiler, memory_snapshot
+from trainer.progress import Say
+from trainer.recorder import Recorder, StepSize
+from trainer.saved_model import SavedModel
+from trainer.sinks import SinkChoice, Sinks
+from trainer.state import TrainingState, compute_dtype, draw_weights, new_state, set_master
+from trainer.step import StepFigures, pass_over, train_step
+from trainer.step_parts import PARTS, Marks, StepParts
+from trainer.step_span import StepSpan
 
 MAX_SKIPS = 10
 """So many steps in a row that change nothing end a run: it will not mend itself."""
@@ -44,6 +46,14 @@ class Training:
     replaces: bool = False
     """Whether checkpoints of another stream or other settings in the output folder give way."""
     held_out: HeldOut | None = None
+    skip_steps: tuple[StepSpan, ...] = ()
+    """Steps whose sequences are passed over; the others read what they would have read."""
+    sinks: SinkChoice = field(default_factory=SinkChoice)
+    profile: StepSpan | None = None
+    profile_to: Path | None = None
+    memory_snapshot: Path | None = None
+    initial: SavedModel | None = None
+    """The model to begin with; without it weights are drawn from the seed."""
 
     @property
     def checkpoints(self) -> Path:
@@ -71,12 +81,16 @@ class Training:
 
     def identity(self, sequences: int) -> dict[str, Any]:
         """What a checkpoint after so many sequences must share with this run to be gone on from."""
+        done = sequences // self.config.batch_sequences
+        skipped = (StepSpan(span.first, min(span.last, done)) for span in sorted(self.skip_steps) if span.first <= done)
         return {
+            "skip_steps": ",".join(map(str, skipped)),
             "tokenizer": self.stream.tokenizer_digest,
             "stream": self.stream.digest_until(sequences),
             "vocabulary_size": self.stream.vocabulary_size,
             "sequence_tokens": self.stream.sequence_tokens,
             "seed": self.seed,
+            **({"initial": self.initial.digest} if self.initial is not None else {}),
             **asdict(self.config),
         }
 
@@ -85,11 +99,11 @@ class Training:
 class _Launched:
     """A step whose figures are still on their way from the device."""
 
-    step: int
-    consumed: int
-    sequence_tokens: int
+    size: StepSize
     figures: StepFigures
-    timings: dict[str, Any] = field(default_factory=dict)
+    marks: Marks
+    passed_over: bool
+    timings: dict[str, Any]
 
 
 def train(training: Training, say: Say) -> None:
@@ -111,37 +125,74 @@ def train(training: Training, say: Say) -> None:
         state = new_state(config, vocabulary_size, world)
         if found is None:
             torch.manual_seed(training.seed)
-            draw_weights(state, config, training.seed)
+            _set_first_weights(training, state)
         else:
             checkpoints.load(found, state.tensors(world))
             state.step, state.sequences = found.step, found.sequences
             say(f"resumes after step {state.step}")
         _describe(training, say)
-        with _Loop(training, state, checkpoints, say) as loop:
-            loop.run()
+        _go_on(training, state, checkpoints, say)
+
+
+def _go_on(training: Training, state: TrainingState, checkpoints: Checkpoints, say: Say) -> None:
+    """The steps that are left, with all that looks on."""
+    world, first = training.world, state.step + 1
+    folder = training.timings.parent if training.timings else training.output
+    sinks = training.sinks if world.is_first else SinkChoice()
+    with (
+        memory_snapshot(training.memory_snapshot, say),
+        Profiler(training.profile, training.profile_to or folder / "profile", say, rank=world.rank) as profiler,
+        Sinks(sinks.openers(first_step=first, folder=folder, settings=asdict(training.config)), say) as open_sinks,
+        Recorder(
+            training.config,
+            training.stream,
+            world,
+            metrics=training.metrics,
+            timings=training.timings,
+            sinks=open_sinks,
+            done=state.step,
+            sequences=state.sequences,
+            say=say,
+        ) as recorder,
+        _Loop(training, state, checkpoints, recorder, profiler, say) as loop,
+    ):
+        loop.run()
+
+
+def _set_first_weights(training: Training, state: TrainingState) -> None:
+    if training.initial is None:
+        draw_weights(state, training.config, training.seed)
+        return
+    for name in state.weights:
+        set_master(state, name, training.initial.read(name))
 
 
 class _Loop:
     """The steps that are left; each one's figures are read, and written, while the next is at work."""
 
-    def __init__(self, training: Training, state: TrainingState, checkpoints: Checkpoints, say: Say) -> None:
+    def __init__(
+        self,
+        training: Training,
+        state: TrainingState,
+        checkpoints: Checkpoints,
+        recorder: Recorder,
+        profiler: Profiler,
+        say: Say,
+    ) -> None:
         self._training, self._state, self._checkpoints, self._say = training, state, checkpoints, say
+        self._recorder, self._profiler = recorder, profiler
         config, stream, first = training.config, training.stream, training.world.is_first
         self._rope: Rope = rope_table(config, max(lengths(stream, config)), training.world.device)
-        done, whole = (tokens_before(at, stream) for at in (state.sequences, config.steps * config.batch_sequences))
-        self._progress = Progress(config.steps, done, whole, say)
-        self._metrics = MetricsFile(training.metrics if first else None, steps=state.step)
         evaluates = first and (training.held_out is not None or training.evaluations.exists())
         self._evaluations = MetricsFile(training.evaluations if evaluates else None, steps=state.step, has_gaps=True)
-        self._timings = TimingsFile(training.timings if first else None)
         self._batches = batches_from(state.sequences, stream, config)
-        self._read_at = time.perf_counter()
+        self._parts = StepParts(state.model, training.world.device)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for file in (self._metrics, self._evaluations, self._timings, self._batches):
+        for file in (self._evaluations, self._batches):
             file.__exit__(None, None, None)
 
     def run(self) -> None:
@@ -150,11 +201,13 @@ class _Loop:
         launched: _Launched | None = None
         self._evaluate_if_due()  # Where one was broken off: its checkpoint was written before.
         while self._state.step < config.steps:
-            before, launched = launched, self._launch()
+            before = launched
+            with self._profiler.step(self._state.step + 1):
+                launched = self._launch()
             if before is not None:
                 self._finish(before)
-            saves = launched.step % config.checkpoint_steps == 0 or launched.step == config.steps
-            if saves or self._training.is_evaluation_due(launched.step):
+            saves = launched.size.step % config.checkpoint_steps == 0 or launched.size.step == config.steps
+            if saves or self._training.is_evaluation_due(launched.size.step):
                 self._finish(launched)
                 launched = None
                 if saves:
@@ -162,48 +215,42 @@ class _Loop:
                 self._evaluate_if_due()
 
     def _launch(self) -> _Launched:
-        training, waited = self._training, self._batches.waited_seconds
+        training, state, waited = self._training, self._state, self._batches.waited_seconds
+        self._parts.begin()
         ready, batch = self._batches.ready, next_batch(self._batches, training.stream.vocabulary_size)
-        figures = train_step(self._state, batch, training.sources, self._rope, training.config, training.world)
+        passed_over = any(state.step + 1 in span for span in training.skip_steps)
+        if passed_over:
+            figures = pass_over(state, batch, training.sources, training.config)
+        else:
+            figures = train_step(state, batch, training.sources, self._rope, training.config, training.world)
         data = {"data_wait_ms": round(1000 * (self._batches.waited_seconds - waited), 3), "batches_ready": ready}
         return _Launched(
-            step=self._state.step,
-            consumed=batch.consumed,
-            sequence_tokens=batch.tokens.shape[1],
+            size=StepSize(step=state.step, consumed=batch.consumed, sequence_tokens=batch.tokens.shape[1]),
             figures=figures,
+            marks=self._parts.end(),
+            passed_over=passed_over,
             timings=data,
         )
 
     def _finish(self, launched: _Launched) -> None:
         """Waits for a step's figures and writes them."""
         result, skips = launched.figures.read()
-        now = time.perf_counter()
-        seconds, self._read_at = now - self._read_at, now
-        tokens = tokens_before(launched.consumed, self._training.stream)
-        self._metrics.write({"step": launched.step, "tokens": tokens, **_finite(result)})
-        self._timings.write({"step": launched.step, **launched.timings, **self._speed(launched, seconds)})
-        self._progress.show(launched.step, result.loss, tokens)
+        parts = self._parts.parts_of(launched.marks) or {}
+        split = {f"{name}_ms": round(parts[name], 3) if parts else "n/a" for name in PARTS}
+        self._recorder.write(launched.size, result, {**launched.timings, **split})
+        step = launched.size.step
+        told = f"the loss is {result.loss:.4f}, the gradient's norm {result.gradient_norm:.4f}"
         if skips >= MAX_SKIPS:
             raise TrainingError(
-                f"step {launched.step}: the last {skips} steps were skipped, the loss is {result.loss}, the gradient's "
-                f"norm {result.gradient_norm}; nothing was updated"
+                f"step {step}: the last {skips} steps were skipped, {told}; nothing was updated; "
+                f"`tokenmill explain … --step {step - skips + 1}:{step}` names their documents"
             )
-
-    def _speed(self, launched: _Launched, seconds: float) -> dict[str, Any]:
-        """Time and rates of a step, for its own length of sequence."""
-        training, config = self._training, self._training.config
-        rate = config.batch_sequences * launched.sequence_tokens / seconds
-        flops = speed.flops_per_token(config, training.stream.vocabulary_size, launched.sequence_tokens)
-        peak = speed.peak_flops(training.world.device, compute_dtype(config, training.world.device))
-        return {
-            "step_ms": round(1000 * seconds, 3),
-            "tokens_per_second": round(rate, 1),
-            **speed.utilisation(rate / training.world.size, flops, peak),
-        }
+        if result.skipped and not launched.passed_over:
+            self._say(f"step {step} is skipped: {told}; `tokenmill explain … --step {step}` names its documents")
 
     def _save(self) -> None:
         state, training = self._state, self._training
-        self._metrics.to_disk()
+        self._recorder.to_disk()
         self._checkpoints.save(
             step=state.step,
             sequences=state.sequences,
@@ -217,21 +264,11 @@ class _Loop:
             return
         sequences = training.config.micro_batch_sequences
         figures = evaluate(state.model, training.held_out, self._rope, sequences=sequences, world=training.world)
-        self._evaluations.write(line_of(state.step, figures))
+        line = line_of(state.step, figures)
+        self._evaluations.write(line)
         told = (f"{source} {some.bits_per_byte:.4f}" for source, some in figures.items())
         self._say(f"held-out documents after step {state.step}, bits per byte: {', '.join(told)}")
-        self._read_at = time.perf_counter()
-
-
-def _finite(result: StepResult) -> Mapping[str, Any]:
-    """A result as JSON knows it: null for what is no number."""
-
-    def known(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: known(inner) for name, inner in value.items()}
-        return None if isinstance(value, float) and not math.isfinite(value) else value
-
-    return {name: known(value) for name, value in asdict(result).items()}
+        self._recorder.write_held_out(state.step, line)
 
 
 def _describe(training: Training, say: Say) -> None:

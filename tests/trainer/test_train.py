@@ -65,7 +65,8 @@ def test_metrics_hold_what_repeats_and_nothing_else(training):
     run = training(steps=2)
     train(run, lambda line: None)
     first, second = metrics(run.output)
-    assert list(first) == ["step", "tokens", "loss", "source_losses", "gradient_norm", "learning_rate", "skipped"]
+    figures = ["loss", "source_losses", "gradient_norm", "learning_rate", "skipped", "clipped"]
+    assert list(first) == ["step", "tokens", *figures]
     assert (first["step"], first["tokens"], second["tokens"]) == (1, 64, 128)
     assert (first["learning_rate"], second["learning_rate"]) == (0.005, 0.01)
     assert sum(first["source_losses"].values()) / 2 == pytest.approx(first["loss"], rel=1e-6)
@@ -221,10 +222,13 @@ def test_timings_are_one_line_a_step_in_a_file_of_their_own(training, tmp_path):
     train(run, lambda line: None)
     lines = [json.loads(line) for line in (tmp_path / "logs" / "timings.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2, 3]
-    keys = ["step", "data_wait_ms", "batches_ready", "step_ms", "tokens_per_second", "mfu_full", "mfu_causal"]
-    assert list(lines[0]) == keys
+    parts = ["data_ms", "forward_ms", "backward_ms", "optimizer_ms"]
+    rates = ["step_ms", "tokens_per_second", "mfu_full", "mfu_causal"]
+    memory = ["memory_allocated_gib", "memory_reserved_gib"]
+    assert list(lines[0]) == ["step", "data_wait_ms", "batches_ready", *parts, *rates, *memory, "data_wait_share"]
+    assert all(line[part] > 0 for line in lines for part in parts)
     assert 0 <= lines[0]["data_wait_ms"] <= lines[0]["step_ms"] and 0 <= lines[0]["batches_ready"] <= 2
-    assert lines[0]["mfu_full"] == "n/a" and lines[0]["step_ms"] > 0
+    assert lines[0]["mfu_full"] == lines[0]["memory_reserved_gib"] == "n/a" and lines[0]["step_ms"] > 0
 
 
 def test_progress_is_plain_lines_with_rate_and_time_left(training):
