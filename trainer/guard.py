@@ -6,8 +6,6 @@ Differs: only what lies above is skipped; what is not finite is skipped always; 
 statistics, since a NaN would make all later ones NaN, and a spike would make room for the next.
 """
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
@@ -26,18 +24,13 @@ class Guard:
         self._places = torch.arange(HISTORY, device=device)
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that its judgements depend on, for a checkpoint: the tensors themselves, to be written or read into."""
+        """All that its judgements depend on, for a checkpoint: its own tensors, to be written, or read into in place."""
         return {
             "losses": self._losses,
             "norms": self._norms,
             "accepted": self._accepted,
             "skipped": self._skipped,
         }
-
-    def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Takes over what the tensors of another guard hold."""
-        for name, tensor in self.tensors().items():
-            tensor.copy_(tensors[name])
 
     def consecutive(self) -> Tensor:
         """How many steps in a row were skipped, up to the last: an int64 scalar on the device."""
