@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.section import Count, Fraction, Positive, Section
+from pipeline.section import Count, Fraction, Positive, Section, Texts
 
 PRESETS: Mapping[str, Mapping[str, int | float]] = MappingProxyType(
     {
@@ -34,13 +34,14 @@ PRESETS: Mapping[str, Mapping[str, int | float]] = MappingProxyType(
 
 
 class Launch(Section):
-    """How the trainer is started: nothing of it changes what is trained, so all may change between two starts."""
+    """How the trainer is started; all of it may change between two starts, `skip_steps` for steps still to come."""
 
     preset: str = ""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     processes: Count = 0
     folder: str = ""
     replace: bool = False
+    skip_steps: Texts = ()
     tensorboard: bool = False
     wandb: str = ""
 
@@ -50,8 +51,8 @@ class Trainer(Launch):
 
     `preset` (7b, 13b, 33b, 65b, 1.3b, 125m, tiny) gives the keys that the recipe does not name. `processes` = 0 is one
     for each GPU of this machine, and one on a CPU. Checkpoints and metrics lie in `training/` of the output, or in
-    `folder` on this machine. `replace` lets what does not fit the recipe any more give way. `tensorboard` writes
-    `logs/tensorboard`, `wandb` names a project. docs/training.md says what the other keys do.
+    `folder` on this machine. `replace` lets what does not fit the recipe any more give way. `skip_steps` (`"120:125"`)
+    are passed over. `tensorboard` writes `logs/tensorboard`, `wandb` names a project. docs/training.md says more.
     """
 
     dimension: Positive = 4096

@@ -15,7 +15,9 @@ from pathlib import Path
 from mixtures.stream import RECORD_NAME
 from pipeline.context import Run
 from pipeline.errors import FatalError, SettingError
+from pipeline.held_out import HELD_OUT
 from pipeline.ledger import MODELS, Tally
+from pipeline.models import TOKENIZER
 from pipeline.progress import Reporter
 from pipeline.storage import Output
 
@@ -37,11 +39,12 @@ def train(run: Run, reporter: Reporter) -> bool:
     if record is None:
         raise FatalError("stage train needs the stream: run `tokenmill mix` first")
     inputs = {f"stream/{RECORD_NAME}": str(record["digest"])}
-    key = run.key(TRAIN, MODELS, "model", [run.recipe.trainer.settings, run.recipe.seed], inputs)
+    settings = run.recipe.trainer
+    key = run.key(TRAIN, MODELS, "model", [settings.settings, settings.skip_steps, run.recipe.seed], inputs)
     if run.current(TRAIN, MODELS, "model", key):
         return False
     check_training()
-    if not run.output.is_local and not run.recipe.trainer.folder:
+    if not run.output.is_local and not settings.folder:
         raise SettingError(
             f"train writes checkpoints and metrics to a folder of this machine, which {run.output.url} is not: "
             "set trainer.folder; the stream is read from where it lies"
@@ -78,6 +81,10 @@ def options(run: Run) -> list[str]:
     given = ["--stream", stream, "--output", str(_folder(run, TRAINING)), "--settings", str(path)]
     given += ["--seed", str(run.recipe.seed), "--device", settings.device, "--timings", str(logs / "train.jsonl")]
     given += ["--replace"] if settings.replace else []
+    given += [word for span in settings.skip_steps for word in ("--skip-steps", span)]
+    if settings.evaluation_steps and any(output.list(f"{HELD_OUT}/{source}") for source in run.recipe.sources):
+        held_out = str(output.local_path(HELD_OUT)) if output.is_local else output.address(HELD_OUT)
+        given += ["--held-out", held_out, "--tokenizer", TOKENIZER.path(run, "tokenizer.model")]
     given += ["--tensorboard", str(logs / "tensorboard")] if settings.tensorboard else []
     given += ["--wandb", settings.wandb] if settings.wandb else []
     return given

@@ -47,6 +47,17 @@ def cli() -> None:
 @click.option(
     "--weights", type=Path, help="Begin with this model, a training's or an import's, not with random weights."
 )
+@click.option(
+    "--skip-steps",
+    multiple=True,
+    metavar="FIRST:LAST",
+    help="Pass over the sequences of these steps; all others read what they would have read. May be repeated.",
+)
+@click.option("--tensorboard", type=Path, metavar="DIR", help="Write TensorBoard's event files there as well.")
+@click.option("--wandb", metavar="PROJECT", help="Send the figures of steps to Weights & Biases as well.")
+@click.option("--profile", metavar="FIRST:LAST", help="Trace these steps: a chrome trace and a table of kernels.")
+@click.option("--profile-to", type=Path, metavar="DIR", help="Where to; default: profile/ beside the timings.")
+@click.option("--memory-snapshot", type=Path, metavar="FILE", help="Write the GPU's allocations when the run ends.")
 def train(**options: Any) -> None:
     """Train on a stream of tokens, or go on where training stopped.
 

@@ -77,6 +77,20 @@ def test_the_trainer_is_told_what_the_recipe_says(copied_run):
     assert json.loads(Path(asked["--settings"]).read_text()) == copied_run.run().recipe.trainer.settings
 
 
+def test_steps_to_pass_over_are_told_and_make_another_run_of_it(small_run):
+    spans = small_run.run('trainer.skip_steps=["3:4", "7"]')
+    words = options(spans)
+    assert [words[place + 1] for place, word in enumerate(words) if word == "--skip-steps"] == ["3:4", "7"]
+
+
+def test_held_out_documents_are_looked_at_unless_the_recipe_says_never(copied_run):
+    asked, out = given(copied_run.run("trainer.evaluation_steps=10")), copied_run.output
+    assert (asked["--held-out"], asked["--tokenizer"]) == (
+        str(out / "held-out"), str(out / "models/tokenizer/tokenizer.model")
+    )  # fmt: skip
+    assert "--held-out" not in given(copied_run.run("trainer.evaluation_steps=0"))
+
+
 def test_of_a_remote_output_the_stream_is_read_where_it_lies_and_the_rest_is_here(small_run, tmp_path):
     run = replace(small_run.run(f"trainer.folder={tmp_path}"), output=Folder("s3://bucket/run"))
     asked = given(run)
