@@ -24,7 +24,7 @@ class Guard:
         self._places = torch.arange(HISTORY, device=device)
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that its judgements depend on, for a checkpoint: its own tensors, to be written, or read into in place."""
+        """All that its judgements depend on, for a checkpoint: its own tensors, to be written or read into."""
         return {
             "losses": self._losses,
             "norms": self._norms,
