@@ -8,7 +8,6 @@ from benchmarks import gpu
 from benchmarks.gpu import has_result, main, run
 from benchmarks.gpu_parts import PARTS, Part
 
-
 SMALL = Part(name="small", what="a trial", module="scripted_part", options=())
 
 
