@@ -22,6 +22,7 @@ PROJECTS = {
     "olmo": ("ai2-olmo-core==3.0.0", "olmo_core.data"),
     "litdata": ("litdata==0.2.76", "litdata"),
     "mds": ("mosaicml-streaming==0.13.0", "streaming"),
+    "lm_eval": ("lm-eval==0.4.13", "lm_eval.models.huggingface"),
 }
 """What is installed for each, and the module that its reader is in. Their own lists of dependencies ask for clouds."""
 COMPANIONS = {
@@ -38,6 +39,7 @@ COMPANIONS = {
     ),
     "litdata": ("lightning-utilities", "boto3", "obstore", "tifffile", "torchvision"),
     "mds": ("boto3", "Brotli", "zstd", "python-snappy", "xxhash", "catalogue", "transformers", "torchvision", "tqdm"),
+    "lm_eval": ("accelerate", "datasets", "dill", "sacrebleu", "transformers"),
 }
 """What their readers import all the same."""
 
