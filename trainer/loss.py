@@ -154,13 +154,14 @@ def _judge_chunk(
 ) -> _Chunk:
     """Loss of a chunk from its scores, and with a dtype the loss's gradient to them."""
     rows = scores_CV.shape[1]
-    first = 0 if mesh is None else mesh.get_local_rank() * rows
-    is_target_CV = torch.arange(first, first + rows, device=scores_CV.device) == targets_C[:, None]
+    row_C = targets_C - (0 if mesh is None else mesh.get_local_rank() * rows)
+    is_here_C = (row_C >= 0) & (row_C < rows)
+    row_C1 = row_C.clamp(0, rows - 1)[:, None]
     highest_C = _over_vocabulary(scores_CV.amax(dim=1), "max", mesh)
     lowered_CV = scores_CV - highest_C[:, None]
     weights_CV = lowered_CV.exp()
-    parts_2C = torch.stack((weights_CV.sum(dim=1), torch.where(is_target_CV, lowered_CV, 0).sum(dim=1)))
-    total_C, target_C = _over_vocabulary(parts_2C, "sum", mesh).unbind()
+    target_C = torch.where(is_here_C, lowered_CV.gather(1, row_C1)[:, 0], 0)
+    total_C, target_C = _over_vocabulary(torch.stack((weights_CV.sum(dim=1), target_C)), "sum", mesh).unbind()
     is_counted_C = targets_C != UNCOUNTED
     nats_C = torch.where(is_counted_C, total_C.log() - target_C, 0)
     log_partition_C = torch.where(is_counted_C, total_C.log() + highest_C, 0)
@@ -168,14 +169,16 @@ def _judge_chunk(
     if gradient_dtype is None:
         return _Chunk(loss, nats_C, None)
     slope_C = torch.where(is_counted_C, scale, 0)
-    share_C = slope_C * (1 + 2 * z_loss * log_partition_C) / total_C
-    gradient_CV = weights_CV * share_C[:, None] - torch.where(is_target_CV, slope_C[:, None], 0)
-    return _Chunk(loss, nats_C, gradient_CV.to(gradient_dtype))
+    share_C1 = (slope_C * (1 + 2 * z_loss * log_partition_C) / total_C)[:, None]
+    of_target_C1 = weights_CV.gather(1, row_C1) * share_C1 - torch.where(is_here_C, slope_C, 0)[:, None]
+    # The one score of the target after all others, and after rounding, so that those are one pass when compiled.
+    gradient_CV = (weights_CV * share_C1).to(gradient_dtype).scatter_(1, row_C1, of_target_C1.to(gradient_dtype))
+    return _Chunk(loss, nats_C, gradient_CV)
 
 
 @functools.cache
 def _compiled_judge() -> Callable[..., _Chunk]:
-    return torch.compile(_judge_chunk, fullgraph=True, dynamic=False)
+    return torch.compile(_judge_chunk, fullgraph=True)
 
 
 def _over_vocabulary(part: Tensor, reduction: str, mesh: DeviceMesh | None) -> Tensor:

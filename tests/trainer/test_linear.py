@@ -2,6 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch._inductor.utils import run_and_get_code
 from torch.utils.checkpoint import checkpoint
 
 from trainer import linear as module
@@ -196,3 +197,13 @@ def test_a_device_that_rounds_products_is_reported(monkeypatch, is_right, lines)
     said = []
     keep_gradient_sums(Pair().to("meta"), said.append)
     assert len(said) == lines
+
+
+@pytest.mark.slow
+def test_compiled_code_writes_into_the_sum_itself():
+    model = with_sums()
+    compiled_by_default = torch.compile(model.transform, fullgraph=True)
+    _, (_forward, backward) = run_and_get_code(lambda: run(model, some_tokens(), compiled_by_default))
+    body = backward.partition("def call(self, args)")[2]
+    assert body.count("torch.ops.tokenmill.add_weight_gradient") == 2
+    assert "copy_" not in body
