@@ -192,6 +192,8 @@ class Checkpoints:
         for path in reversed(checkpoint_folders(self._folder)):
             try:
                 checkpoint = read_checkpoint(path)
+                if checkpoint.step != _step(path):
+                    raise DamagedCheckpointError(f"state.json is of step {checkpoint.step}")
                 _refuse_other_run(self._folder, checkpoint.run, run(checkpoint.sequences))
                 read_index(checkpoint.files)
                 if checkpoint.step <= max_step:
@@ -255,6 +257,8 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     kinds = {"format": int, "step": int, "sequences": int, "run": dict, "world_size": int, "sha256": dict}
     if not isinstance(state, dict) or not all(type(state.get(key)) is kind for key, kind in kinds.items()):
         raise DamagedCheckpointError("state.json lacks what a checkpoint states")
+    if min(state["step"], state["sequences"]) < 0:
+        raise DamagedCheckpointError("state.json counts below zero")
     if not state["sha256"] or not all(map(_FILE.fullmatch, state["sha256"])):
         raise DamagedCheckpointError("state.json names no files, or other files than a checkpoint's")
     return Checkpoint(folder=folder, **{key: state[key] for key in ("step", "sequences", "run", "sha256")})
