@@ -120,8 +120,8 @@ def joined(config: TrainerConfig, device: str) -> Iterator[World]:
 def pretended(config: TrainerConfig, device: str, size: int) -> Iterator[World]:
     """The first process of `size` that are not there: it holds and computes what it would, and hears only itself.
 
-    What it works out is wrong, but for shapes, memory and the time that it takes without the others. Raises
-    SettingsError where the mesh does not fit the processes.
+    Shapes, memory and the time of its own work are right. Its numbers are not, and may be none: where others would
+    have answered, memory is left as it was. Raises SettingsError where the mesh does not fit the processes.
     """
     from torch.testing._internal.distributed.fake_pg import FakeStore  # It makes the backend known, too.
 

@@ -1,4 +1,3 @@
-import math
 import os
 import signal
 import time
@@ -181,7 +180,7 @@ def test_a_pretended_world_takes_a_step(replicas, tensor):
         state = new_state(config, 64, world)
         draw_weights(state, config, seed=0)
         figures = train_step(state, batch, ("c4",), rope_table(config, 16), config, world)
-        assert figures.numbers.shape == (4,) and math.isfinite(figures.numbers[0])
+    assert figures.numbers.shape == (4,) and state.step == 1
     assert not dist.is_initialized()
 
 
