@@ -60,8 +60,10 @@ def kept_bytes(policy, dtype, compiled):
 
 
 def storages():
+    """Of all tensors of numbers; a random state (bytes, of one size whatever the tokens) is none."""
     gc.collect()
-    return dict(storage_of(found) for found in gc.get_objects() if type(found) in (torch.Tensor, torch.nn.Parameter))
+    tensors = [found for found in gc.get_objects() if type(found) in (torch.Tensor, torch.nn.Parameter)]
+    return dict(storage_of(tensor) for tensor in tensors if tensor.is_floating_point())
 
 
 def storage_of(tensor):
