@@ -1,9 +1,11 @@
 import os
+import re
 import signal
 import time
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -127,25 +129,29 @@ def test_an_error_of_torch_s_own_is_not_taken_for_a_lost_process(monkeypatch):
         pass
 
 
-# How weights lie: the layouts that docs/training.md names
+# How weights lie
 
 
+GUIDE = Path(__file__).parents[2] / "docs/training.md"
 LAYOUTS = [
-    ("7b", 1, 8, 1), ("7b", 4, 8, 1), ("13b", 1, 2, 1), ("13b", 1, 16, 1), ("13b", 8, 8, 2), ("33b", 1, 32, 1),
-    ("33b", 1, 16, 4), ("65b", 1, 64, 1), ("65b", 1, 8, 8), ("65b", 4, 64, 8), ("65b", 1, 256, 8), ("1.3b", 8, 1, 1),
-]  # fmt: skip
+    tuple(row) for row in re.findall(r"^\| (\S+b) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", GUIDE.read_text(), re.M)
+]
 
 
-@pytest.mark.parametrize("preset, replicas, shards, tensor", LAYOUTS)
-def test_the_paper_s_models_are_cut_without_a_rest(preset, replicas, shards, tensor):
-    config = replace(PRESETS[preset], layers=2, replicas=replicas, tensor_parallel=tensor)
-    with pretended(config, "cpu", replicas * shards * tensor) as world:
+def test_the_guide_names_a_mesh_for_each_model_of_the_paper():
+    assert {"7b", "13b", "33b", "65b"} <= {preset for preset, *_ in LAYOUTS}
+
+
+@pytest.mark.parametrize("preset, gpus, replicas, shards, tensor", LAYOUTS)
+def test_a_model_on_a_mesh_of_the_guide_is_cut_without_a_rest(preset, gpus, replicas, shards, tensor):
+    config = replace(PRESETS[preset], layers=2, replicas=int(replicas), tensor_parallel=int(tensor))
+    with pretended(config, "cpu", int(gpus)) as world:
         model = Llama(config, 32_000, device="meta")
         distribute(model, world, torch.bfloat16)
-        norms = [weight for weight in model.parameters() if weight.ndim == 1]
-        held = sum(local(weight).numel() for weight in model.parameters()) - sum(local(norm).numel() for norm in norms)
-    whole = count_parameters(config, 32_000) - sum(norm.numel() for norm in norms)
-    assert held * shards * tensor == whole
+        assert world.mesh.shape == (int(replicas), int(shards), int(tensor))
+        held = sum(local(weight).numel() for weight in model.parameters() if weight.ndim > 1)
+    norms = (2 * config.layers + 1) * config.dimension
+    assert held * int(shards) * int(tensor) == count_parameters(config, 32_000) - norms
 
 
 @pytest.mark.parametrize("replicas, shards, tensor", [(1, 1, 8), (2, 2, 2), (1, 4, 2), (8, 1, 1)])
