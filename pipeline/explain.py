@@ -14,7 +14,7 @@ from pipeline.context import Run
 from pipeline.errors import SettingError
 from pipeline.explain_raw import raw_record
 from pipeline.explain_search import Found, find_documents, quarantined, trail
-from pipeline.explain_stream import Landing, StreamMap, steps_done
+from pipeline.explain_stream import Landing, StreamMap, steps_done, steps_skipped
 from pipeline.explain_tokens import TokenDocument
 from pipeline.models import TOKENIZER
 from pipeline.stages import load_vocabulary
@@ -40,6 +40,11 @@ class Explainer:
     def steps_done(self) -> int:
         """How many training steps have been done."""
         return steps_done(self.run)
+
+    @cached_property
+    def steps_skipped(self) -> frozenset[int]:
+        """Which of them changed nothing."""
+        return steps_skipped(self.run)
 
     def sequence(self, position: int) -> dict[str, Any]:
         """All documents of a position, with the tokens that it has of each."""
@@ -147,6 +152,7 @@ class Explainer:
             "step": step,
             "sequence": position % self.stream.batch_sequences,
             "done": step <= self.steps_done,
+            "skipped": step in self.steps_skipped,
         }
 
     def _missing(self, name: str) -> str:

@@ -138,7 +138,7 @@ def _said(answer: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _where(place: Mapping[str, Any]) -> str:
-    state = "done" if place["done"] else "not done"
+    state = "skipped" if place["skipped"] else "done" if place["done"] else "not done"
     return f"position {place['position']:,} (step {place['step']:,}, sequence {place['sequence']}, {state})"
 
 

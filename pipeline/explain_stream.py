@@ -112,13 +112,23 @@ def _landing(phase: Phase, epoch: int, stream_token: int, source_token: int, tok
     )
 
 
+METRICS = "training/metrics.jsonl"
+
+
+def steps_skipped(run: Run) -> frozenset[int]:
+    """The training steps that changed nothing: the trainer read their sequences, and learned nothing of them."""
+    if not run.output.size(METRICS):
+        return frozenset()
+    with run.output.open(METRICS) as stream:
+        return frozenset(_step(line) for line in stream if b'"skipped": true' in line)
+
+
 def steps_done(run: Run) -> int:
     """How many training steps the output folder has metrics of: the number on the last whole line."""
-    name = "training/metrics.jsonl"
-    size = run.output.size(name)
+    size = run.output.size(METRICS)
     if not size:
         return 0
-    with run.output.open(name) as stream:
+    with run.output.open(METRICS) as stream:
         stream.seek(max(0, size - (1 << 16)))
         lines = stream.read().split(b"\n")[:-1]  # What stands behind the last line end is not whole.
     return _step(lines[-1]) if lines else 0

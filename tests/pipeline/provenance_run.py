@@ -111,7 +111,7 @@ def make(root: Path, vocabulary_path: Path) -> Run:
         MAP_STAGES["tokenize"].process(run, unit)
     _write_books(run, root, vocabulary_path)
     mixed(run, root / "scratch")
-    steps = [{"step": step, "loss": 1.0} for step in (1, 2, 3)]
+    steps = [{"step": step, "loss": 1.0, "skipped": step == 2} for step in (1, 2, 3)]
     run.output.write_text("training/metrics.jsonl", "".join(json.dumps(step) + "\n" for step in steps))
     write_manifest(run)
     return run

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from provenance_run import EMPTY, TWIN, document, marker, url
 
-from mixtures.stream import shard_name
+from mixtures.stream import Stream, shard_name
 from pipeline.errors import SettingError
 from pipeline.explain import Explainer
+from trainer.batches import batches_from, next_batch
+from trainer.config import TrainerConfig
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +104,20 @@ def test_steps_name_every_sequence_of_their_batches(explainer):
     assert [answer["position"] for answer in answers] == list(range(4, 12))
     assert [answer["sequence"] for answer in answers] == [0, 1, 2, 3] * 2
     assert {answer["step"] for answer in answers} == {2, 3}
+    assert [answer["skipped"] for answer in answers] == [True] * 4 + [False] * 4
+
+
+@pytest.mark.parametrize("step", [1, 2, 30])
+def test_the_documents_of_a_step_are_what_the_trainer_reads_in_it_token_by_token(explainer, step):
+    """Step 30 is the last before the sequences grow; step 2 was skipped, and is in its place all the same."""
+    stream = Stream.open(explainer.run.output.local_path("stream"))
+    config = TrainerConfig(batch_sequences=4, steps=40, warmup_steps=1)
+    with batches_from(4 * (step - 1), stream, config) as batches:
+        read = next_batch(batches, stream.vocabulary_size).tokens
+    for row, answer in zip(read, explainer.steps(step, step), strict=True):
+        tokens, told = explainer.stream.source(answer["source"]), answer["documents"]
+        ids = [tokens.read(each["shard"].partition("/")[2], each["first"], each["tokens"]) for each in told]
+        assert np.concatenate(ids).tolist() == row.tolist()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pipeline.context import Run
 from pipeline.errors import FatalError, SettingError
-from pipeline.explain_stream import StreamMap, steps_done
+from pipeline.explain_stream import StreamMap, steps_done, steps_skipped
 from pipeline.storage import Folder
 
 
@@ -69,6 +69,20 @@ def test_a_position_beyond_the_stream_is_refused(stream, position):
 def test_a_run_without_a_stream_says_which_command_makes_one(finished_provenance_run, tmp_path):
     with pytest.raises(FatalError, match="run `tokenmill mix` first"):
         StreamMap(Run(finished_provenance_run.recipe, Folder(str(tmp_path))))
+
+
+@pytest.mark.parametrize(
+    "metrics, steps",
+    [
+        ("", set()),
+        ('{"step": 1, "skipped": true}\n{"step": 2, "skipped": false}\n{"step": 3, "skipped": true}\n', {1, 3}),
+    ],
+)
+def test_steps_that_changed_nothing_are_known(finished_provenance_run, tmp_path, metrics, steps):
+    run = Run(finished_provenance_run.recipe, Folder(str(tmp_path)))
+    assert steps_skipped(run) == set()
+    run.output.write_text("training/metrics.jsonl", metrics)
+    assert steps_skipped(run) == steps
 
 
 @pytest.mark.parametrize(
