@@ -89,6 +89,12 @@ def test_files_hold_at_most_the_bytes_asked_for_and_the_index_names_them(tmp_pat
     assert all(size <= 40_000 or len(files[file]) == 1 for file, size in sizes.items())
 
 
+@pytest.mark.parametrize("room, files", [(0, 1), (-1, 2)])
+def test_a_file_may_be_full_to_the_last_byte(tmp_path, room, files):
+    whole = sum(weight.nbytes for weight in small_model().parameters())
+    assert len(list(export(tmp_path, file_bytes=whole + room).glob("*.safetensors"))) == files
+
+
 def test_bfloat16_is_the_rounded_weight(tmp_path):
     folder = export(tmp_path, dtype=torch.bfloat16)
     assert AutoConfig.from_pretrained(folder).dtype == torch.bfloat16

@@ -134,7 +134,8 @@ def test_bfloat16_strays_no_further_from_the_truth_than_transformers(seed):
     their = {"logits": other(tokens).logits} | {name: weight.grad for name, weight in other.named_parameters()}
     for name, wanted in truth.items():
         error, allowed = ((found[name].double() - wanted).square().mean().sqrt() for found in (our, their))
-        assert error <= 1.2 * allowed, name
+        # We apply a norm's weight before its output is rounded, they after.
+        assert error <= (1.2 if name != "logits" else 0.95) * allowed, name
 
 
 KINDS = ("embedding", "attention_norm", "wqkv", "wo", "feed_forward_norm", "w1w3", "w2", "norm", "output")
