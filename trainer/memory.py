@@ -45,6 +45,8 @@ class Kept(NamedTuple):
     """In units of d / n."""
     wide_inner: int = 0
     """In units of F / n."""
+    scattered: int = 0
+    """In units of d / n, where n > 1: sums over the processes, kept beside what was summed."""
 
 
 # What autograd saves: both norms' inputs and scaled values in float32, and their outputs; qkv; q and k rotated;
@@ -60,8 +62,8 @@ KEPT: Mapping[tuple[Activations, bool], Kept] = MappingProxyType(
         # Told to keep all, it keeps gate and silu in float32 too.
         ("none", True): Kept(cut=8, whole=2, inner=4, wide=4, wide_inner=2),
         # The layer's input, qkv, attention's output, wo's output; gate and up. Not compiled, also w2's output.
-        ("keep-linear", False): Kept(cut=5, whole=2, inner=2),
-        ("keep-linear", True): Kept(cut=5, whole=1, inner=2),
+        ("keep-linear", False): Kept(cut=5, whole=2, inner=2, scattered=2),
+        ("keep-linear", True): Kept(cut=6, inner=2),
         ("full", False): Kept(cut=1),
         ("full", True): Kept(cut=1),
     }
@@ -151,7 +153,7 @@ def activation_bytes(job: Job, policy: Activations, *, compiled: bool) -> int:
     if policy != "full":
         found += 4 * job.config.heads // job.config.tensor_parallel  # The logarithms of attention's sums.
     if policy in ("auto", "none"):
-        found += 2 * 4  # Each norm's root mean square.
+        found += 2 * 4 // job.config.tensor_parallel  # Each norm's root mean square.
     return found
 
 
@@ -249,6 +251,7 @@ def _rest(job: Job, tokens: int) -> int:
 
 def _bytes(job: Job, kept: Kept) -> int:
     config, parts = job.config, job.config.tensor_parallel
-    cut, inner = kept.cut * config.dimension // parts, kept.inner * config.feed_forward // parts
+    scattered = kept.scattered if parts > 1 else 0
+    cut, inner = (kept.cut + scattered) * config.dimension // parts, kept.inner * config.feed_forward // parts
     narrow = (cut + kept.whole * config.dimension + inner) * job.compute_bytes
     return narrow + 4 * (kept.wide * config.dimension + kept.wide_inner * config.feed_forward) // parts

@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 import torch
 from torch.autograd.graph import saved_tensors_hooks
+from torch.distributed.tensor import Replicate, Shard, distribute_tensor
 
 from trainer.activations import prepare_block
 from trainer.config import PRESETS, TrainerConfig
@@ -24,11 +25,11 @@ from trainer.memory import (
     memory_of,
 )
 from trainer.model import Block, rope_table
-from trainer.parallel import World
+from trainer.parallel import World, local, pretended
 from trainer.state import new_state
 
-# Sizes of which no two are the same, so that one cannot stand for another; 2 * 40 < 96.
-LAYER = {"dimension": 96, "heads": 3, "layers": 1, "feed_forward_multiple": 8}
+# Sizes of which no two are the same, so that one cannot stand for another.
+LAYER = {"dimension": 96, "heads": 4, "layers": 1, "feed_forward_multiple": 8}
 TOKENS = 40
 
 
@@ -37,14 +38,18 @@ def job(preset="7b", gpus=1, tokens=2048, **settings):
     return Job(config=config, vocabulary_size=32_000, sequence_tokens=tokens, gpus=gpus)
 
 
-def kept_bytes(policy, dtype, compiled):
+def kept_bytes(policy, dtype, compiled, mesh=None):
     """Bytes a token of the tensors that a layer leaves behind after its forward pass, but for what it returns."""
-    config = TrainerConfig(**LAYER)
+    config, parts = TrainerConfig(**LAYER), 1 if mesh is None else mesh.size()
     block, rope = Block(config, "cpu", dtype), rope_table(config, TOKENS)
-    prepare_block(block, policy, compiled=compiled)
-    for weight in block.parameters():
+    for name, weight in list(block.named_parameters()):
         torch.nn.init.normal_(weight, std=0.02, generator=torch.Generator().manual_seed(0))
-    leaf_BTD = torch.zeros(2, TOKENS, config.dimension, dtype=dtype, requires_grad=True)
+        if mesh is not None:
+            cut = Shard(1) if weight.ndim > 1 else Replicate()
+            setattr(block, name, torch.nn.Parameter(distribute_tensor(weight.data, mesh, [cut], src_data_rank=None)))
+    block.tensor_mesh = mesh
+    prepare_block(block, policy, compiled=compiled)
+    leaf_BTD = torch.zeros(2, TOKENS // parts, config.dimension, dtype=dtype, requires_grad=True)
 
     def forward():
         # With hooks, what autograd holds is held by Python, where it can be counted.
@@ -70,9 +75,9 @@ def storage_of(tensor):
     return tensor.untyped_storage().data_ptr(), tensor.untyped_storage().nbytes()
 
 
-def layer_job(dtype):
-    config = TrainerConfig(**LAYER, precision=str(dtype).removeprefix("torch."))
-    return Job(config=config, vocabulary_size=8, sequence_tokens=TOKENS)
+def layer_job(dtype, parts=1):
+    config = TrainerConfig(**LAYER, precision=str(dtype).removeprefix("torch."), tensor_parallel=parts)
+    return Job(config=config, vocabulary_size=8, sequence_tokens=TOKENS, gpus=parts)
 
 
 @pytest.fixture(autouse=True)
@@ -107,6 +112,35 @@ def test_a_compiled_layer_keeps_what_is_planned(policy, partitioned):
 def test_a_compiled_layer_that_keeps_all_keeps_no_more_than_planned(partitioned):
     planned = activation_bytes(layer_job(torch.bfloat16), "none", compiled=True)
     assert 0.8 * planned < kept_bytes("none", torch.bfloat16, compiled=True) <= planned  # By the version of torch.
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf:UserWarning")
+@pytest.mark.parametrize(
+    "policy, compiled",
+    [("auto", False), ("keep-linear", False), ("full", False), ("auto", True), ("keep-linear", True)],
+)
+def test_a_layer_whose_products_are_shared_keeps_what_is_planned(policy, compiled, partitioned):
+    asked = layer_job(torch.bfloat16, parts=2)
+    with pretended(asked.config, "cpu", 2) as world:
+        found = kept_bytes(policy, torch.bfloat16, compiled, world.tensor_mesh)
+    # The heads' float32 and the norms' roots are less than a hundredth: how they are cut is the compiler's affair.
+    assert found == pytest.approx(activation_bytes(asked, policy, compiled=compiled), rel=0.005)
+
+
+@pytest.mark.parametrize("gpus, settings", [(2, {}), (4, {"tensor_parallel": 2}), (4, {"replicas": 2})])
+def test_one_processs_part_of_a_state_is_as_large_as_planned(gpus, settings):
+    asked = job("tiny", gpus=gpus, dimension=32, layers=2, **settings)
+    with pretended(asked.config, "cpu", gpus) as world:
+        state = new_state(asked.config, asked.vocabulary_size, world, dtype=torch.bfloat16)
+        weights, first = size_of(map_local(state.weights)), size_of(map_local(state.optimizer.first))
+    planned = memory_of(asked, 1, "full", compiled=False)
+    assert weights == pytest.approx(planned.weights, rel=1e-3)
+    assert 2 * first == pytest.approx(planned.moments, rel=1e-3)
+
+
+def map_local(tensors):
+    return {name: local(tensor) for name, tensor in tensors.items()}
 
 
 @pytest.mark.parametrize("policy, units", [("full", 1.0), ("keep-linear", 11.375)])
