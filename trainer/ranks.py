@@ -31,23 +31,27 @@ class Ranks:
         """
         if self._group is None:
             return [work()]
-        result, failure, cause = None, None, None
         try:
             result = work()
-        except Exception as error:  # noqa: BLE001  # Raised below, here and on all others.
-            cause = error
+        except Exception as error:
             ours = isinstance(error, (SettingsError, TrainingError))
-            failure = error if ours else TrainingError(f"process {self.index}: {type(error).__name__}: {error}")
-        gathered: list[Any] = [None] * self.count
-        dist.all_gather_object(gathered, (result, failure), group=self._group)
-        for _, failed in gathered:
-            if failed is not None:
-                raise failed from cause
+            own = error if ours else TrainingError(f"process {self.index}: {type(error).__name__}: {error}")
+            raise next(failure for _, failure in self._exchange((None, own)) if failure is not None) from error
+        gathered = self._exchange((result, None))
+        for _, failure in gathered:
+            if failure is not None:
+                raise failure
         return [value for value, _ in gathered]
 
     def first(self, work: Callable[[], T]) -> T:
         """Does `work` on rank 0 alone; its result, or its error, on all."""
         return self.gather(lambda: work() if self.index == 0 else None)[0]  # type: ignore[return-value]
+
+    def _exchange(self, mine: tuple[T | None, Exception | None]) -> list[Any]:
+        """The result, or the failure, of each rank."""
+        gathered: list[Any] = [None] * self.count
+        dist.all_gather_object(gathered, mine, group=self._group)
+        return gathered
 
     def close(self) -> None:
         """Gives the group back; there is none of them left to talk to after an error."""
