@@ -125,7 +125,7 @@ def _asked(device: torch.device, keys: list[str]) -> dict[str, str]:
 
 def _id(device: torch.device) -> str:
     """How nvidia-smi calls the device: torch may number the GPUs otherwise."""
-    return f"GPU-{torch.cuda.get_device_properties(device).uuid}"
+    return "GPU-" + str(torch.cuda.get_device_properties(device).uuid).removeprefix("GPU-")
 
 
 def _number(text: str) -> float | str:

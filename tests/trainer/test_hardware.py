@@ -2,12 +2,13 @@ import json
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from trainer import hardware
-from trainer.hardware import Sampler, code_version, device_facts, versions
+from trainer.hardware import Sampler, code_version, device_bytes, device_facts, versions
 
 CUDA = torch.device("cuda", 0)
 
@@ -32,6 +33,26 @@ def sampled(until=1):
         while sampler.summary()["samples"] < until and time.monotonic() - begun < 0.3:
             time.sleep(0.005)
     return sampler.summary()
+
+
+@pytest.mark.parametrize("uuid", ["11b2-7a", "GPU-11b2-7a"])
+def test_a_gpu_is_asked_for_by_what_is_its_own(monkeypatch, uuid):
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(uuid=uuid))
+    assert hardware._id(CUDA) == "GPU-11b2-7a"
+
+
+def test_a_gpu_has_facts_and_a_memory(monkeypatch, smi):
+    smi("700.00, 1980, 3201")
+    properties = SimpleNamespace(name="NVIDIA H200", total_memory=150, major=9, minor=0, multi_processor_count=132)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
+    facts = device_facts(CUDA)
+    assert (facts["name"], facts["capability"], facts["multiprocessors"]) == ("NVIDIA H200", "9.0", 132)
+    assert facts["limits"] == {"power.limit": 700.0, "clocks.max.sm": 1980.0, "clocks.max.mem": 3201.0}
+    assert device_bytes(CUDA) == facts["memory_bytes"] == 150
+
+
+def test_a_processor_has_no_memory_of_its_own():
+    assert device_bytes(torch.device("cpu")) is None
 
 
 def test_clocks_and_power_are_sampled(smi):
