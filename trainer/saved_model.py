@@ -15,7 +15,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tokenizer.vocabulary import Vocabulary
 from trainer.checkpoint import FORMAT, Checkpoint, checkpoint_folders, read_checkpoint
 from trainer.config import TrainerConfig
 from trainer.errors import DamagedCheckpointError, SettingsError
@@ -234,6 +233,8 @@ def _check_tokenizer(path: Path, wanted: str) -> None:
 
 
 def _digest(path: Path) -> str:
+    from tokenizer.vocabulary import Vocabulary  # Training imports this module, and needs no tokenizer.
+
     try:
         return Vocabulary(path).digest
     except (OSError, ValueError) as error:

@@ -2,12 +2,11 @@
 
 import pytest
 import torch
-from saved_models import SMALL, logits_of, saved, small_model
+from saved_models import SMALL, logits_of, small_model
 
 from trainer.decoding import Decoder
-from trainer.generate import TextGenerator
 from trainer.model import rope_table
-from trainer.sampling import Sampling
+from trainer.sampling import Sampling, chance_of, choose
 
 pytestmark = pytest.mark.gpu
 PROMPTS = [[1, 5, 300, 17, 9], [1], [1, 599]]
@@ -40,9 +39,14 @@ def test_float32_scores_are_those_of_a_cpu(gpu):
     assert (found - wanted).abs().max() <= 1e-4 * wanted.abs().max()
 
 
-def test_texts_are_drawn_in_bfloat16_and_repeat(gpu, tmp_path, vocabulary_path):
-    folder = saved(tmp_path / "out", tokenizer=vocabulary_path).folder
-    generator = TextGenerator.open(folder, None, gpu)
-    assert generator.model.embedding.dtype == torch.bfloat16
-    runs = [list(generator.texts(["abc", ""], Sampling(), max_tokens=9, seed=3)) for _ in range(2)]
-    assert runs[0] == runs[1]
+def test_drawn_tokens_repeat(gpu):
+    def drawn():
+        chance, sampling, model = chance_of(3, 0), Sampling(), small_model().to(gpu, torch.bfloat16)
+        decoder, tokens = Decoder(model, SMALL, sequences=1, tokens=16), []
+        scores = decoder.start(0, [1, 5])
+        while len(tokens) < 12:
+            tokens.append(choose(scores, sampling, chance))
+            scores = decoder.next(tokens[-1:])[0]
+        return tokens
+
+    assert drawn() == drawn()
