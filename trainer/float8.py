@@ -85,9 +85,8 @@ def scale_for(x: Tensor, format: torch.dtype) -> Tensor:
 
 
 def cast(x: Tensor, scale: Tensor, format: torch.dtype) -> Tensor:
-    """x * scale, rounded to the format; the largest may round above its range and is held at its end."""
-    limit = torch.finfo(format).max
-    return (x.to(torch.float32) * scale).clamp(-limit, limit).to(format)
+    """x * scale in the format. The largest is at most a rounding of float32 above the end of its range: at the end."""
+    return (x.to(torch.float32) * scale).to(format)
 
 
 def _multiply(a8: Tensor, b8: Tensor, a_scale: Tensor, b_scale: Tensor, dtype: torch.dtype, *, fast: bool) -> Tensor:

@@ -58,6 +58,21 @@ def test_the_largest_magnitude_becomes_the_format_s_largest_number(format, magni
     assert scaled.float().abs().max() == torch.finfo(format).max
 
 
+@pytest.mark.parametrize("share, survives", [(1e-8, True), (1e-11, False)])
+def test_gradients_have_the_range_of_e5m2(share, survives):
+    upstream = torch.full((TOKENS, ROWS), share)
+    upstream[0, 0] = 1.0
+    _, x_gradient, _ = run(some(TOKENS, WIDTH).float(), some(ROWS, WIDTH, seed=1).float(), upstream)
+    assert x_gradient[1:].any() == survives
+
+
+def test_no_magnitude_is_scaled_out_of_range():
+    x = some(4096, seed=5, dtype=torch.float32).exp()
+    for format in (E4M3, E5M2):
+        ends = [cast(one, scale_for(one, format), format).float().item() for one in x]
+        assert set(ends) == {torch.finfo(format).max}
+
+
 def test_zeros_stay_zeros():
     out, x_gradient, weight_gradient = run(
         torch.zeros(TOKENS, WIDTH), torch.zeros(ROWS, WIDTH), torch.zeros(TOKENS, ROWS)
