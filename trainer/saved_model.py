@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -20,6 +21,9 @@ from trainer.config import TrainerConfig
 from trainer.errors import DamagedCheckpointError, SettingsError
 from trainer.model import Llama
 from trainer.tensor_files import Chunk, Saveable, SavedTensor, file_digests, lay_out, load_tensors, read_index
+
+if TYPE_CHECKING:
+    from tokenizer.vocabulary import Vocabulary
 
 BOS, EOS = 1, 2
 """LLaMA's ids, which the pipeline's tokenizers have too."""
@@ -87,12 +91,12 @@ class SavedModel:
                     return path
         return None
 
-    def vocabulary(self, given: Path | None) -> Vocabulary:
+    def vocabulary(self, given: Path | None) -> "Vocabulary":
         """Its tokenizer, read. Raises SettingsError where it has none, or has another one."""
         found = self.tokenizer(given)
         if found is None:
             raise SettingsError(f"{self.folder} has no tokenizer beside it: name it with --tokenizer")
-        vocabulary = Vocabulary(found)
+        vocabulary = _read_tokenizer(found)
         if vocabulary.size != self.vocabulary_size:
             raise SettingsError(f"{found} has {vocabulary.size} pieces, the model {self.vocabulary_size}")
         return vocabulary
@@ -233,10 +237,14 @@ def _check_tokenizer(path: Path, wanted: str) -> None:
 
 
 def _digest(path: Path) -> str:
+    return _read_tokenizer(path).digest
+
+
+def _read_tokenizer(path: Path) -> "Vocabulary":
     from tokenizer.vocabulary import Vocabulary  # Training imports this module, and needs no tokenizer.
 
     try:
-        return Vocabulary(path).digest
+        return Vocabulary(path)
     except (OSError, ValueError) as error:
         raise SettingsError(f"--tokenizer {path}: {error}") from error
 
