@@ -21,7 +21,8 @@ from trainer.progress import Say
 def linear(x: Tensor, weight: Tensor, *, float8: bool = False) -> Tensor:
     """x @ weight.T over x's last dimension, in x's precision; a weight (..., D) counts as a matrix of its rows.
 
-    Where the weight has a gradient sum (`keep_gradient_sums`) its gradient is added there and `.grad` stays None.
+    Where the weight has a gradient sum (`keep_gradient_sums`) its gradient is added there and `.grad` stays None. The
+    sum is found on the parameter, so it is the parameter that has to be given, not a view or a copy of it.
     `float8` multiplies in eight bits where the sizes allow it (`trainer.float8`).
     """
     matrix_RD = weight.flatten(0, -2).to(x.dtype)
