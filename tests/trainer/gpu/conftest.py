@@ -7,6 +7,7 @@ On a machine with torch, pytest and little else:
 `--confcutdir` leaves the pipeline's fixtures aside, which need all that the pipeline needs.
 """
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -41,6 +42,7 @@ def _nothing_is_left_behind() -> Iterator[None]:
     yield
     torch.compiler.reset()
     torch.use_deterministic_algorithms(False)
+    gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
