@@ -11,7 +11,7 @@ import re
 import shutil
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from trainer.config import TrainerConfig
 from trainer.errors import DamagedCheckpointError, OtherRunError, TrainingError
 from trainer.progress import Say
 from trainer.ranks import Ranks
@@ -44,6 +45,7 @@ FREE_SETTINGS = frozenset(
         "keep_checkpoints", "keep_every_steps", "micro_batch_sequences", "replicas", "tensor_parallel", "threads",
     }
 )  # fmt: skip
+_UNNAMED = {"skip_steps": ""} | {item.name: item.default for item in fields(TrainerConfig)}
 # Each process has random states of its own device: another number of processes has others.
 _MAY_BE_MISSING = "random."
 _FOLDER = re.compile(r"step-(\d{8,})")
@@ -288,8 +290,10 @@ def load_checkpoint(checkpoint: Checkpoint, tensors: Mapping[str, Saveable]) -> 
 
 def _refuse_other_run(folder: Path, saved: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
     for key, value in asked.items():
-        if key not in FREE_SETTINGS and saved.get(key) != value:
-            raise OtherRunError(f"{folder} holds a run with {key} = {_short(saved.get(key))}, not {_short(value)}")
+        # A setting that a checkpoint does not know came later: until then it was what it is when nobody names it.
+        before = saved.get(key, _UNNAMED.get(key))
+        if key not in FREE_SETTINGS and before != value:
+            raise OtherRunError(f"{folder} holds a run with {key} = {_short(before)}, not {_short(value)}")
 
 
 def _short(value: Any) -> str:

@@ -400,6 +400,14 @@ def test_a_checkpoint_of_another_run_is_refused_by_name(tmp_path, key, value):
     assert steps(tmp_path) == [10]
 
 
+@pytest.mark.parametrize("key, same, other", [("z_loss", 0.0, 1e-4), ("skip_steps", "", "3:4")])
+def test_a_setting_that_came_after_a_checkpoint_was_what_it_is_unnamed(tmp_path, key, same, other):
+    save(tmp_path, 10)
+    assert newest(tmp_path, [], run=RUN | {key: same}).step == 10
+    with pytest.raises(OtherRunError, match=f"{key} = {same}, not {other}"):
+        newest(tmp_path, [], run=RUN | {key: other})
+
+
 def test_checkpoints_of_another_run_give_way_where_that_is_asked_for_and_only_then(tmp_path):
     save(tmp_path, 10, 20)
     said: list[str] = []
