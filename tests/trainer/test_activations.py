@@ -153,7 +153,6 @@ def test_compiled_layers_add_to_gradient_sums_once(graphs, policy):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("policy", POLICIES)
-def test_compiled_code_gives_what_plain_code_gives(policy):
+def test_compiled_code_gives_what_plain_code_gives():
     torch._dynamo.reset()
-    assert_near(results(Layers(policy, compiled=True)), results(Layers("none")), 1e-5)
+    assert_near(results(Layers("keep-linear", compiled=True)), results(Layers("none")), 1e-5)
