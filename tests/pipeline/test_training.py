@@ -143,18 +143,13 @@ def contents(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("setting", ["checkpoint_steps=5", "keep_checkpoints=1", "micro_batch_sequences=4"])
-def test_a_setting_that_only_says_how_leaves_a_finished_run_as_it_is(copied_run, setting):
+def test_other_code_and_settings_that_only_say_how_leave_a_finished_run_as_it_is(copied_run, monkeypatch):
     before = contents(copied_run.output / "training")
-    did, said = trained(copied_run.run(f"trainer.{setting}", KEEPS))
+    monkeypatch.setattr("pipeline.context.code_digest", lambda packages: "other code")
+    free = ("checkpoint_steps=5", "keep_checkpoints=1", "micro_batch_sequences=4")
+    did, said = trained(copied_run.run(KEEPS, *(f"trainer.{setting}" for setting in free)))
     assert did and "already trained: 20 steps" in said
     assert contents(copied_run.output / "training") == before
-
-
-def test_other_code_of_the_trainer_trains_nothing_again(copied_run, monkeypatch):
-    monkeypatch.setattr("pipeline.context.code_digest", lambda packages: "other code")
-    did, said = trained(copied_run.run(KEEPS))
-    assert did and "already trained: 20 steps" in said
 
 
 def test_another_model_is_refused_with_both_values_and_all_of_the_run_is_kept(copied_run):
