@@ -1,8 +1,10 @@
 """The whole demo: seven raw dumps to a falling loss and a report, and the same bytes however it gets there."""
 
 import json
+import math
 import os
 import random
+import re
 import signal
 import subprocess
 from dataclasses import replace
@@ -52,11 +54,18 @@ def test_every_file_outside_the_logs_is_accounted_for(small_run):
     assert {name for name in found - named if not name.startswith(("logs/", "ledger/"))} == set()
 
 
-def test_the_loss_falls(small_run):
+def test_the_loss_falls_from_that_of_a_guess_and_is_drawn_in_the_report(small_run):
+    """A new model knows nothing: its loss is that of 600 pieces, each as likely as the others."""
     lines = (small_run.output / "training/metrics.jsonl").read_text().splitlines()
     losses = [json.loads(line)["loss"] for line in lines]
-    assert len(losses) == 20
-    assert losses[-1] < losses[0] - 0.5
+    assert losses[0] == pytest.approx(math.log(600), abs=0.1)
+    assert sum(losses[-5:]) / 5 < 5.6
+    (curve, *_) = re.findall(
+        r'<polyline points="([^"]+)" class="curve c0">', (small_run.output / "report.html").read_text()
+    )
+    heights = [float(point.split(",")[1]) for point in curve.split()]
+    assert len(losses) == len(heights) == 20
+    assert heights[0] < heights[-1] - 100  # Downwards, in a picture of 300.
 
 
 def test_a_second_run_does_nothing_and_says_so(copied_run):
