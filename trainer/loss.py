@@ -19,6 +19,8 @@ from trainer.linear import add_product, product
 
 UNCOUNTED = -100
 """The target of a position whose prediction counts for nothing."""
+CHUNK_TOKENS = 4096
+"""Tokens whose scores are there at once."""
 
 
 class Losses(NamedTuple):
@@ -44,7 +46,7 @@ def cross_entropy(
     *,
     scale: float,
     z_loss: float,
-    chunk_tokens: int = 4096,
+    chunk_tokens: int = CHUNK_TOKENS,
     tensor_mesh: DeviceMesh | None = None,
     compiled: bool | None = None,
 ) -> Losses:

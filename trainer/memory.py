@@ -18,6 +18,7 @@ from typing import NamedTuple, get_args
 
 from trainer.config import Activations, TrainerConfig
 from trainer.errors import SettingsError
+from trainer.loss import CHUNK_TOKENS
 from trainer.model import block_shapes, count_parameters
 
 GIB = 2**30
@@ -27,8 +28,6 @@ SLACK = 0.03
 """Share of a device that is left free: the allocator cannot use every gap."""
 WORKSPACE = GIB
 """CUDA's context and modules, and the workspaces of cuBLAS and cuDNN."""
-LOSS_CHUNK_TOKENS = 4096
-"""Tokens whose scores are there at once (`trainer.loss`)."""
 MAX_GPUS = 4096
 
 
@@ -241,7 +240,7 @@ def _rest(job: Job, tokens: int) -> int:
     hidden = tokens * config.dimension * job.compute_bytes
     # Scores, their exponentials and gradient, four float32 in all; the output weight's gradient; hidden states and
     # their gradient, with the last norm's float32.
-    loss = min(tokens, LOSS_CHUNK_TOKENS) * rows * 16 + 4 * rows * config.dimension + 6 * hidden
+    loss = min(tokens, CHUNK_TOKENS) * rows * 16 + 4 * rows * config.dimension + 6 * hidden
     # One weight's gradient can come in float32 before it is added, where the device cannot add it as it multiplies.
     layer = tokens * _bytes(job, _IN_HAND) + 4 * 2 * config.feed_forward * config.dimension // config.tensor_parallel
     # Backward of the embedding comes last, when no layer is kept: its gradient in what is computed in.

@@ -95,6 +95,7 @@ class Llama(nn.Module):
     ) -> None:
         super().__init__()
         self.epsilon, self.z_loss, self.vocabulary_size = config.norm_epsilon, config.z_loss, vocabulary_size
+        self.compiles_loss = False if config.compile == "off" else None
         self.tensor_mesh: DeviceMesh | None = None
         self.embedding = nn.Parameter(torch.empty(vocabulary_size, config.dimension, device=device, dtype=dtype))
         self.layers = nn.ModuleList(Block(config, device, dtype) for _ in range(config.layers))
@@ -121,6 +122,7 @@ class Llama(nn.Module):
             scale=scale,
             z_loss=self.z_loss,
             tensor_mesh=self.tensor_mesh,
+            compiled=self.compiles_loss,
         )
 
     def hidden_states(self, tokens_BT: Tensor, rope: Rope, mask: DocumentMask | None = None) -> Tensor:

@@ -19,6 +19,7 @@ from trainer.masters import join, split
 from trainer.model import Llama, initial_weight
 from trainer.optimizer import OptimizerState, initial_optimizer
 from trainer.parallel import World, distribute, set_weight
+from trainer.progress import Say
 from trainer.tensor_files import Converted, Saveable
 
 
@@ -55,7 +56,7 @@ class TrainingState:
             return weight.detach()
         return Converted(
             shape=tuple(weight.shape),
-            give=lambda: join(weight.detach().cpu(), remainder.cpu()),
+            give=lambda: join(weight.detach(), remainder).cpu(),
             take=lambda master: set_master(self, name, master),
         )
 
@@ -70,7 +71,12 @@ def compute_dtype(config: TrainerConfig, device: torch.device) -> torch.dtype:
 
 
 def new_state(
-    config: TrainerConfig, vocabulary_size: int, world: World, *, dtype: torch.dtype | None = None
+    config: TrainerConfig,
+    vocabulary_size: int,
+    world: World,
+    *,
+    dtype: torch.dtype | None = None,
+    say: Say | None = None,
 ) -> TrainingState:
     """The state before the first step, laid out over the world; `draw_weights` or a checkpoint sets its weights.
 
@@ -83,7 +89,7 @@ def new_state(
     distribute(model, world, dtype)
     model.to_empty(device=world.device)
     if is_split:
-        keep_gradient_sums(model)
+        keep_gradient_sums(model, say)
     compiled = config.compile == "on" or (config.compile == "auto" and world.device.type == "cuda")
     for block in model.blocks:
         prepare_block(block, config.activations, compiled=compiled)

@@ -122,7 +122,7 @@ def train(training: Training, say: Say) -> None:
         if found is not None and found.step == config.steps and not training.is_evaluation_due(found.step):
             say(f"already trained: {found.step} steps, {training.output}")
             return
-        state = new_state(config, vocabulary_size, world)
+        state = new_state(config, vocabulary_size, world, say=say)
         if found is None:
             torch.manual_seed(training.seed)
             _set_first_weights(training, state)

@@ -1,7 +1,6 @@
 """What is planned is compared with what is there: saved tensors of a layer, tensors of a state."""
 
 import gc
-import inspect
 from dataclasses import replace
 from functools import partial
 
@@ -14,10 +13,8 @@ from trainer.activations import prepare_block
 from trainer.config import PRESETS, TrainerConfig
 from trainer.errors import SettingsError
 from trainer.linear import gradients
-from trainer.loss import cross_entropy
 from trainer.memory import (
     GIB,
-    LOSS_CHUNK_TOKENS,
     Job,
     activation_bytes,
     choose_micro_batch,
@@ -166,10 +163,6 @@ def test_a_state_is_as_large_as_planned(dtype):
 
 def size_of(tensors):
     return sum(tensor.nbytes for tensor in tensors.values())
-
-
-def test_the_chunk_of_the_loss_is_the_one_it_takes():
-    assert inspect.signature(cross_entropy).parameters["chunk_tokens"].default == LOSS_CHUNK_TOKENS
 
 
 # 139 GiB: an H200. 79 GiB: an A100 or H100 of 80 GB. 4 x 2,048 tokens with the outputs of products kept is the goal.

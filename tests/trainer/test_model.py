@@ -212,3 +212,12 @@ def test_weights_have_the_shapes_that_are_stated():
     assert shapes["layers.0.w2"] == (24, 64)
     assert len(shapes) == 3 + 6 * SMALL.layers
     assert sum(map(math.prod, shapes.values())) == model.count_parameters(SMALL, VOCABULARY)
+
+
+@pytest.mark.parametrize("switch, compiled", [("off", False), ("auto", None), ("on", None)])
+def test_the_loss_is_not_compiled_where_nothing_is_to_be(monkeypatch, switch, compiled):
+    seen = []
+    monkeypatch.setattr(model, "cross_entropy", lambda *_, **settings: seen.append(settings["compiled"]))
+    ours, tokens = model.new_model(replace(SMALL, compile=switch), VOCABULARY, seed=0), some_tokens()
+    ours(tokens, tokens, model.rope_table(SMALL, TOKENS), scale=1.0)
+    assert seen == [compiled]
