@@ -34,15 +34,19 @@ class StepResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFigures:
-    """The same while they are still on the device."""
+    """The same while they are still on their way from the device."""
 
     numbers: Tensor
-    """Float64: nats of each source, the gradient's norm, whether the step was applied, skips in a row."""
+    """Float64, on the host: nats of each source, the gradient's norm, whether the step was applied, skips in a row."""
     predictions: Mapping[str, int]
     learning_rate: float
+    arrived: torch.cuda.Event | None = None
+    """When the numbers are there; None: they are."""
 
     def read(self) -> tuple[StepResult, int]:
         """Waits for the device; gives the result and how many steps in a row were skipped."""
+        if self.arrived is not None:
+            self.arrived.synchronize()
         *nats, norm, applied, skips = self.numbers.tolist()
         by_source = dict(zip(self.predictions, nats, strict=True))
         result = StepResult(
@@ -73,7 +77,17 @@ def train_step(
     state.step += 1
     state.sequences = batch.consumed
     rest = torch.stack([norm.double(), apply.double(), state.guard.consecutive().double()])
-    return StepFigures(numbers=torch.cat([nats_S, rest]), predictions=predictions, learning_rate=rate)
+    numbers, arrived = _on_its_way(torch.cat([nats_S, rest]))
+    return StepFigures(numbers=numbers, arrived=arrived, predictions=predictions, learning_rate=rate)
+
+
+def _on_its_way(numbers: Tensor) -> tuple[Tensor, torch.cuda.Event | None]:
+    """Sends numbers to the host now: asked for later, they would come after all that was queued since."""
+    if not numbers.is_cuda:
+        return numbers, None
+    on_host, arrived = numbers.to("cpu", non_blocking=True), torch.cuda.Event()  # type: ignore[no-untyped-call]
+    arrived.record()
+    return on_host, arrived
 
 
 def pass_over(state: TrainingState, batch: Batch, sources: tuple[str, ...], config: TrainerConfig) -> StepFigures:

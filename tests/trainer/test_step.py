@@ -13,7 +13,7 @@ from trainer.config import TrainerConfig
 from trainer.model import rope_table
 from trainer.parallel import World
 from trainer.state import TrainingState, draw_weights, new_state
-from trainer.step import StepResult, train_step
+from trainer.step import StepFigures, StepResult, train_step
 
 ALONE = World(device=torch.device("cpu"))
 SOURCES = ("c4", "books")
@@ -131,3 +131,15 @@ def test_both_layouts_take_the_same_step(fresh, first_batch, tiny):
     assert ours.gradient_norm == pytest.approx(theirs.gradient_norm, rel=3e-2)
     assert split.weights["layers.0.wqkv"].dtype == torch.bfloat16
     assert not split.weights["layers.0.wqkv"].grad
+
+
+def test_figures_are_read_when_they_have_arrived():
+    numbers = torch.full((4,), -1.0, dtype=torch.float64)
+
+    class Arrival:
+        def synchronize(self) -> None:
+            numbers.copy_(torch.tensor([6.0, 0.5, 1.0, 0.0]))
+
+    figures = StepFigures(numbers=numbers, predictions={"c4": 3}, learning_rate=1.0, arrived=Arrival())
+    result, skips = figures.read()
+    assert (result.loss, result.gradient_norm, result.skipped, skips) == (2.0, 0.5, False, 0)
