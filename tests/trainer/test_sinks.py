@@ -1,4 +1,7 @@
 import importlib.util
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,12 +106,22 @@ def records(path: Path) -> list:
     return found
 
 
-def test_weights_and_biases_holds_the_steps_without_a_network(tmp_path, monkeypatch):
+TWO_STEPS = """
+import sys
+from pathlib import Path
+from trainer.sinks import SinkChoice, Sinks
+openers = SinkChoice(wandb="tokenmill").openers(first_step=1, folder=Path(sys.argv[1]), settings={})
+with Sinks(openers, sys.exit) as sinks:
+    sinks.write(1, {"step": 1, "loss": 2.5})
+    sinks.write(2, {"step": 2, "loss": 1.5})
+"""
+
+
+def test_weights_and_biases_holds_the_steps_without_a_network(tmp_path):
+    """In a process of its own: the package leaves threads, handlers and settings behind in the one that it was in."""
     pytest.importorskip("wandb")
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    with opened(SinkChoice(wandb="tokenmill"), tmp_path / "logs") as sinks:
-        sinks.write(1, {"step": 1, "loss": 2.5})
-        sinks.write(2, {"step": 2, "loss": 1.5})
+    command = [sys.executable, "-c", TWO_STEPS, str(tmp_path / "logs")]
+    subprocess.run(command, env=os.environ | {"WANDB_MODE": "offline"}, check=True)
     (path,) = tmp_path.glob("logs/wandb/offline-run-*/*.wandb")
     steps = [
         {i.nested_key[0] or i.key: i.value_json for i in r.history.item} for r in records(path) if r.HasField("history")
