@@ -75,7 +75,7 @@ def has_result(part: Part, folder: Path, device: str, force: bool) -> bool:
     click.echo(f"{part.name}: {outcome['status']}, {seconds:.0f} s{_because(outcome)}", err=True)
     result = {"part": part.name, "what": part.what, "command": part.command, "device": device}
     partial = path.with_suffix(".tmp")
-    partial.write_text(json.dumps(result | {"seconds": round(seconds, 1)} | outcome, indent=1) + "\n")
+    partial.write_text(json.dumps(result | {"seconds": round(seconds, 3)} | outcome, indent=1) + "\n")
     partial.rename(path)
     return bool(outcome["status"] != "failed")
 
