@@ -29,7 +29,7 @@ from trainer.batches import MicroBatch
 from trainer.config import TrainerConfig
 from trainer.errors import SettingsError
 from trainer.loss import UNCOUNTED
-from trainer.metrics import last_step
+from trainer.metrics import finite, last_step
 from trainer.model import Llama, Rope
 from trainer.parallel import World
 
@@ -180,9 +180,4 @@ def is_due(path: Path, config: TrainerConfig, step: int) -> bool:
 
 def line_of(step: int, figures: Mapping[str, Figures]) -> dict[str, Any]:
     """A line of `evaluation.jsonl`: null for what is no number, as a model that has diverged gives."""
-    told = {name: asdict(some) for name, some in figures.items()}
-    return {"step": step, "sources": {name: {k: _finite(v) for k, v in some.items()} for name, some in told.items()}}
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    return {"step": step, "sources": finite({name: asdict(some) for name, some in figures.items()})}

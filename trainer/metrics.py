@@ -73,6 +73,13 @@ def _step_of(line: bytes) -> int:
     return step if isinstance(step, int) else -1
 
 
+def finite(value: Any) -> Any:
+    """A value as JSON knows it: null for what is no number, in mappings too."""
+    if isinstance(value, Mapping):
+        return {name: finite(inner) for name, inner in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 class TimingsFile:
     """One JSON line a step of what differs from run to run; nothing is written where no path is given."""
 

@@ -16,6 +16,7 @@ from trainer.config import TrainerConfig
 from trainer.errors import SettingsError
 from trainer.evaluation import HeldOut
 from trainer.float8 import check_float8
+from trainer.hardware import device_bytes
 from trainer.memory import Job, choose_micro_batch
 from trainer.parallel import World, joined
 from trainer.profiling import check_memory_snapshot
@@ -118,9 +119,7 @@ def fitted(config: TrainerConfig, stream: TokenStream, world: World) -> TrainerC
         sequence_tokens=max(lengths(stream, config)),
         gpus=world.size,
     )
-    is_gpu = world.device.type == "cuda"
-    memory = torch.cuda.get_device_properties(world.device).total_memory if is_gpu else None
-    return dataclasses.replace(config, micro_batch_sequences=choose_micro_batch(job, memory))
+    return dataclasses.replace(config, micro_batch_sequences=choose_micro_batch(job, device_bytes(world.device)))
 
 
 def _opened(stream: str, tokens: str | None) -> Stream | VirtualStream:

@@ -1,6 +1,5 @@
 """What a run tells of its steps: metrics that repeat bit for bit; timings, sinks and lines for people, which do not."""
 
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,7 +11,7 @@ import torch
 from trainer import speed
 from trainer.batches import TokenStream, tokens_before
 from trainer.config import TrainerConfig
-from trainer.metrics import MetricsFile, TimingsFile
+from trainer.metrics import MetricsFile, TimingsFile, finite
 from trainer.parallel import World
 from trainer.progress import Progress, Say
 from trainer.sinks import Sinks
@@ -72,7 +71,7 @@ class Recorder:
         seconds, self._written_at = now - self._written_at, now
         tokens = tokens_before(size.consumed, self._stream)
         clipped = result.gradient_norm > self._config.max_gradient_norm
-        metrics = {"step": size.step, "tokens": tokens, **_finite(asdict(result)), "clipped": clipped}
+        metrics = {"step": size.step, "tokens": tokens, **finite(asdict(result)), "clipped": clipped}
         spent = {**timings, **self._speed(size, seconds), **_memory(self._world.device)}
         if "data_wait_ms" in timings:
             spent["data_wait_share"] = round(timings["data_wait_ms"] / (1000 * seconds), 4)
@@ -111,10 +110,3 @@ def _memory(device: torch.device) -> dict[str, float | str]:
         "memory_allocated_gib": round(torch.cuda.max_memory_allocated(device) / _GIB, 3),
         "memory_reserved_gib": round(torch.cuda.memory_reserved(device) / _GIB, 3),
     }
-
-
-def _finite(value: Any) -> Any:
-    """A value as JSON knows it: null for what is no number."""
-    if isinstance(value, Mapping):
-        return {name: _finite(inner) for name, inner in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
