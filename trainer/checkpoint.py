@@ -180,9 +180,9 @@ class Checkpoints:
         text = json.dumps(state, indent=1, sort_keys=True) + "\n"
         (unfinished / "state.json").write_text(text)
         for path in (unfinished / "state.json", unfinished):
-            _to_disk(path)
+            to_disk(path)
         unfinished.rename(unfinished.with_suffix(""))
-        _to_disk(self._folder)
+        to_disk(self._folder)
         for old in checkpoint_folders(self._folder)[: -self._keep]:
             if not self._keep_every or _step(old) % self._keep_every:
                 _remove(old)
@@ -321,7 +321,8 @@ def _remove(folder: Path) -> None:
     shutil.rmtree(unfinished)
 
 
-def _to_disk(path: Path) -> None:
+def to_disk(path: Path) -> None:
+    """Waits until a file, or the names in a folder, would survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

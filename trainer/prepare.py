@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 
 from mixtures.stream import Stream, VirtualStream
-from tokenizer.vocabulary import Vocabulary
 from trainer.attention import choose_backend
 from trainer.batches import TokenStream, check_stream, lengths
 from trainer.config import TrainerConfig
@@ -21,7 +20,7 @@ from trainer.memory import Job, choose_micro_batch
 from trainer.parallel import World, joined
 from trainer.profiling import check_memory_snapshot
 from trainer.progress import Say, say
-from trainer.saved_model import SavedModel, open_model
+from trainer.saved_model import SavedModel, open_model, read_tokenizer
 from trainer.sinks import SinkChoice
 from trainer.state import compute_dtype
 from trainer.step_span import StepSpan
@@ -144,10 +143,7 @@ def _held_out(folder: str | None, tokenizer: Path | None, stream: TokenStream, c
         return None
     if tokenizer is None:
         raise SettingsError("--held-out: give --tokenizer as well, the tokenizer.model that the stream is of")
-    try:
-        vocabulary = Vocabulary(tokenizer)
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"--tokenizer {tokenizer}: {error}") from error
+    vocabulary = read_tokenizer(tokenizer)
     if vocabulary.digest != stream.tokenizer_digest:
         raise SettingsError(f"--tokenizer {tokenizer} is not the one that the stream is of")
     # The first sequences' length: a run whose sequences grow is measured by one yardstick.

@@ -5,7 +5,6 @@ What sampling, export and evaluation need of a checkpoint: no optimiser, no proc
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from trainer.checkpoint import FORMAT, Checkpoint, checkpoint_folders, read_checkpoint
+from trainer.checkpoint import FORMAT, Checkpoint, checkpoint_folders, read_checkpoint, to_disk
 from trainer.config import TrainerConfig
 from trainer.errors import DamagedCheckpointError, SettingsError
 from trainer.model import Llama
@@ -96,7 +95,7 @@ class SavedModel:
         found = self.tokenizer(given)
         if found is None:
             raise SettingsError(f"{self.folder} has no tokenizer beside it: name it with --tokenizer")
-        vocabulary = _read_tokenizer(found)
+        vocabulary = read_tokenizer(found)
         if vocabulary.size != self.vocabulary_size:
             raise SettingsError(f"{found} has {vocabulary.size} pieces, the model {self.vocabulary_size}")
         return vocabulary
@@ -176,7 +175,7 @@ def new_folder(target: Path) -> Iterator[Path]:
     try:
         yield partial
         for path in partial.rglob("*"):
-            _to_disk(path)
+            to_disk(path)
         partial.rename(target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -237,21 +236,14 @@ def _check_tokenizer(path: Path, wanted: str) -> None:
 
 
 def _digest(path: Path) -> str:
-    return _read_tokenizer(path).digest
+    return read_tokenizer(path).digest
 
 
-def _read_tokenizer(path: Path) -> "Vocabulary":
+def read_tokenizer(path: Path) -> "Vocabulary":
+    """The tokenizer of a file. Raises SettingsError where it is none."""
     from tokenizer.vocabulary import Vocabulary  # Training imports this module, and needs no tokenizer.
 
     try:
         return Vocabulary(path)
     except (OSError, ValueError) as error:
         raise SettingsError(f"--tokenizer {path}: {error}") from error
-
-
-def _to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
