@@ -23,7 +23,7 @@ def digests(folder, dumps, *flags):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not JAR, reason="TOKENMILL_SPARK_JAR names no job server: mvn -f docs/spark/pom.xml package")
+@pytest.mark.skipif(not JAR, reason="TOKENMILL_SPARK_JAR names no job server: mvn -f job-servers/spark/pom.xml package")
 def test_spark_gives_the_same_bytes(tmp_path):
     generate(tmp_path / "dumps", seed=0, scale=0.15)
     spark = ["--", "--runner=SparkRunner", "--spark_master_url=local[2]", f"--spark_job_server_jar={JAR}"]
