@@ -3,12 +3,17 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from pipeline.redact import redact
+
+BEGINS = " begins"
+"""What the line ends with that says that a stage begins, for programs that watch a run."""
 
 _LINE_SECONDS = 10.0
 _POLL_SECONDS = 1.0
@@ -18,11 +23,16 @@ class Reporter:
     """Tells people on standard error what is going on; standard output is left to `--json`."""
 
     def __init__(self, *, quiet: bool = False, stream: TextIO | None = None) -> None:
-        self._console = Console(file=stream, stderr=stream is None, highlight=False, quiet=quiet, soft_wrap=True)
+        self._console = _Console(file=stream, stderr=stream is None, highlight=False, quiet=quiet, soft_wrap=True)
 
     def say(self, text: str) -> None:
         """One line of text, never read as markup."""
-        self._console.print(text, markup=False)
+        self._console.print(redact(text), markup=False)
+
+    def begins(self, label: str) -> None:
+        """Say that something begins, where no bar shows it."""
+        if not self._console.is_terminal:
+            self.say(f"{label}{BEGINS}")
 
     @contextmanager
     def watch(self, label: str, total_bytes: int | Callable[[], int], done_bytes: Callable[[], int]) -> Iterator[None]:
@@ -32,10 +42,22 @@ class Reporter:
         """
         started = time.monotonic()
         total = total_bytes if callable(total_bytes) else lambda: total_bytes
+        self.begins(label)
         with _Watcher(self._console, label, total, done_bytes):
             yield
         size = f"{_size(total())} in " if total() else ""
         self.say(f"{label}: {size}{_duration(time.monotonic() - started)}")
+
+
+class _Console(Console):
+    """A console that work goes on without: whoever looked at it may have closed the window, or piped us to `head`."""
+
+    def _write_buffer(self) -> None:
+        with suppress(OSError):
+            super()._write_buffer()
+            return
+        self.quiet = True
+        del self._buffer[:]
 
 
 class _Watcher(threading.Thread):

@@ -49,6 +49,7 @@ def train(run: Run, reporter: Reporter) -> bool:
             f"train writes checkpoints and metrics to a folder of this machine, which {run.output.url} is not: "
             "set trainer.folder; the stream is read from where it lies"
         )
+    reporter.begins(TRAIN)
     code = relayed([*launcher(run), *options(run)], reporter)
     if code == 130:
         raise KeyboardInterrupt

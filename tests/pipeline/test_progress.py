@@ -42,7 +42,15 @@ def test_a_terminal_gets_a_bar(fast, capsys, monkeypatch):
 def test_work_without_a_size_tells_only_how_long_it_takes(fast, capsys):
     with Reporter().watch("train", 0, lambda: 0):
         time.sleep(0.1)
-    assert set(capsys.readouterr().err.splitlines()) == {"train: 0:00"}
+    assert set(capsys.readouterr().err.splitlines()) == {"train begins", "train: 0:00"}
+
+
+def test_a_pipe_is_told_at_once_what_begins_and_a_terminal_is_not(capsys, monkeypatch):
+    with Reporter().watch("clean", 10, lambda: 0):
+        assert capsys.readouterr().err == "clean begins\n"
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    Reporter().begins("train")
+    assert "begins" not in capsys.readouterr().err
 
 
 def test_a_total_may_be_found_out_on_the_way(fast, capsys):
