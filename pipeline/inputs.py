@@ -18,8 +18,9 @@ from typing import BinaryIO, cast
 from pipeline.corpora.corpus import GIT_SUFFIX, RawFile
 from pipeline.corpora.stackexchange import choose_sites, count_posts, site_of
 from pipeline.corpora.wikinames import index_names, is_index, read_as_another
+from pipeline.raw_reads import open_raw
 from pipeline.recipe import Recipe
-from pipeline.storage import Folder, digest_of
+from pipeline.storage import Folder, digest_of, digest_of_stream
 
 _LEFT_OUT_OF_TREES = {".git", ".hg", ".svn"}
 
@@ -72,15 +73,16 @@ class Inputs:
             return RawFile(
                 name=name.rstrip("/") if name.endswith(f"{GIT_SUFFIX}/") else f"{name}{GIT_SUFFIX}",
                 size=self.size(name),
-                opener=lambda: self._tar(name),
+                opener=lambda: open_raw(name, lambda: self._tar(name)),
                 git_folder=lambda: self._local(name, git),
             )
         if name.endswith("/"):
-            return RawFile(name=f"{name.rstrip('/')}.tar", size=self.size(name), opener=lambda: self._tar(name))
+            archive = f"{name.rstrip('/')}.tar"
+            return RawFile(name=archive, size=self.size(name), opener=lambda: open_raw(name, lambda: self._tar(name)))
         return RawFile(
             name=name,
             size=self.size(name),
-            opener=lambda: self.folder.open(name),
+            opener=lambda: self._open(name),
             beside=partial(self._beside, name.rpartition("/")[0]),
             part=part,
             parts=parts,
@@ -105,8 +107,15 @@ class Inputs:
     def digest(self, name: str) -> str:
         """Digest of the content of a file, or of the names and contents of a folder."""
         if name.endswith("/"):
-            return digest_of({member: self.folder.digest(member) for member in self._members(name)})
-        return self.folder.digest(name)
+            return digest_of({member: self._digest(member) for member in self._members(name)})
+        return self._digest(name)
+
+    def _open(self, name: str) -> BinaryIO:
+        return open_raw(self.folder.address(name), lambda: self.folder.open(name))
+
+    def _digest(self, name: str) -> str:
+        with self._open(name) as stream:
+            return digest_of_stream(stream)
 
     def _git_folder(self, name: str) -> str | None:
         """The folder of a repository's objects: the folder itself where it is bare, or the `.git/` in it."""
@@ -127,7 +136,7 @@ class Inputs:
                 if ".." in copy.parts:
                     continue
                 copy.parent.mkdir(parents=True, exist_ok=True)
-                with self.folder.open(member) as stream, copy.open("wb") as target:
+                with self._open(member) as stream, copy.open("wb") as target:
                     shutil.copyfileobj(stream, target)
             yield Path(temporary)
 
@@ -145,7 +154,7 @@ class Inputs:
         with tarfile.open(fileobj=spool, mode="w", format=tarfile.PAX_FORMAT) as archive:
             for member in self._members(name):
                 info = tarfile.TarInfo(member[len(top) + 1 :] if top else member)
-                with self.folder.open(member) as stream:
+                with self._open(member) as stream:
                     info.size = stream.seek(0, io.SEEK_END)
                     stream.seek(0)
                     archive.addfile(info, stream)

@@ -89,10 +89,15 @@ class UnitOutputs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self._flush_quarantine()
-        for _, sink in self._open.values():
-            sink.close()
+        try:
+            if kind is None:
+                self._flush_quarantine()
+            with ExitStack() as sinks:  # All of them, also where one finds no room for its footer.
+                for _, sink in self._open.values():
+                    sinks.callback(sink.close)
+        except OSError as fault:
+            self._stack.__exit__(type(fault), fault, fault.__traceback__)
+            raise
         self._stack.__exit__(kind, error, trace)
         if kind is None:
             for what, (pending, _) in self._open.items():

@@ -159,8 +159,8 @@ def _one_stream(raw: BinaryIO, start: int, packing: _Packing) -> Generator[Chunk
             position += len(data)
         try:
             content = decompressor.decompress(data, CHUNK_BYTES)
-        except (OSError, ValueError, lzma.LZMAError, MemoryError) as error:
-            return position, str(error) or "it would take too much memory"
+        except (OSError, ValueError, lzma.LZMAError) as error:
+            return position, str(error)
         if content:
             yield Chunk(start, given, content)
             given += len(content)

@@ -18,10 +18,13 @@ T = TypeVar("T")
 
 
 class Clock(Protocol):
-    """The time of day in seconds, and waiting."""
+    """Time that passes, the time of day, and waiting."""
 
     def now(self) -> float:
-        """Seconds since the epoch."""
+        """Seconds since some moment: whoever sets the machine's clock does not move them."""
+
+    def time_of_day(self) -> float:
+        """Seconds since the epoch, as the machine's clock has them."""
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
@@ -34,6 +37,10 @@ class WallClock:
     stopped: threading.Event
 
     def now(self) -> float:
+        """Seconds since some moment."""
+        return time.monotonic()
+
+    def time_of_day(self) -> float:
         """Seconds since the epoch."""
         return time.time()
 

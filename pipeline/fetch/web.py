@@ -130,7 +130,7 @@ class Web:
         if status in _ABSENT:
             raise AbsentError(f"the server has no such file ({status})")
         if status in _BUSY:
-            wait = _retry_after(response.headers.get("Retry-After", ""), self.clock.now())
+            wait = _retry_after(response.headers.get("Retry-After", ""), self.clock.time_of_day())
             raise BusyError(f"the server answers {status}", wait)
         raise RefusedError(f"the server answers {status}")
 

@@ -171,6 +171,9 @@ class QuickClock:
     def now(self):
         return self.time
 
+    def time_of_day(self):
+        return self.time
+
     def wait(self, seconds):
         self.waits.append(seconds)
         self.time += seconds

@@ -117,4 +117,13 @@ def test_a_wait_ends_when_the_run_is_stopped():
 
 
 def test_the_clock_tells_the_time_of_day():
-    assert WallClock(threading.Event()).now() > 1.7e9
+    assert WallClock(threading.Event()).time_of_day() > 1.7e9
+
+
+def test_rest_that_a_server_asks_for_is_not_longer_where_the_clock_is_set_back(monkeypatch):
+    waits, stopped = [], threading.Event()
+    monkeypatch.setattr(stopped, "wait", waits.append)
+    monkeypatch.setattr("time.time", failing(*[AssertionError("the clock was asked")] * 9))
+    patience = Patience(clock=WallClock(stopped), say=print)
+    patience.persist("a", failing(BusyError("503", 120)))
+    assert waits[0] == pytest.approx(120, abs=1)
