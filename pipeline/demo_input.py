@@ -11,11 +11,11 @@ from random import Random
 
 from pipeline.demo import arxiv, books, c4, commoncrawl, github, stackexchange, wikipedia
 from pipeline.demo.containers import write_file
-from pipeline.demo.prose import PassagePool, harvest
+from pipeline.demo.prose import PassagePool, enough, harvest
 
 MARKER = "demo.json"
 PROSE_CHARS = 9_000_000
-"""How much prose is looked for at scale 1; the dumps hold about twice as much."""
+"""How much prose is looked for at scale 1; the dumps hold about twice as much. What is not found is put together."""
 
 GITHUB_BYTES = 1_400_000
 WIKIPEDIA_CHARS = 2_400_000
@@ -66,7 +66,8 @@ def digest(folder: Path) -> str:
 def _write_dumps(folder: Path, seed: int, scale: float) -> None:
     """Each source has its own random stream, so that a change to one leaves the others as they were."""
     streams = {name: Random(f"{seed}/{name}") for name in ("prose", *SOURCES)}
-    pool = PassagePool(harvest(int(PROSE_CHARS * scale)), streams["prose"])
+    wanted = int(PROSE_CHARS * scale)
+    pool = PassagePool(enough(harvest(wanted), wanted, Random(f"{seed}/retold")), streams["prose"])
     chars = {name: int(pool.total_chars * share) for name, share in SHARES.items()}
     c4.write(folder / "c4", pool, chars["c4"], streams["c4"])
     books.write(folder / "books", pool, chars["books"], streams["books"])

@@ -9,6 +9,7 @@ from pipeline.demo.containers import gzip_member, write_file
 from pipeline.demo.prose import PassagePool
 
 SHARDS = 4
+_SHARDS_CHARS = 25_000_000  # Of so much prose there are as many shards once more.
 _BROKEN = (b'{"text": "cut off in the mid', b"[1, 2, 3]", b'{"url": "https://no-text.org/"}', b'{"text": "\xff\xfe"}')
 
 
@@ -23,9 +24,10 @@ def write(folder: Path, pool: PassagePool, chars: int, rng: Random) -> None:
             lines.append(_line("\n".join(passage.paragraphs), url + "?copy=1"))
     lines += [_line(text, f"https://odd{number}.example.org/") for number, text in enumerate(_odd_pages(rng))]
     rng.shuffle(lines)
-    for shard in range(SHARDS):
-        content = b"\n".join([*lines[shard::SHARDS], _BROKEN[shard]]) + b"\n"
-        write_file(folder / f"c4-train.{shard:05d}-of-{SHARDS:05d}.json.gz", gzip_member(content))
+    shards = SHARDS * -(-chars // _SHARDS_CHARS)
+    for shard in range(shards):
+        content = b"\n".join([*lines[shard::shards], _BROKEN[shard % len(_BROKEN)]]) + b"\n"
+        write_file(folder / f"c4-train.{shard:05d}-of-{shards:05d}.json.gz", gzip_member(content))
 
 
 def _odd_pages(rng: Random) -> list[str]:

@@ -13,6 +13,7 @@ from pipeline.demo.containers import gzip_member, write_file
 from pipeline.demo.prose import Passage, PassagePool
 
 SEGMENTS = 4
+_SEGMENTS_CHARS = 25_000_000  # Of so much prose there are as many segments once more: real ones are no larger.
 _DUMPS = ("CC-MAIN-2019-35", "CC-MAIN-2021-04")  # before and after WARC-Identified-Content-Language
 _ISO3 = {"en": "eng", "de": "deu", "fr": "fra", "es": "spa", "ru": "rus", "it": "ita", "ja": "jpn", "ar": "ara"}
 
@@ -40,10 +41,11 @@ def write(folder: Path, pool: PassagePool, chars: int, rng: Random) -> list[str]
     _noise(web, chars, rng)
     _foreign(web, chars // 8, rng)
     rng.shuffle(web.pages)
-    for number in range(SEGMENTS):
+    segments = SEGMENTS * -(-chars // _SEGMENTS_CHARS)
+    for number in range(segments):
         dump = _DUMPS[number % 2]
         name = f"{dump}-demo-{number:05d}.warc.wet.gz"
-        content = _segment(web.pages[number::SEGMENTS], name, with_language=number % 2 == 1)
+        content = _segment(web.pages[number::segments], name, with_language=number % 2 == 1)
         write_file(folder / dump / name, content + _broken(number))
     return sorted(web.good_urls)
 

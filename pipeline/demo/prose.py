@@ -29,6 +29,7 @@ _HASH_COMMENT = re.compile(r"\n[ \t]*#[^\n]*(?:\n[ \t]*#[^\n]*)*")
 _C_COMMENT = re.compile(r"/\*(.*?)\*/|((?:^[ \t]*//[^\n]*\n)+)", re.DOTALL | re.MULTILINE)
 _COMMENT_MARK = re.compile(r"^[ \t]*(?:#+|/{2,}|\*+)", re.MULTILINE)
 _BLANK_LINE = re.compile(r"\n[ \t]*\n")
+_SENTENCE_END = re.compile(r"(?<=[.!?]) ")
 _NOT_PROSE = re.compile(r">>>|::|\{|\}|---|===|https?:|[|\\<>@]")
 
 
@@ -61,6 +62,30 @@ class PassagePool:
             taken.append(self._passages.pop())
             chars -= taken[-1].chars
         return taken
+
+
+def enough(passages: list[Passage], chars: int, rng: Random) -> list[Passage]:
+    """The passages, and where they are too few others as long: sentences of the same package in an order of their own.
+
+    Every paragraph of them is new, though no sentence is: a page that repeats none of another's lines.
+    """
+    total = sum(passage.chars for passage in passages)
+    sentences: dict[str, list[str]] = {}
+    for passage in passages:
+        for text in passage.paragraphs:
+            sentences.setdefault(passage.package, []).extend(_SENTENCE_END.split(text))
+    grown = list(passages)
+    while passages and total < chars:
+        grown.append(_retold(rng.choice(passages), sentences, rng))
+        total += grown[-1].chars
+    return grown
+
+
+def _retold(passage: Passage, sentences: dict[str, list[str]], rng: Random) -> Passage:
+    """A passage of the same subject and as many paragraphs."""
+    known = sentences[passage.package]
+    texts = (" ".join(rng.choices(known, k=rng.randint(3, 7))) for _ in passage.paragraphs)
+    return Passage(title=passage.title, package=passage.package, paragraphs=tuple(texts))
 
 
 def harvest(max_chars: int) -> list[Passage]:

@@ -42,3 +42,9 @@ def test_there_is_a_page_for_each_rule(records, part):
 
 def test_one_page_is_empty(records):
     assert [record.text for record in records if not isinstance(record, BadRecord)].count("") == 1
+
+
+def test_much_prose_makes_more_shards(tmp_path, pool, rng, monkeypatch):
+    monkeypatch.setattr(c4, "_SHARDS_CHARS", 9_999)
+    c4.write(tmp_path, pool, 10_000, rng)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"c4-train.0000{n}-of-00008.json.gz" for n in range(8)]

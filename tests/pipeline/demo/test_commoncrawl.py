@@ -30,6 +30,12 @@ def test_the_segments_are_of_two_dumps(crawl):
     ]
 
 
+def test_much_prose_makes_more_segments(tmp_path, pool, rng, monkeypatch):
+    monkeypatch.setattr(commoncrawl, "_SEGMENTS_CHARS", 15_999)
+    commoncrawl.write(tmp_path, pool, 16_000, rng)
+    assert len({path.name.rpartition("-")[2] for path in tmp_path.rglob("*.gz")}) == 8
+
+
 @pytest.mark.parametrize("dump, named", [("CC-MAIN-2019-35", False), ("CC-MAIN-2021-04", True)])
 def test_only_the_later_layout_names_the_language(crawl, dump, named):
     for path in (crawl[0] / dump).iterdir():

@@ -3,7 +3,7 @@ from random import Random
 import pytest
 
 from pipeline.demo import prose
-from pipeline.demo.prose import Passage, PassagePool, harvest, paragraphs, source_tree
+from pipeline.demo.prose import Passage, PassagePool, enough, harvest, paragraphs, source_tree
 
 SENTENCE = "This is a sentence that is long enough to be taken for a paragraph of an article, and it ends well."
 
@@ -77,3 +77,21 @@ def test_a_source_tree_is_listed_in_order_without_other_packages(tmp_path):
     (tmp_path / "empty.py").touch()
     found = [path.relative_to(tmp_path).as_posix() for path in source_tree(tmp_path, (".py",))]
     assert found == ["a.py", "b.py", "sub/e.py"]
+
+
+def test_passages_that_are_too_few_are_joined_by_new_ones_of_the_same_sentences():
+    few = harvest(30_000)
+    many = enough(few, 300_000, Random(1))
+    assert many[: len(few)] == few == enough(few, 30_000, Random(1))
+    assert 300_000 <= sum(passage.chars for passage in many) < 310_000
+    texts = [text for passage in many for text in passage.paragraphs]
+    assert len(set(texts)) > 0.99 * len(texts)
+    known = {part for passage in few for text in passage.paragraphs for part in prose._SENTENCE_END.split(text)}
+    assert {part for text in texts for part in prose._SENTENCE_END.split(text)} == known
+
+
+def test_new_passages_follow_the_seed_and_there_are_none_of_nothing():
+    few = harvest(10_000)
+    grown = [enough(few, 30_000, Random(seed)) for seed in (1, 1, 2)]
+    assert grown[0] == grown[1] != grown[2]
+    assert enough([], 1000, Random(1)) == []
