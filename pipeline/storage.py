@@ -12,16 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
-import fsspec
-import fsspec.core
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from filters.batch import BATCH_BYTES
+from pipeline.remote import TEMPORARY_SUFFIX, RemotePath, located
 
-TEMPORARY_SUFFIX = ".part"
 _DICTIONARY_COLUMNS = ["source", "license", "dump", "language", "filter", "reason"]
 
 
@@ -66,76 +64,80 @@ class Folder:
 
     def open(self, name: str) -> BinaryIO:
         """A binary stream of the file; raises FileNotFoundError."""
-        if self.is_local:
-            return self.local_path(name).open("rb")
-        fs, path = self._locate(name)
-        return cast(BinaryIO, fs.open(path, "rb"))
+        return self.local_path(name).open("rb") if self.is_local else self.remote(name).open()
 
     def exists(self, name: str) -> bool:
         """Whether the file or folder is there."""
-        fs, path = self._locate(name)
-        return bool(fs.exists(path))
+        return self.local_path(name).exists() if self.is_local else self.remote(name).exists()
 
     def size(self, name: str) -> int | None:
         """Bytes of the file, None where there is none."""
-        fs, path = self._locate(name)
         try:
-            return int(fs.size(path))
+            return self.local_path(name).stat().st_size if self.is_local else int(self.remote(name).info()["size"])
         except FileNotFoundError:
             return None
 
     def fingerprint(self, name: str) -> str:
         """Changes whenever the file system says that the file changed (its size, time, or tag)."""
-        fs, path = self._locate(name)
-        info = fs.info(path)
-        kept = {key: str(info[key]) for key in ("size", "mtime", "ino", "ETag", "etag", "LastModified") if key in info}
-        return digest_of(kept)
+        if not self.is_local:
+            return digest_of(self._told(name))
+        found = self.local_path(name).stat()
+        return digest_of({"size": str(found.st_size), "mtime": str(found.st_mtime), "ino": str(found.st_ino)})
 
     def state(self, name: str) -> str:
         """The same but for a copy that keeps size and time, which has the same state."""
-        fs, path = self._locate(name)
-        info = fs.info(path)
-        return " ".join(str(info[key]) for key in ("size", "mtime", "ETag", "etag", "LastModified") if key in info)
+        if not self.is_local:
+            return " ".join(self._told(name).values())
+        found = self.local_path(name).stat()
+        return f"{found.st_size} {found.st_mtime}"
+
+    def _told(self, name: str) -> dict[str, str]:
+        """What a store says of a file that changes with it. Where there is a tag, times say no more, and less alike."""
+        info = self.remote(name).info()
+        tags = [key for key in ("ETag", "etag", "md5Hash", "generation") if info.get(key)]
+        times = ("mtime", "LastModified", "last_modified", "updated", "modificationTime")
+        return {key: str(info[key]) for key in ("size", *(tags or times)) if key in info}
 
     def digest(self, name: str) -> str:
         """Digest of the file's content."""
         with self.open(name) as stream:
             return digest_of_stream(stream)
 
-    def glob(self, pattern: str) -> list[str]:
+    def glob(self, pattern: str) -> builtins.list[str]:
         """Names of the files below the folder that match, sorted; a pattern ending in `/` matches folders."""
         if self.is_local:  # fsspec would pass over links, and dumps often are links.
             found = glob.glob(pattern, root_dir=self.local_path(), recursive=True)  # noqa: PTH207 - Path.glob follows no link
             return sorted(name for name in found if pattern.endswith("/") or self.local_path(name).is_file())
-        fs, path = self._locate("")
-        start, wanted = len(path.rstrip("/")) + 1, "directory" if pattern.endswith("/") else "file"
-        matches = fs.glob(f"{path.rstrip('/')}/{pattern.rstrip('/')}", detail=True)
-        names = (item.rstrip("/")[start:] for item, info in matches.items() if info["type"] == wanted)
-        return sorted(f"{name}/" if pattern.endswith("/") else name for name in names)
+        wanted, end = ("directory", "/") if pattern.endswith("/") else ("file", "")
+        matches = self.remote().glob(pattern.rstrip("/"))
+        return sorted(self._below(path) + end for path, info in matches.items() if info["type"] == wanted)
 
     def walk(self, name: str) -> builtins.list[str]:
         """Names of all files below a folder, sorted; no link is followed."""
         if self.is_local:
             found = (Path(top, file) for top, _, files in os.walk(self.local_path(name)) for file in files)
             return sorted(str(path.relative_to(self.local_path())) for path in found if not path.is_symlink())
-        fs, path = self._locate(name)
-        start = len(self._locate("")[1].rstrip("/")) + 1
-        return sorted(item[start:] for item in fs.find(path))
+        return sorted(self._below(path) for path in self.remote(name).files())
 
-    def list(self, name: str = "") -> list[str]:
+    def list(self, name: str = "") -> builtins.list[str]:
         """Base names of what lies directly below, sorted; empty where there is no such folder."""
-        fs, path = self._locate(name)
-        fs.invalidate_cache()
+        if not self.is_local:
+            return sorted(self.remote(name).listing())
         try:
-            return sorted(item.rstrip("/").rsplit("/", 1)[-1] for item in fs.ls(path, detail=False))
+            return sorted(os.listdir(self.local_path(name)))  # noqa: PTH208 - names are wanted, not paths
         except (FileNotFoundError, NotADirectoryError):
             return []
 
     def delete(self, name: str) -> None:
         """Remove the file or folder where it exists."""
-        fs, path = self._locate(name)
-        if fs.exists(path):
-            fs.rm(path, recursive=True)
+        if not self.is_local:
+            self.remote(name).remove()
+            return
+        path = self.local_path(name)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
     @contextmanager
     def create(self, name: str) -> Iterator[PendingFile]:
@@ -169,8 +171,7 @@ class Folder:
     def read_json(self, name: str) -> dict[str, Any] | None:
         """A JSON object, None where the file is missing or not whole."""
         try:
-            with self.open(name) as stream:
-                value = json.loads(stream.read())
+            value = json.loads(self.local_path(name).read_bytes() if self.is_local else self.remote(name).read())
         except (FileNotFoundError, ValueError):
             return None
         return value if isinstance(value, dict) else None
@@ -183,8 +184,7 @@ class Folder:
             return
         with tempfile.TemporaryDirectory(prefix="tokenmill-") as folder:
             target = Path(folder) / name.rsplit("/", 1)[-1]
-            fs, path = self._locate(name)
-            fs.get_file(path, str(target))
+            self.remote(name).fetch(target)
             yield target
 
     def put(self, source: Path, name: str) -> Output:
@@ -202,13 +202,16 @@ class Folder:
         if self.is_local:
             temporary.replace(self.local_path(name))
         else:
-            fs, path = self._locate(name)
-            fs.put_file(str(temporary), path)
+            self.remote(name).put(temporary)
         return output
 
-    def _locate(self, name: str) -> tuple[Any, str]:
-        fs, path = fsspec.core.url_to_fs(self.address(name))
-        return fs, path
+    def remote(self, name: str = "") -> RemotePath:
+        """A name below a folder that is not local."""
+        return RemotePath(self.address(name))
+
+    def _below(self, path: str) -> str:
+        """The name below this folder of a store's full path."""
+        return path.rstrip("/")[len(located(self.url)[1].rstrip("/")) + 1 :]
 
 
 @contextmanager
