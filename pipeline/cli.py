@@ -12,12 +12,13 @@ import click
 
 from pipeline.context import Run, check_addresses
 from pipeline.doctor import check_rooms, diagnose
-from pipeline.errors import FatalError, FaultsFoundError, SettingError
+from pipeline.errors import FatalError, FaultsFoundError
 from pipeline.explain_command import explain
 from pipeline.export.command import export
 from pipeline.fetch.command import fetch
-from pipeline.guards import EXIT_INTERRUPTED, INTERRUPTED, interruptible, leave, locked, log_path, logged
+from pipeline.guards import leave, locked, log_path, logged
 from pipeline.ledger import read_ledger
+from pipeline.outcome import EXIT_SETTING, outcome
 from pipeline.progress import Reporter
 from pipeline.recipe_file import load_recipe, shipped_recipes
 from pipeline.storage import Folder
@@ -26,8 +27,6 @@ from pipeline.takedown_order import check_finished
 from pipeline.tokenizer_command import tokenizer_command
 from pipeline.totals import SUMS, sum_stages
 from pipeline.version import VERSION
-
-EXIT_LIMIT, EXIT_SETTING = 1, 2
 
 _STAGE_HELP = {
     "index-evals": "Read the evaluation sets that decontaminate.sets names, and index their n-grams of words.",
@@ -145,7 +144,7 @@ class _Session:
         check_indexes(self._run.recipe, stages)
         for source in self._run.recipe.sources:
             self._run.units(source)  # A missing input is a wrong setting: found before any work.
-        with locked(self._run.output), logged(log_path(self._run.output)), interruptible():
+        with locked(self._run.output), logged(log_path(self._run.output)):
             check_finished(self._run.output)
             conductor = Conductor(self._run, self._engine, self._reporter)
             try:
@@ -286,34 +285,16 @@ def catalogue(page: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line, and exit: 0 well, 1 a limit or fault, 2 a wrong setting, 130 interrupted."""
+    """Run the command line, and exit: 0 well, 1 a limit or fault, 2 a wrong setting, 130 and the like interrupted."""
     code = _exit_code(arguments)
-    if code == EXIT_INTERRUPTED:
+    if code > EXIT_SETTING:
         leave(code)
     sys.exit(code)
 
 
 def _exit_code(arguments: Sequence[str] | None) -> int:
     logging.getLogger().addHandler(logging.NullHandler())  # Beam warns of absent extras at import.
-    try:
-        cli.main(args=arguments, standalone_mode=False, prog_name="tokenmill")
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help() if error.ctx else "", err=True)
-        return EXIT_SETTING
-    except click.ClickException as error:
-        return _fail(error.format_message(), EXIT_SETTING)
-    except SettingError as error:
-        return _fail(str(error), EXIT_SETTING)
-    except (FatalError, OSError) as error:  # OSError: the disk is full, a file may not be written.
-        return _fail(str(error), EXIT_LIMIT)
-    except (KeyboardInterrupt, click.Abort):
-        return _fail(INTERRUPTED, EXIT_INTERRUPTED)
-    return 0
-
-
-def _fail(message: str, code: int) -> int:
-    click.echo(f"error: {message}", err=True)
-    return code
+    return outcome(lambda: cli.main(args=arguments, standalone_mode=False, prog_name="tokenmill"))
 
 
 def _figures(run: Run) -> dict[str, Any]:

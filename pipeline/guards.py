@@ -15,7 +15,6 @@ from pipeline.lease import leased
 from pipeline.redact import RedactingFormatter
 from pipeline.storage import Folder, digest_of
 
-EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 128 + signal.SIGPIPE
 INTERRUPTED = "interrupted; the same command goes on from here"
 _GRACE_SECONDS = 5.0

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pipeline.context import Run, check_addresses
-from pipeline.guards import interruptible, locked, log_path, logged
+from pipeline.guards import locked, log_path, logged
 from pipeline.progress import Reporter
 from pipeline.recipe_file import load_recipe
 from pipeline.storage import Folder
@@ -73,7 +73,7 @@ def _done(run: Run, lines: list[str], workers: int) -> dict[str, Any]:
     from pipeline.takedown import take_down
 
     reporter, engine = Reporter(), Engine((), workers, log_path(run.output))
-    with locked(run.output), logged(log_path(run.output)), interruptible():
+    with locked(run.output), logged(log_path(run.output)):
         return take_down(run, lines, reporter, lambda steps: finish_steps(run, reporter, steps, engine))
 
 

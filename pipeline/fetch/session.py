@@ -19,7 +19,7 @@ from pipeline.fetch.tally import Tally
 from pipeline.fetch.transfer import Reply, TransferError, Transport, Version
 from pipeline.fetch.wanted import Plan, Wanted
 from pipeline.fetch.web import SCHEMES, Web, check_base
-from pipeline.guards import interruptible, locked
+from pipeline.guards import locked
 from pipeline.progress import Reporter
 from pipeline.storage import Folder
 
@@ -44,7 +44,7 @@ class Session:
     def fetch(self, plan: Plan) -> list[Outcome]:
         """Bring the files of the plan; in its order, what became of each."""
         root = self.to / plan.source
-        with locked(Folder(str(root)), name=f"{HIDDEN}/lock", option="--to"), interruptible():
+        with locked(Folder(str(root)), name=f"{HIDDEN}/lock", option="--to"):
             tally = Tally.of(plan.wanted)
             downloads = Downloads(
                 shelf=Shelf(root), transport=self.transport, patience=self.patience, stopped=self.stopped, tally=tally

@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from pipeline.errors import SettingError
-from pipeline.guards import EXIT_INTERRUPTED, INTERRUPTED, interruptible, locked, log_path, logged
+from pipeline.guards import INTERRUPTED, Interrupt, exit_code, interruptible, locked, log_path, logged
 from pipeline.storage import Folder
 
 
@@ -42,14 +42,16 @@ def test_a_lock_is_told_by_the_option_that_names_its_folder(tmp_path):
             pass
 
 
-def test_a_remote_folder_is_not_locked():
-    with locked(Folder("memory://out")), locked(Folder("memory://out")):
-        pass
+def test_elsewhere_a_lease_stands_in_for_the_lock():
+    with locked(Folder("memory://out")):
+        assert [name.endswith(".json") for name in Folder("memory://out").list("logs/lock")] == [True]
+    assert Folder("memory://out").list("logs/lock") == []
 
 
 def test_the_log_lies_with_the_output_or_on_this_machine(tmp_path):
     assert log_path(Folder(str(tmp_path))) == tmp_path / "logs/run.log"
-    assert log_path(Folder("memory://out")).name == "tokenmill-run.log"
+    assert log_path(Folder("memory://out")).name == "run.log"
+    assert log_path(Folder("memory://out")) != log_path(Folder("memory://other"))
 
 
 def test_what_libraries_log_goes_to_the_file_and_then_no_more(tmp_path):
@@ -61,12 +63,36 @@ def test_what_libraries_log_goes_to_the_file_and_then_no_more(tmp_path):
     assert (tmp_path / "logs/run.log").read_text().endswith("WARNING beam: inside\n")
 
 
-def test_ctrl_c_is_a_keyboard_interrupt_and_the_handler_is_put_back():
-    held = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), interruptible():
-        os.kill(os.getpid(), signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is held
+def test_a_log_that_finds_no_room_leaves_the_run_alone(tmp_path, capfd):
+    (tmp_path / "run.log").symlink_to("/dev/full")
+    with logged(tmp_path / "run.log"):
+        logging.getLogger("beam").warning("inside")
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=str
+)
+def test_a_signal_to_end_is_a_keyboard_interrupt_and_the_handler_is_put_back(number, code):
+    held = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt) as raised, interruptible():
+        os.kill(os.getpid(), number)
+    assert exit_code(raised.value) == code
+    assert signal.getsignal(number) is held
     assert all(t.finished.is_set() for t in threading.enumerate() if isinstance(t, threading.Timer))
+
+
+def test_a_keyboard_interrupt_without_a_signal_is_that_of_ctrl_c():
+    assert (exit_code(KeyboardInterrupt()), str(Interrupt(signal.SIGHUP))) == (130, "SIGHUP")
+
+
+def test_under_nohup_a_hang_up_is_ignored():
+    held = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interruptible():
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, held)
 
 
 def test_a_thread_other_than_the_main_one_leaves_signals_alone():
@@ -84,19 +110,27 @@ def test_a_thread_other_than_the_main_one_leaves_signals_alone():
 
 
 STUCK = """
-import os, signal, threading, pipeline.guards as guards
-guards._GRACE_SECONDS = 0.2
+import os, signal, sys, threading, pipeline.guards as guards
+guards._GRACE_SECONDS = float(sys.argv[1])
+number = int(sys.argv[2])
 with guards.interruptible():
     try:
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), number)
     finally:
+        timer = threading.Timer(float(sys.argv[3]), os.kill, [os.getpid(), number])
+        timer.daemon = True
+        timer.start()
         threading.Event().wait(60)
 """
 
 
-def test_a_run_that_does_not_end_when_interrupted_is_ended():
-    done = subprocess.run([sys.executable, "-c", STUCK], capture_output=True, text=True, timeout=30, check=False)
-    assert (done.returncode, done.stderr) == (EXIT_INTERRUPTED, f"error: {INTERRUPTED}\n")
+@pytest.mark.parametrize(
+    ("grace", "number", "again", "code"), [(0.2, signal.SIGINT, 99, 130), (99, signal.SIGTERM, 0.2, 143)], ids=str
+)
+def test_a_run_that_does_not_end_when_interrupted_is_ended_later_or_by_a_second_signal(grace, number, again, code):
+    command = [sys.executable, "-c", STUCK, str(grace), str(int(number)), str(again)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (code, f"error: {INTERRUPTED}\n")
 
 
 @pytest.mark.parametrize("whole_group", [True, False])
@@ -107,7 +141,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_leaves_whole_files(small_run, 
             time.sleep(0.05)
         (os.killpg if whole_group else os.kill)(process.pid, signal.SIGINT)
         _, said = process.communicate(timeout=60)
-    assert process.returncode == EXIT_INTERRUPTED
+    assert process.returncode == 130
     assert said.splitlines().count(f"error: {INTERRUPTED}") == 1
     assert "Traceback" not in said
     for path in started.output.glob("ledger/clean/*/*.json"):
