@@ -6,6 +6,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, get_args
 
+import fsspec
 from pydantic import BaseModel, ValidationError
 
 from pipeline.errors import SettingError
@@ -14,7 +15,7 @@ from pipeline.section import nearest_name
 
 
 def load_recipe(path: str, overrides: Iterable[str] = ()) -> Recipe:
-    """The recipe of a TOML file, or of a name that ships (`llama1`, `demo`), with `key.of.it=value` overrides.
+    """The recipe of a TOML file, by path or address, or of a name that ships (`llama1`), with `key.of.it=value` overrides.
 
     Raises SettingError, one line that names the key, the bound and the value.
     """
@@ -37,6 +38,12 @@ def shipped_recipes() -> tuple[str, ...]:
 
 
 def _recipe_text(path: str) -> str:
+    if "://" in path:
+        try:
+            with fsspec.open(path, "rb") as stream:
+                return bytes(stream.read()).decode()
+        except (OSError, ImportError, ValueError) as error:
+            raise SettingError(f"recipe {path}: {error}") from error
     if Path(path).is_file():
         return Path(path).read_bytes().decode()
     name = path.removesuffix(".toml")

@@ -1,9 +1,17 @@
 """A recipe is read from a file or by its name, with overrides; what is wrong is one line."""
 
+import fsspec
 import pytest
 
 from pipeline.errors import SettingError
 from pipeline.recipe_file import load_recipe, shipped_recipes
+
+
+def test_a_recipe_can_lie_at_an_address():
+    fsspec.filesystem("memory").pipe("/mine.toml", b'name = "mine"')
+    assert load_recipe("memory://mine.toml", ["seed=3"]).seed == 3
+    with pytest.raises(SettingError, match=r"^recipe memory://other.toml: "):
+        load_recipe("memory://other.toml")
 
 
 @pytest.mark.parametrize("name", shipped_recipes())
