@@ -108,8 +108,8 @@ def test_a_dry_run_is_beams_own_flag_in_any_spelling():
     "text, said",
     [
         (
-            "DataflowRuntimeException: Dataflow pipeline failed. State: FAILED, Error:\nTraceback (most recent call last):"
-            '\n  File "/usr/local/lib/python3.11/site-packages/pipeline/work.py", line 1, in do\n'
+            "DataflowRuntimeException: Dataflow pipeline failed. State: FAILED, Error:\nTraceback (most recent call "
+            'last):\n  File "/usr/local/lib/python3.11/site-packages/pipeline/work.py", line 1, in do\n'
             "pipeline.errors.FatalError: no room in gs://b/run [while running 'work-ptransform-12']\n\nSome more.",
             "FatalError: no room in gs://b/run",
         ),
