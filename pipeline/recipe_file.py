@@ -15,7 +15,7 @@ from pipeline.section import nearest_name
 
 
 def load_recipe(path: str, overrides: Iterable[str] = ()) -> Recipe:
-    """The recipe of a TOML file (path or address), or of a name that ships (`llama1`), with `key.of.it=value` overrides.
+    """The recipe of a TOML file (path or address), or of a name that ships (`llama1`), with `key.of=value` overrides.
 
     Raises SettingError, one line that names the key, the bound and the value.
     """
