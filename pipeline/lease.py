@@ -10,11 +10,11 @@ folder taken over. No time of day is compared, so clocks may jump. That a run wa
 once. One that was taken for dead notices when it next writes, and ends.
 """
 
-import _thread
 import json
 import logging
 import os
 import random
+import signal
 import socket
 import threading
 import time
@@ -108,7 +108,7 @@ class Lease:
                 continue
             self.lost = f"{self.address}: {who} took this run for dead, and works there now; this one ends"
             _log.error(self.lost)
-            _thread.interrupt_main()
+            os.kill(os.getpid(), signal.SIGINT)  # Heard in the main thread, whatever it waits for.
             return
 
     def _successor(self) -> str:
