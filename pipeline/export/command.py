@@ -82,7 +82,7 @@ def export(
     check_finished(run.output)
     reporter = Reporter()
     made = Export(run, order, target, reporter)
-    with locked(target, name=".export.lock", option="--to"):
+    with locked(target, name=".export.lock", option="--to", say=reporter.say):
         did = made.bring_up_to_date()
     if not did:
         reporter.say(f"nothing to do: {order.name} in {target.url} is up to date")

@@ -13,7 +13,8 @@ from pipeline.export.formats import Order, plan_export
 from pipeline.export.layout import LaidFile
 from pipeline.export.pieces import Piece, Plan
 from pipeline.progress import Reporter
-from pipeline.storage import TEMPORARY_SUFFIX, Folder, digest_of
+from pipeline.remote import TEMPORARY_SUFFIX
+from pipeline.storage import Folder, digest_of
 
 VERSION = 1
 RECORDS = "_export-"
