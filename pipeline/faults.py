@@ -68,7 +68,7 @@ def ended(code: int | None) -> str:
     if code is None or code >= 0:
         return f"ended with exit code {code}"
     if -code == signal.SIGKILL:
-        return "was killed (SIGKILL), most often by the system for want of memory: use fewer --workers"
+        return "was killed (SIGKILL); most often by the system, for want of memory: use fewer --workers"
     return f"was ended by {signal.Signals(-code).name}"
 
 
