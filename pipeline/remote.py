@@ -8,6 +8,7 @@ import io
 import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
@@ -137,17 +138,25 @@ class RemotePath:
     def put(self, source: Path) -> None:
         """Send a file of this machine: it appears whole, and as long as the store says that it is."""
         size = source.stat().st_size
+        folder, _, base = self.address.rpartition("/")
+        temporary = RemotePath(f"{folder}/.{base}.{uuid.uuid4().hex}{TEMPORARY_SUFFIX}", BRIEF)
 
         def put(fs: Any, path: str) -> None:
             if self.scheme in _OBJECT_STORES:
                 fs.put_file(str(source), path, **self._calls("put_file"))
             else:
-                _put_and_rename(fs, source, path)
+                _put_and_rename(fs, source, located(temporary.address)[1], path)
             fs.invalidate_cache()
             if (held := int(fs.info(path)["size"])) != size:
                 raise OSError(f"{held} of {size} bytes arrived")
 
-        self._do("write", put)
+        try:
+            self._do("write", put)
+        except FatalError:
+            if self.scheme not in _OBJECT_STORES:
+                with suppress(FatalError):  # Else the next run sweeps it away.
+                    temporary.remove()
+            raise
 
     def create(self, content: bytes) -> None:
         """Write a small file that is not there yet. Raises FileExistsError where it is: of two, one gets through."""
@@ -244,15 +253,9 @@ def check_reach(key: str, address: str) -> None:
         raise SettingError(f"{key} {error}{_HDFS if scheme == 'hdfs' else ''}") from error
 
 
-def _put_and_rename(fs: Any, source: Path, path: str) -> None:
-    folder, _, base = path.rpartition("/")
-    temporary = f"{folder}/.{base}.{uuid.uuid4().hex}{TEMPORARY_SUFFIX}"
-    fs.makedirs(folder, exist_ok=True)
-    try:
-        fs.put_file(str(source), temporary)
-        if fs.exists(path):  # WebHDFS renames nothing onto a file that is there, and does not say so.
-            fs.rm_file(path)
-        fs.mv(temporary, path)
-    finally:
-        if fs.exists(temporary):
-            fs.rm_file(temporary)
+def _put_and_rename(fs: Any, source: Path, temporary: str, path: str) -> None:
+    fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+    fs.put_file(str(source), temporary)
+    if fs.exists(path):  # WebHDFS renames nothing onto a file that is there, and does not say so.
+        fs.rm_file(path)
+    fs.mv(temporary, path)

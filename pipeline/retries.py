@@ -122,7 +122,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     seen: BaseException | None = error
     while seen is not None:
         yield seen
-        seen = seen.__cause__ or seen.__context__
+        seen = seen.__cause__  # What was going on before, its context, may be quite another error.
 
 
 def _status(error: BaseException) -> int | None:

@@ -3,7 +3,7 @@
     with S3Store() as store:                                    # a bucket called `bucket` is there
         subprocess.run(command, env=os.environ | store.environment)
         with store.configured(): Folder(store.address("run"))   # the same for this process
-        store.requests                                          # how many requests came, by method
+        store.requests                                          # how many requests came, by method (and LIST)
         store.faults = Faults(seed=1, errors=0.05, cuts=0.02)   # from now on; Faults() has none
 
     python -m tests.clusters.s3 --seed 1 --errors 0.05 --cuts 0.02 --slow 0.01     as a command: prints `export` lines
@@ -139,7 +139,7 @@ class S3Store:
         """What becomes of a request, which is counted: `well`, `denied`, `down`, `error`, `cut` or `slow`."""
         faults, what = self.faults, f"{method} {path}"
         with self._lock:
-            self.requests[method] += 1
+            self.requests["LIST" if "list-type=" in path else method] += 1
             self._turns[what] += 1
             fate = _fate(faults, method, path, f"{faults.seed} {what} {self._turns[what]}")
             ill = fate in ("error", "cut")

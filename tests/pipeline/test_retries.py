@@ -130,3 +130,10 @@ def test_an_error_of_many_lines_is_said_in_one():
 
 def test_an_error_that_names_no_status_passes():
     assert passes(OSError("cut"))
+
+
+def test_an_error_on_the_way_out_of_another_is_judged_by_itself():
+    try:
+        raise PermissionError("before")
+    except PermissionError:
+        assert insist("s3://b/x", "delete", failing([TimeoutError()])) == "done"
