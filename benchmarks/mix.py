@@ -87,20 +87,18 @@ def token_path(folder: Path, source: str, name: str) -> Path:
 def mixed(plan: MixPlan, folder: Path) -> list[str]:
     """The stream mixed by one worker, with packs in files as the embedded engine has them; each shard's digest."""
     rounds, output = MixRounds(plan), Folder(str(folder / "stream"))
-    carrier = FileCarrier(Folder(str(folder / "packs")))
-    parcels: dict[int, list[bytes]] = {}
+    carrier = FileCarrier(folder / "packs")
 
     def open_shard(source: str, name: str) -> BinaryIO:
         return token_path(folder, source, name).open("rb")
 
     for source, shards in plan.shards.items():
         for unit in range(len(shards)):
-            for index, parcel in carrier.pack(f"{source}-{unit}", rounds.sketch(source, unit, open_shard)):
-                parcels.setdefault(index, []).append(parcel)
+            list(carrier.pack("sketch", f"{source}-{unit}", rounds.sketch(source, unit, open_shard)))
     found = []
     for index in range(len(plan.stream_shards)):
         with output.create(shard_name(index)) as pending, pending.path.open("wb") as sink:
-            rounds.write_shard(index, carrier.unpack(parcels[index]), sink)
+            rounds.write_shard(index, carrier.unpack([("sketch", index)], ()), sink)
         found.append(pending.output.digest if pending.output else "")
     return found
 

@@ -84,24 +84,24 @@ def going(folder: Folder, units: int) -> int:
     """How many documents of the first units go; blocks lie in files, one partition's in memory at a time."""
     settings = NearDedup(sources=("c4",), partitions=_PARTITIONS * units)
     rounds = near_rounds(settings, "c4")
-    carrier = FileCarrier(Folder(folder.address(f"blocks-{units}")))
-    found: dict[int, list[bytes]] = {}
+    carrier = FileCarrier(folder.local_path(f"blocks-{units}"))
+    keys: set[int] = set()
 
-    def send(name: str, blocks: Iterator[Keyed]) -> None:
-        for key, parcel in carrier.pack(name, blocks):
-            found.setdefault(key, []).append(parcel)
+    def send(step: int, name: int, blocks: Iterator[Keyed]) -> None:
+        keys.update(key for key, _ in carrier.pack(str(step), str(name), blocks))
 
     for unit in range(units):
-        send(f"sketch-{unit}", rounds.sketch(unit, read_batches(folder, unit_name(unit))))
-    for index, judge in enumerate(rounds.judges):
-        parcels, found = found, {}
-        for key in sorted(parcels):
-            blocks = carrier.unpack(parcels[key])
+        send(0, unit, rounds.sketch(unit, read_batches(folder, unit_name(unit))))
+    for step, judge in enumerate(rounds.judges):
+        judged, keys = sorted(keys), set()
+        for key in judged:
+            blocks = carrier.unpack([(str(step), key)], ())
             if isinstance(judge, LookAgain):
-                send(f"{index}-{key}", judge.judge(key, blocks, read_batches(folder, unit_name(key))))
+                send(step + 1, key, judge.judge(key, blocks, read_batches(folder, unit_name(key))))
             else:
-                send(f"{index}-{key}", judge(key, blocks))
-    told = (rule for key in sorted(found) for rule in rounds.filters(carrier.unpack(found[key])))
+                send(step + 1, key, judge(key, blocks))
+    last = str(len(rounds.judges))
+    told = (rule for key in sorted(keys) for rule in rounds.filters(carrier.unpack([(last, key)], ())))
     return sum(len(rule.verdicts) for rule in told if isinstance(rule, DropNearDuplicates))
 
 

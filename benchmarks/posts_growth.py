@@ -19,13 +19,13 @@ from pipeline.context import Run
 from pipeline.corpora.corpus import BadRecord
 from pipeline.corpora.posts import RowSplitter, parse_row
 from pipeline.corpora.posts_table import part_rows
-from pipeline.engine import straight_to
 from pipeline.exchange import FileCarrier
 from pipeline.inputs import Inputs as Dumps
 from pipeline.join_work import JoinWork, join_work
 from pipeline.map_stages import CLEAN
 from pipeline.recipe import Recipe
 from pipeline.storage import Folder
+from pipeline.tasks import Apply, Judge, Sketch
 from pipeline.work import Manifest
 
 TABLE = "stackexchange/grown/Posts.xml"
@@ -110,20 +110,12 @@ def clean(run: Run) -> None:
 
 
 def _join(run: Run, work: JoinWork) -> None:
-    carrier = FileCarrier(Folder(run.output.address("logs/exchange")))
-    parcels: dict[int, list[bytes]] = {}
-    for index, _ in work.sketched():
-        _file(parcels, carrier.pack(f"sketch-{index}", work.sketch(index)))
+    carrier = FileCarrier(run.output.local_path("logs/exchange"))
+    sent = {key for index, _ in work.sketched() for key, _ in Sketch(work, carrier)(index, ())}
+    for piece in (key for key in sorted(sent) if key >= 0):
+        list(Judge(work, carrier, 0)(piece, ()))
     for piece in work.applied():
-        judged = list(work.judge(0, piece, carrier.unpack(parcels.pop(piece, []))))
-        _file(parcels, ((straight_to(to), parcel) for to, parcel in carrier.pack(f"judge-{piece}", judged)))
-    for piece in work.applied():
-        work.apply(piece, carrier.unpack(parcels.get(straight_to(piece), [])))
-
-
-def _file(parcels: dict[int, list[bytes]], found: Iterator[tuple[int, bytes]]) -> None:
-    for key, parcel in found:
-        parcels.setdefault(key, []).append(parcel)
+        list(Apply(work, carrier)(piece, ()))
 
 
 def _write(inputs: Inputs, size: int) -> int:

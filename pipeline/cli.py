@@ -12,6 +12,7 @@ import click
 
 from pipeline.context import Run, check_addresses
 from pipeline.doctor import check_rooms, diagnose
+from pipeline.drill.command import drill
 from pipeline.errors import FatalError, FaultsFoundError
 from pipeline.explain_command import explain
 from pipeline.export.command import export
@@ -19,43 +20,18 @@ from pipeline.fetch.command import fetch
 from pipeline.guards import leave, locked, log_path, logged
 from pipeline.ledger import read_ledger
 from pipeline.outcome import EXIT_SETTING, outcome
+from pipeline.places import check_places, check_readable, crowded
 from pipeline.progress import Reporter
 from pipeline.recipe_file import load_recipe, shipped_recipes
+from pipeline.redact import redact, redacted
+from pipeline.scratch import scratch_path
+from pipeline.stage_help import STAGE_HELP
 from pipeline.storage import Folder
 from pipeline.takedown_command import takedown
 from pipeline.takedown_order import check_finished
 from pipeline.tokenizer_command import tokenizer_command
 from pipeline.totals import SUMS, sum_stages
 from pipeline.version import VERSION
-
-_STAGE_HELP = {
-    "index-evals": "Read the evaluation sets that decontaminate.sets names, and index their n-grams of words.",
-    "clean": "Read raw dumps and clean them: raw files to documents, source by source.",
-    "train-language": "Train language identification from Wikipedia, unless language.model names a model.",
-    "train-lm": "Train the 5-gram language model from Wikipedia, unless language_model names one.",
-    "pages": "Mark CommonCrawl pages that Wikipedia cites; drop copies of an address or text if the recipe says so.",
-    "lines": "Put pages of C4 through its rules about lines, where it is made of WET files.",
-    "dedup": "Drop duplicates: paragraphs of CommonCrawl, documents of C4 and GitHub.",
-    "english": "Keep C4's English pages without bad words, where it is made of WET files as its own code does it.",
-    "language": "Identify each CommonCrawl document's language (columns language, language_score).",
-    "perplexity": "Score CommonCrawl documents with the language model (column perplexity).",
-    "sample": "Set aside the few CommonCrawl documents that cutoffs and train-reference read.",
-    "cutoffs": "Compute the perplexity cut-offs between head, middle and tail.",
-    "train-reference": "Train the classifier of pages like those that Wikipedia cites.",
-    "reference": "Score CommonCrawl documents with the classifier (column reference_score).",
-    "scores": "Count how the reference scores are spread, for threshold and report.",
-    "threshold": "Choose the lowest reference score that is kept: the recipe's, or by its token budget.",
-    "select": "Apply the thresholds on language, perplexity and reference score.",
-    "near-dedup": "Drop documents that nearly repeat a longer one, of the sources that the recipe names.",
-    "decontaminate": "Drop or mark documents that hold text of evaluation sets, with evidence, and report on each set.",
-    "sample-tokenizer": "Set aside the documents that train-tokenizer reads: a draw at the mixture's ratios.",
-    "train-tokenizer": "Train the SentencePiece BPE tokenizer on the sample, and report what it is like.",
-    "tokenize": "Turn documents into token shards with sidecars for other trainers.",
-    "mix": "Write the stream: sequences of all sources in training order, at the mixture's ratios.",
-    "verify": "Recount tokens and stream from their bytes: every source, sequence and sidecar against the plan.",
-    "train": "Train the LLaMA model of the recipe on the stream; goes on from the newest checkpoint.",
-    "report": "Write report.html: what happened to every document.",
-}
 
 
 class _Group(click.Group):
@@ -95,7 +71,12 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _stage_command(name: str, stages: Callable[[], tuple[str, ...]], text: str) -> None:
+_UNTIL = click.option("--until", metavar="STAGE", type=click.Choice(tuple(STAGE_HELP)), help="The last stage to do.")
+
+
+def _stage_command(
+    name: str, stages: Callable[[str | None], tuple[str, ...]], text: str, *more: Callable[..., Any]
+) -> None:
     @_options
     def command(
         recipe: str,
@@ -105,13 +86,17 @@ def _stage_command(name: str, stages: Callable[[], tuple[str, ...]], text: str) 
         workers: int | None,
         dry_run: bool,
         as_json: bool,
+        until: str | None = None,
     ) -> None:
         loaded = load_recipe(recipe, overrides)
         session = _Session(Run(loaded, Folder(output)), beam_flags, workers or 0, as_json)
         if dry_run:
-            session.dry_run(stages())
+            session.dry_run(stages(until))
         else:
-            session.do(stages())
+            session.do(stages(until))
+
+    for decorate in more:
+        command = decorate(command)
 
     example = f"\n\n\b\nExample: tokenmill {name} demo --output out/demo"
     command.__doc__ = f"{text}{example}\n         … -- --runner=SparkRunner   Beam's own flags come last"
@@ -128,7 +113,7 @@ class _Session:
         check_flags(flags)
         check_addresses(run)
         self._run, self._as_json = run, as_json
-        self._engine = Engine(tuple(flags), workers, log_path(run.output))
+        self._engine = Engine(tuple(flags), workers, log_path(run.output), scratch_path(run.output))
         # Its own way out: while an engine runs, standard error itself leads to the log.
         self._reporter = Reporter(stream=os.fdopen(os.dup(2), "w", closefd=False, encoding="utf-8", buffering=1))
 
@@ -142,9 +127,12 @@ class _Session:
         check_finish(stages)
         self._check_needs(stages)
         check_indexes(self._run.recipe, stages)
-        for source in self._run.recipe.sources:
-            self._run.units(source)  # A missing input is a wrong setting: found before any work.
-        with locked(self._run.output), logged(log_path(self._run.output)):
+        check_places(self._run)
+        # A missing input is a wrong setting: found before any work.
+        check_readable(self._run, [unit for source in self._run.recipe.sources for unit in self._run.units(source)])
+        if self._engine.is_embedded and (caution := crowded(self._engine.hands)):
+            self._reporter.say(caution)
+        with locked(self._run.output, say=self._reporter.say), logged(log_path(self._run.output)):
             check_finished(self._run.output)
             conductor = Conductor(self._run, self._engine, self._reporter)
             try:
@@ -186,30 +174,34 @@ class _Session:
         ]
         files = {source: dict.fromkeys(unit.input for unit in units) for source, units in conductor.units.items()}
         inputs = {source: list(names) for source, names in files.items()}
-        recipe = self._run.recipe.model_dump(mode="json")
+        recipe = redacted(self._run.recipe.model_dump(mode="json"))
         stream = foreseen(self._run) if MIX in stages else None  # Not known before the token shards are there.
         if self._as_json:
             click.echo(json.dumps({"recipe": recipe, "inputs": inputs, "stages": left, "stream": stream}))
             return
         click.echo(json.dumps(recipe, indent=1))
+        root = redact(self._run.inputs.folder.url)
         for source, names in inputs.items():
-            click.echo(f"{source}: {len(names)} files below {self._run.inputs.folder.url}, the first: {names[0]}")
+            click.echo(f"{source}: {len(names)} files below {root}, the first: {names[0]}")
         for row in left:
             click.echo(f"{row['stage']} {row['source']}: {row['units_to_do']} of {row['units']} units to do")
         for line in mix_lines(stream) if stream else ():
             click.echo(line)
 
 
-def _all_stages() -> tuple[str, ...]:
+def _stages_until(last: str | None) -> tuple[str, ...]:
     from pipeline.run import STAGES
 
-    return STAGES
+    return STAGES[: STAGES.index(last) + 1] if last else STAGES
 
 
-for _name, _text in _STAGE_HELP.items():
-    _stage_command(_name, lambda name=_name: (name,), _text)  # type: ignore[misc]
+for _name, _text in STAGE_HELP.items():
+    _stage_command(_name, lambda _, name=_name: (name,), _text)  # type: ignore[misc]
 _stage_command(
-    "run", _all_stages, "Run every stage in order; what is done and still follows from its inputs is skipped."
+    "run",
+    _stages_until,
+    "Run every stage in order; what is done and still follows from its inputs is skipped.",
+    _UNTIL,
 )
 
 
@@ -217,6 +209,7 @@ cli.add_command(fetch)
 cli.add_command(export)
 cli.add_command(explain)
 cli.add_command(takedown)
+cli.add_command(drill)
 cli.add_command(tokenizer_command)
 
 
@@ -307,7 +300,7 @@ def _figures(run: Run) -> dict[str, Any]:
     for total in sum_stages(read_ledger(run.output), chains(run.recipe)):
         row = {name: getattr(total, name) for name in SUMS}
         figures.setdefault(total.stage, {})[total.source] = row | {"documents_rejected": total.documents_rejected}
-    made: dict[str, Any] = {"output": run.output.url, "stages": figures}
+    made: dict[str, Any] = {"output": redact(run.output.url), "stages": figures}
     if (stream := run.output.read_json("stream/stream.json")) is not None:
         made["mixture"] = {key: stream[key] for key in ("sequences", "tokens", "sources", "phases")}
     if (proof := run.output.read_json("verify.json")) is not None:

@@ -5,157 +5,151 @@ Embedded default: Beam's FnApiRunner with worker processes. Every other runner c
 
 import argparse
 import difflib
-import heapq
+import importlib
 import logging
 import os
 import re
-import shlex
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
-from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-from apache_beam.runners.portability.fn_api_runner.fn_runner import ExtendedProvisionInfo
-from apache_beam.runners.portability.portable_runner import JobServiceHandle
-from apache_beam.transforms.environments import SubprocessSDKEnvironment
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.windowed_value import WindowedValue
 
-from pipeline.errors import FatalError, SettingError
-from pipeline.exchange import Carrier, FileCarrier, Keyed, ShuffleCarrier
-from pipeline.storage import Folder
+from pipeline.errors import FatalError, SettingError, TokenmillError
+from pipeline.exchange import Carrier, FileCarrier, Keyed, ShuffleCarrier, straight_to
+from pipeline.pool import Pool
+from pipeline.scratch import scratch_on_this_machine
+from pipeline.tasks import Apply, Do, GroupWork, Judge, Sketch, Task, Work, named
 
 EMBEDDED = "FnApiRunner"
+_OTHERS = {"SparkRunner": "spark", "FlinkRunner": "flink", "DataflowRunner": "dataflow"}
+_OF_JOB_SERVERS = {"--bundle_size", "--cache_disabled", "--load_balance_bundles", "--storage_level"}
+"""Options that Beam's Python does not know, and passes on to a job server."""
+_KEYED = tuple[int, bytes]
+_POOLS: dict[str, Pool] = {}
 _log = logging.getLogger(__name__)
-
-
-class Work(Protocol):
-    """Pieces of work that need nothing of each other. Picklable and small: lists lie in a manifest file."""
-
-    def sizes(self) -> Sequence[tuple[int, int]]:
-        """(index, bytes) of each piece."""
-        ...
-
-    def do(self, index: int) -> None:
-        """Do one piece; doing it twice gives the same files."""
-        ...
-
-
-class GroupWork(Protocol):
-    """Work in rounds: pieces are sketched, partitions of blocks judged, verdicts applied. Picklable and small."""
-
-    @property
-    def label(self) -> str:
-        """The step's label, and the folder of its scratch files."""
-        ...
-
-    def sketched(self) -> Sequence[tuple[int, int]]:
-        """(index, bytes) of each piece that is sketched."""
-        ...
-
-    def applied(self) -> Sequence[int]:
-        """The pieces to which verdicts are applied, whether or not a block reaches them."""
-        ...
-
-    def sketch(self, index: int) -> Iterator[Keyed]:
-        """(partition, block) pairs of one piece; of `straight_to(piece)`, what goes to a piece without being judged."""
-        ...
-
-    def judge(self, round_index: int, partition: int, blocks: Iterator[bytes]) -> Iterator[Keyed]:
-        """(next partition or piece, block) pairs of one partition."""
-        ...
-
-    def rounds(self) -> int:
-        """How many rounds of judges there are."""
-        ...
-
-    def apply(self, index: int, blocks: Iterator[bytes]) -> None:
-        """Apply the verdict to one piece."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """Where the work is done: Beam's flags as given after `--`, how many embedded workers, their log file."""
+    """Where the work is done: Beam's flags as given after `--`, how many embedded workers, their log file.
+
+    `scratch` is a folder of this machine for what embedded workers leave to each other, and for their temporary files.
+    """
 
     flags: tuple[str, ...] = ()
     workers: int = 0
     log: Path = Path(os.devnull)
+    scratch: Path | None = None
 
     @property
     def is_embedded(self) -> bool:
         """Whether the run stays on this machine's own worker processes."""
-        return not any(flag == "--runner" or flag.startswith("--runner=") for flag in self.flags) or any(
-            flag == f"--runner={EMBEDDED}" for flag in self.flags
-        )
+        return runner_name(self.flags) == EMBEDDED
 
     @property
     def hands(self) -> int:
         """Worker processes of the embedded runner."""
-        return self.workers or os.cpu_count() or 1
+        parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+        parser.add_argument("--direct_num_workers", type=int, default=self.workers)
+        return int(parser.parse_known_args(list(self.flags))[0].direct_num_workers) or os.cpu_count() or 1
 
-    def carrier(self, folder: Folder) -> Carrier:
-        """How blocks travel on this engine."""
-        return FileCarrier(folder) if self.is_embedded else ShuffleCarrier()
+    def run(self, work: Work) -> Any:
+        """Do all pieces of the work; gives Beam's result. Raises FatalError with the worker's own message."""
 
-    def run(self, work: Work) -> None:
-        """Do all pieces of the work. Raises FatalError with the worker's own message."""
+        def build(pipeline: Any, carrier: Carrier, pool: str) -> None:
+            pieces = pipeline | "deal" >> _Deal(work.sizes)
+            _ = pieces | "work" >> beam.ParDo(_Each(Do(work), pool))
 
-        def build(pipeline: Any) -> None:
-            # (hand, pieces of that hand)
-            hands = pipeline | "deal" >> _Deal(work.sizes, self.hands if self.is_embedded else 0)
-            _ = hands | "work" >> beam.ParDo(_DoWork(work))
+        return self._execute(build)
 
-        self._execute(build)
+    def run_groups(self, works: Sequence[GroupWork]) -> Any:
+        """Sketch, judge and apply each group's pieces, all in one pipeline; gives Beam's result."""
 
-    def run_groups(self, works: Sequence[GroupWork], scratch: Folder) -> None:
-        """Sketch, judge and apply each group's pieces; all in one pipeline."""
-        carrier = self.carrier(scratch)
-
-        def build(pipeline: Any) -> None:
+        def build(pipeline: Any, carrier: Carrier, pool: str) -> None:
             for work in works:
-                _ = pipeline | work.label >> _Group(work, carrier, self.hands if self.is_embedded else 0)
+                _ = pipeline | work.label >> _Group(work, carrier, pool)
 
-        self._execute(build)
+        return self._execute(build)
 
-    def _execute(self, build: Callable[[Any], None]) -> None:
+    def _execute(self, build: Callable[[Any, Carrier, str], None]) -> Any:
         options = self.options()
         try:
-            with noise_in(self.log), beam.Pipeline(runner=self._runner(options), options=options) as pipeline:
-                build(pipeline)
-        except RuntimeError as error:
+            with (
+                noise_in(self.log),
+                self._carried(options) as (runner, carrier, pool),
+                beam.Pipeline(runner=runner, options=options) as pipeline,
+            ):
+                build(pipeline, carrier, pool)
+            return pipeline.result
+        except (RuntimeError, TokenmillError) as error:
             _log.error("the pipeline failed", exc_info=error)
-            raise FatalError(worker_message(str(error))) from error
+            other = other_engine(self.flags)
+            said = str(error) if isinstance(error, RuntimeError) else "".join(traceback.format_exception_only(error))
+            raise FatalError(worker_message((other and other.message(said)) or said)) from error
+
+    @contextmanager
+    def _carried(self, options: PipelineOptions) -> Iterator[tuple[Any, Carrier, str]]:
+        """Beam's runner, how blocks travel on it, and the name of the pool that does its work, empty on clusters."""
+        if not self.is_embedded:
+            yield options.view_as(StandardOptions).runner, ShuffleCarrier(), ""
+            return
+        with scratch_on_this_machine(self.scratch) as scratch, Pool(self.hands, self.log, scratch) as pool:
+            name = str(scratch)
+            _POOLS[name] = pool
+            try:
+                yield FnApiRunner(), FileCarrier(scratch / "blocks"), name
+            finally:
+                del _POOLS[name]
 
     def options(self) -> PipelineOptions:
         """Beam's options: ours first, so that a flag of the user's wins."""
-        embedded = [f"--direct_num_workers={self.hands}"]
-        portable = [
-            "--environment_cache_millis=1000000",
-            f"--sdk_worker_parallelism={self.hands}",
-            "--experiments=use_loopback_process_worker=True",
-        ]
-        ours = embedded if self.is_embedded else portable
-        return PipelineOptions([*ours, *self.flags])
+        if self.is_embedded:
+            # The graph is run in this process by one thread: it only waits for the pool, which has the workers.
+            return PipelineOptions([*self.flags, "--direct_num_workers=1", "--direct_running_mode=in_memory"])
+        return PipelineOptions([*self.defaults(), *self.flags])
 
-    def _runner(self, options: PipelineOptions) -> Any:
-        if not self.is_embedded:
-            return options.view_as(StandardOptions).runner
-        # Chosen by name, FnApiRunner passes no options on to its workers; this is how DirectRunner does it.
-        encoded = JobServiceHandle.encode_pipeline_options(options.get_all_options())
-        info = beam_provision_api_pb2.ProvisionInfo(pipeline_options=encoded)
-        # What `--direct_running_mode=multi_processing` starts, with its chatter in the log.
-        worker = f"{shlex.quote(sys.executable)} -m apache_beam.runners.worker.sdk_worker_main"
-        return FnApiRunner(
-            default_environment=SubprocessSDKEnvironment.from_command_string(
-                f"trap '' INT; exec {worker} 2>>{shlex.quote(str(self.log))}"  # Ctrl-C is for us: we end them.
-            ),
-            provision_info=ExtendedProvisionInfo(info),
-        )
+    def defaults(self) -> tuple[str, ...]:
+        """The flags of Beam that we set, and the user does not."""
+        ours = other_engine(self.flags)
+        return ours.defaults(self.flags, self.hands) if ours else ()
+
+
+class OtherEngine(Protocol):
+    """What a module of `pipeline/engines/` knows about its runner."""
+
+    def defaults(self, flags: Sequence[str], workers: int) -> tuple[str, ...]:
+        """Flags that we set where the user's do not."""
+        ...
+
+    def check(self, flags: Sequence[str]) -> None:
+        """Raise SettingError where it cannot work with these flags, before any work."""
+        ...
+
+    def message(self, text: str) -> str | None:
+        """The Python part of a failure that the runner reports, None where there is none."""
+        ...
+
+
+def other_engine(flags: Sequence[str]) -> OtherEngine | None:
+    """What we know about the runner that Beam's flags name; None for the embedded one, and for one of which we do not."""
+    module = _OTHERS.get(runner_name(flags))
+    return cast(OtherEngine, importlib.import_module(f"pipeline.engines.{module}")) if module else None
+
+
+def runner_name(flags: Sequence[str]) -> str:
+    """The runner that Beam's flags name; the embedded one where they name none."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--runner", default=EMBEDDED)
+    return str(parser.parse_known_args(list(flags))[0].runner)
 
 
 @contextmanager
@@ -178,7 +172,7 @@ def noise_in(log: Path) -> Iterator[None]:
 
 
 def check_flags(flags: Sequence[str]) -> None:
-    """Raise SettingError for a flag that no Beam option parser knows. Beam itself would only warn."""
+    """Raise SettingError for a flag that no Beam option parser knows, which Beam only warns of, or that cannot work."""
     # Built as Beam builds its own parser, which passes over what it does not know.
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     for options in [PipelineOptions, *PipelineOptions.__subclasses__()]:
@@ -188,148 +182,117 @@ def check_flags(flags: Sequence[str]) -> None:
     known = {name for action in parser._actions for name in action.option_strings}
     for flag in flags:
         name = flag.partition("=")[0]
-        if name.startswith("--") and name not in known | {"--spark_conf", "--bundle_size"}:
+        if name.startswith("--") and name not in known | _OF_JOB_SERVERS:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise SettingError(f"unknown Beam flag {flag}{hint}")
         if not name.startswith("-") and flags.index(flag) == 0:
             raise SettingError(f"{flag} is no Beam flag; Beam's flags start with --")
+    if (other := other_engine(flags)) is not None:
+        other.check(flags)
 
 
 def worker_message(text: str) -> str:
     """The last thing that our own code said in a remote traceback, as one line."""
-    named = re.findall(r"(?:FatalError|SettingError|ShardError): (.+?)(?: \[while running|\n|$)", text)
-    if named:
-        return str(named[-1])
+    text = re.sub(r" \[while running '[^']*'\]", "", text)
+    named = re.findall(r"(?:FatalError|SettingError|ShardError|PieceError): (.+)", text)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if re.match(r"[\w.]*(?:Error|Exception|Interrupt)\b", line)]
-    last = (errors or lines or ["no message"])[-1]
-    return f"a worker failed: {last.partition(' [while running')[0][:500]} (logs/run.log has the trace)"
-
-
-def deal(sizes: Iterable[tuple[int, int]], hands: int) -> Iterator[Keyed | tuple[int, int]]:
-    """(hand, index) pairs: the largest piece first, each to the hand with the least so far; 0 hands: one a piece."""
-    if not hands:
-        yield from ((index, index) for index, _ in sizes)
-        return
-    held = [(0, hand) for hand in range(hands)]
-    for index, size in sorted(sizes, key=lambda item: (-item[1], item[0])):
-        total, hand = heapq.heappop(held)
-        yield hand, index
-        heapq.heappush(held, (total + size + 1, hand))
+    last = (named or errors or lines or ["no message"])[-1]
+    return last if named else f"a worker failed: {last[:500]} (logs/run.log has the trace)"
 
 
 class _Deal(beam.PTransform):  # type: ignore[misc]
-    """From nothing to (hand, indices): the list is read by a worker, so that no job graph holds it."""
+    """From nothing to (index, nothing): the list is read by a worker, so that no job graph holds it."""
 
-    def __init__(self, sizes: Callable[[], Sequence[tuple[int, int]]], hands: int) -> None:
+    def __init__(self, sizes: Callable[[], Sequence[tuple[int, int]]]) -> None:
         super().__init__()
-        self._sizes, self._hands = sizes, hands
+        self._sizes = sizes
 
     def expand(self, pipeline: Any) -> Any:
-        sizes, hands = self._sizes, self._hands
-
-        def pairs(_: int) -> Iterator[Any]:
-            return deal(sizes(), hands)
-
+        sizes = self._sizes
         return (
             pipeline
             | "start" >> beam.Create([0], reshuffle=False)
-            # (hand, index)
-            | "pairs" >> beam.FlatMap(pairs).with_output_types(tuple[int, int])
-            # (hand, indices): a break of fusion, so that hands go to different workers
-            | "hands" >> beam.GroupByKey()
+            # (index, nothing)
+            | "pieces" >> beam.FlatMap(lambda _: ((index, b"") for index, _ in sizes())).with_output_types(_KEYED)
+            # (index, nothings): a break of fusion, so that pieces go to different workers
+            | "apart" >> beam.GroupByKey()
         )
 
 
-class _DoWork(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, work: Work) -> None:
-        super().__init__()
-        self._work = work
+class _Each(beam.DoFn):  # type: ignore[misc]
+    """Does a task to each element (key, parcels): here, or in the pool of that name of this process.
 
-    def process(self, element: tuple[int, Iterable[int]]) -> None:
-        for index in element[1]:
-            self._work.do(index)
+    Beam pickles its DoFns, and a pool is processes: that is why it goes by name.
+    """
+
+    def __init__(self, task: Task, pool: str) -> None:
+        super().__init__()
+        self._task, self._pool = task, pool
+        self._held: list[int] = []
+
+    def start_bundle(self) -> None:
+        self._held = []
+
+    def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[Keyed]:
+        if self._pool:
+            self._held.append(element[0])  # Its parcels are empty: the blocks lie in files.
+        else:
+            yield from named(self._task, *element)
+
+    def finish_bundle(self) -> Iterator[Any]:
+        if not self._held:
+            return
+        keys: set[int] = set()
+        for sent in _POOLS[self._pool].each(self._task, self._held):
+            keys.update(key for key, _ in sent)
+        for key in sorted(keys):
+            yield WindowedValue((key, b""), GlobalWindow().max_timestamp(), [GlobalWindow()])
 
 
 class _Group(beam.PTransform):  # type: ignore[misc]
     """From nothing to files: blocks of all pieces by partition, judged round by round, applied to the pieces."""
 
-    def __init__(self, work: GroupWork, carrier: Carrier, hands: int) -> None:
+    def __init__(self, work: GroupWork, carrier: Carrier, pool: str) -> None:
         super().__init__()
-        self._work, self._carrier, self._hands = work, carrier, hands
+        self._work, self._carrier, self._pool = work, carrier, pool
 
     def expand(self, pipeline: Any) -> Any:
         work, carrier = self._work, self._carrier
-        hands = pipeline | "deal" >> _Deal(work.sketched, self._hands)
+        pieces = pipeline | "deal" >> _Deal(work.sketched)
         # (partition, parcel)
-        parcels = hands | "sketch" >> beam.ParDo(_Sketch(work, carrier)).with_output_types(tuple[int, bytes])
+        parcels = pieces | "sketch" >> self._each(Sketch(work, carrier))
         straight = []
         if work.rounds():
             # (piece, parcel) of what is for no judge
-            to_pieces = beam.FlatMap(_for_pieces).with_output_types(tuple[int, bytes])
-            straight = [parcels | "to pieces" >> to_pieces]
-            parcels = parcels | "to judges" >> beam.FlatMap(_for_judges).with_output_types(tuple[int, bytes])
+            straight = [parcels | "to pieces" >> beam.FlatMap(_for_pieces).with_output_types(_KEYED)]
+            parcels = parcels | "to judges" >> beam.FlatMap(_for_judges).with_output_types(_KEYED)
         for index in range(work.rounds()):
             grouped = parcels | f"group {index}" >> beam.GroupByKey()
-            judge = beam.ParDo(_Judge(work, carrier, index)).with_output_types(tuple[int, bytes])
-            parcels = grouped | f"judge {index}" >> judge
+            parcels = grouped | f"judge {index}" >> self._each(Judge(work, carrier, index))
         marks = (
             pipeline
             | "start" >> beam.Create([0], reshuffle=False)
             # (piece, nothing): a piece that no verdict reaches is applied too
-            | "pieces"
-            >> beam.FlatMap(lambda _: ((i, b"") for i in work.applied())).with_output_types(tuple[int, bytes])
+            | "pieces" >> beam.FlatMap(lambda _: ((i, b"") for i in work.applied())).with_output_types(_KEYED)
         )
         return (
             (parcels, *straight, marks)
             | "verdicts" >> beam.Flatten()
             | "by piece" >> beam.GroupByKey()
-            | "apply" >> beam.ParDo(_Apply(work, carrier))
+            | "apply" >> self._each(Apply(work, carrier))
         )
 
-
-def straight_to(piece: int) -> int:
-    """The partition of a block that no judge is to see: it goes to the piece as it is."""
-    return -1 - piece
+    def _each(self, task: Task) -> Any:
+        return beam.ParDo(_Each(task, self._pool)).with_output_types(_KEYED)
 
 
 def _for_pieces(parcel: Keyed) -> Iterator[Keyed]:
     if parcel[0] < 0:
-        yield -1 - parcel[0], parcel[1]
+        yield straight_to(parcel[0]), parcel[1]
 
 
 def _for_judges(parcel: Keyed) -> Iterator[Keyed]:
     if parcel[0] >= 0:
         yield parcel
-
-
-class _Sketch(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, work: GroupWork, carrier: Carrier) -> None:
-        super().__init__()
-        self._work, self._carrier = work, carrier
-
-    def process(self, element: tuple[int, Iterable[int]]) -> Iterator[Keyed]:
-        for index in element[1]:
-            yield from self._carrier.pack(f"{self._work.label}/sketch-{index}", self._work.sketch(index))
-
-
-class _Judge(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, work: GroupWork, carrier: Carrier, round_index: int) -> None:
-        super().__init__()
-        self._work, self._carrier, self._round = work, carrier, round_index
-
-    def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[Keyed]:
-        partition, parcels = element
-        verdicts = self._work.judge(self._round, partition, self._carrier.unpack(parcels))
-        yield from self._carrier.pack(f"{self._work.label}/judge-{self._round}-{partition}", verdicts)
-
-
-class _Apply(beam.DoFn):  # type: ignore[misc]
-    def __init__(self, work: GroupWork, carrier: Carrier) -> None:
-        super().__init__()
-        self._work, self._carrier = work, carrier
-
-    def process(self, element: tuple[int, Iterable[bytes]]) -> None:
-        index, parcels = element
-        self._work.apply(index, self._carrier.unpack(parcel for parcel in parcels if parcel))

@@ -3,6 +3,7 @@
 TokenmillError
 ├── SettingError   a wrong setting: one line, exit code 2, nothing was done
 ├── ShardError     one unit cannot be processed: quarantine it, go on, exit code 1 at the end
+├── PieceError     one piece of work failed in a way that nobody foresaw: it is tried again
 └── FatalError     the run cannot go on: one line, exit code 1, a rerun goes on from here
 """
 
@@ -30,6 +31,10 @@ class ShardError(TokenmillError):
 
     def __reduce__(self) -> tuple[type["ShardError"], tuple[str, str]]:
         return ShardError, (self.reason, self.detail)
+
+
+class PieceError(TokenmillError):
+    """One piece of work failed in a way that nobody foresaw; the message names the piece and the error."""
 
 
 class FatalError(TokenmillError):

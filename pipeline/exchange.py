@@ -1,28 +1,39 @@
 """How packed blocks get from those who make them to those who judge them.
 
 On Spark, Flink and Dataflow the blocks themselves cross the engine's shuffle. The embedded runner keeps all that
-crosses in the parent's memory, so there the blocks lie in files and only their addresses cross.
+crosses in the parent's memory, so there the blocks lie in files on this machine and only their keys cross.
 """
 
-import json
-from collections.abc import Iterable, Iterator
+import os
+import struct
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import BinaryIO, Protocol
 
-from pipeline.storage import Folder
+import numpy as np
+
+from filters.fingerprint import Array
 
 Keyed = tuple[int, bytes]
+_INDEX = np.dtype([("key", "<i8"), ("start", "<i8"), ("length", "<i8")])
+_COUNT = struct.Struct("<q")
+
+
+def straight_to(piece: int) -> int:
+    """The partition of a block that no judge is to see: it goes to the piece as it is."""
+    return -1 - piece
 
 
 class Carrier(Protocol):
-    """Turns keyed blocks into keyed parcels that cross the engine, and a parcel back into its block."""
+    """Turns keyed blocks into keyed parcels that cross the engine, and the parcels of a key back into its blocks."""
 
-    def pack(self, name: str, blocks: Iterable[Keyed]) -> Iterator[Keyed]:
-        """Parcels for blocks; `name` is distinct for each call of a pipeline."""
+    def pack(self, step: str, name: str, blocks: Iterable[Keyed]) -> Iterator[Keyed]:
+        """Parcels for blocks; `name` is distinct for each call of a step. Packing again replaces what was packed."""
         ...
 
-    def unpack(self, parcels: Iterable[bytes]) -> Iterator[bytes]:
-        """The blocks of parcels, one in memory at a time."""
+    def unpack(self, sent: Sequence[tuple[str, int]], parcels: Iterable[bytes]) -> Iterator[bytes]:
+        """The blocks that steps sent to keys, one in memory at a time; `parcels` is what crossed the engine."""
         ...
 
 
@@ -30,36 +41,69 @@ class Carrier(Protocol):
 class ShuffleCarrier:
     """The blocks cross the engine."""
 
-    def pack(self, name: str, blocks: Iterable[Keyed]) -> Iterator[Keyed]:
+    def pack(self, step: str, name: str, blocks: Iterable[Keyed]) -> Iterator[Keyed]:
         """The blocks as they are."""
         yield from blocks
 
-    def unpack(self, parcels: Iterable[bytes]) -> Iterator[bytes]:
-        """The blocks as they are."""
-        yield from parcels
+    def unpack(self, sent: Sequence[tuple[str, int]], parcels: Iterable[bytes]) -> Iterator[bytes]:
+        """The blocks as they are; an empty parcel says no more than that the key is there."""
+        return (parcel for parcel in parcels if parcel)
 
 
 @dataclass(frozen=True, slots=True)
 class FileCarrier:
-    """The blocks lie in one file a call below `folder`; addresses cross the engine."""
+    """The blocks of a call lie in the file `folder/STEP/NAME`, with an index behind them; keys cross the engine.
 
-    folder: Folder
+    The index is sorted by key: (key, start, length) as 64-bit integers, then how many of them there are.
+    """
 
-    def pack(self, name: str, blocks: Iterable[Keyed]) -> Iterator[Keyed]:
-        """Write the blocks one behind another, then tell where each lies."""
-        addresses: list[Keyed] = []
-        start = 0
-        with self.folder.create(name) as pending, pending.path.open("wb") as stream:
-            for key, block in blocks:
-                stream.write(block)
-                addresses.append((key, json.dumps([name, start, len(block)]).encode()))
-                start += len(block)
-        yield from addresses
+    folder: Path
 
-    def unpack(self, parcels: Iterable[bytes]) -> Iterator[bytes]:
-        """Read each block from where it lies."""
-        for parcel in parcels:
-            name, start, length = json.loads(parcel)
-            with self.folder.open(name) as stream:
-                stream.seek(start)
-                yield stream.read(length)
+    def pack(self, step: str, name: str, blocks: Iterable[Keyed]) -> Iterator[Keyed]:
+        """Write the blocks one behind another, then tell which keys there are."""
+        target = self.folder / step / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{name}.{os.getpid()}")
+        with temporary.open("wb") as stream:
+            index = _write(stream, blocks)
+        temporary.replace(target)
+        yield from ((key, b"") for key in np.unique(index["key"]).tolist())
+
+    def unpack(self, sent: Sequence[tuple[str, int]], parcels: Iterable[bytes]) -> Iterator[bytes]:
+        """Look in the files of each step for blocks of the key."""
+        for step, key in sent:
+            for path in self._files(step):
+                with path.open("rb") as stream:
+                    yield from _read(stream, key)
+
+    def _files(self, step: str) -> list[Path]:
+        """In an order that follows from their names alone, so that blocks come in the same one every time."""
+        folder = self.folder / step
+        found = [path for path in folder.iterdir() if not path.name.startswith(".")] if folder.is_dir() else []
+        return sorted(found, key=lambda path: (len(path.name), path.name))
+
+
+def _write(stream: BinaryIO, blocks: Iterable[Keyed]) -> Array:
+    rows: list[tuple[int, int, int]] = []
+    start = 0
+    for key, block in blocks:
+        stream.write(block)
+        rows.append((key, start, len(block)))
+        start += len(block)
+    index = np.sort(np.array(rows, _INDEX), order=("key", "start"))
+    stream.write(index.tobytes())
+    stream.write(_COUNT.pack(len(index)))
+    return index
+
+
+def _read(stream: BinaryIO, key: int) -> Iterator[bytes]:
+    end = stream.seek(-_COUNT.size, os.SEEK_END)
+    (count,) = _COUNT.unpack(stream.read())
+    if not count:
+        return
+    # Mapped, since a file can hold blocks for many thousand keys and one of them is wanted.
+    index = np.memmap(stream, _INDEX, "r", offset=end - count * _INDEX.itemsize, shape=count)
+    first, last = np.searchsorted(index["key"], [key, key + 1])
+    for _, start, length in index[first:last].tolist():
+        stream.seek(start)
+        yield stream.read(length)

@@ -20,7 +20,7 @@ def finish_steps(run: Run, reporter: Reporter, names: Sequence[str], engine: Eng
     """Bring what those that are named leave behind up to date; gives those that did something."""
     steps: dict[str, Callable[[Run, Reporter], bool]] = {
         DECONTAMINATE: write_findings,
-        VERIFY: lambda run, reporter: verify(run, lambda work, folder: engine.run_groups([work], folder), reporter),
+        VERIFY: lambda run, reporter: verify(run, lambda work: engine.run_groups([work]), reporter),
         TRAIN: train,
         "report": _report,
     }
@@ -39,6 +39,7 @@ def _report(run: Run, reporter: Reporter) -> bool:
     key = run.key("report", MODELS, "report", run.recipe.model_dump(mode="json"), inputs)
     if run.current("report", MODELS, "report", key):
         return False
+    reporter.begins("report")
     written = write_report(run.output, run.recipe, chains(run.recipe))
     run.record(Tally().entry("report", MODELS, "report", key, inputs, {REPORT: written}))
     reporter.say(f"  report: {run.output.address(REPORT)}")

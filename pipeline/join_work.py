@@ -11,8 +11,7 @@ from dataclasses import asdict, dataclass
 from pipeline.context import Run
 from pipeline.corpora.corpus import PartJoin, RawFile
 from pipeline.corpora.registry import CORPORA
-from pipeline.engine import straight_to
-from pipeline.exchange import Keyed
+from pipeline.exchange import Keyed, straight_to
 from pipeline.map_stages import CLEAN
 from pipeline.stages import done
 from pipeline.units import Unit
@@ -42,6 +41,14 @@ class JoinWork:
     def applied(self) -> Sequence[int]:
         """The units to do."""
         return list(self.manifest.read()["applied"])
+
+    def name(self, index: int) -> str:
+        """The unit."""
+        return self._unit(index)[0].name
+
+    def weight(self, index: int) -> int:
+        """Bytes of the unit."""
+        return self._unit(index)[0].size
 
     def sketch(self, index: int) -> Iterator[Keyed]:
         """What the unit reads, for the units that it belongs to."""

@@ -1,5 +1,6 @@
 """The order of the stages, and what is left to do of each: a rerun does only what is not done or no longer follows."""
 
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
@@ -29,8 +30,10 @@ from pipeline.mix_summary import mix_lines
 from pipeline.models import ALL_MODELS, TOKENIZER, Model
 from pipeline.near_audit import PAGE, audit_name, lost_too_much
 from pipeline.progress import Reporter
+from pipeline.remote import TEMPORARY_SUFFIX
+from pipeline.scratch import scratch_path
 from pipeline.stages import done
-from pipeline.storage import TEMPORARY_SUFFIX, Folder, scratch_below
+from pipeline.storage import Folder, scratch_below
 from pipeline.stream_work import MIX, STREAM_RECORD, mix_work
 from pipeline.totals import StageTotals, sum_stages
 from pipeline.units import Unit
@@ -179,7 +182,7 @@ class Conductor:
                     with self.reporter.watch(
                         ", ".join(names), total, lambda: sum(_bytes_done(work) for work in groups)
                     ):
-                        self.engine.run_groups(groups, scratch)
+                        self.engine.run_groups(groups)
                     for work in groups:
                         work.finish()
                     self.worked += names
@@ -207,7 +210,7 @@ class Conductor:
         if work is not None:
             total = sum(size for _, size in work.sketched())
             with self.reporter.watch(CLEAN.name, total, work.bytes_done):
-                self.engine.run_groups([work], scratch)
+                self.engine.run_groups([work])
         return work is not None
 
     def _maps(self, names: list[str], scratch: Folder) -> MapWork | None:
@@ -227,7 +230,7 @@ class Conductor:
             if work is not None:
                 with self.reporter.watch(MIX, work.total_bytes(), work.bytes_done):
                     if work.applied():
-                        self.engine.run_groups([work], scratch)
+                        self.engine.run_groups([work])
                     work.finish()
                 for line in mix_lines(self.run.output.read_json(STREAM_RECORD) or {}):
                     self.reporter.say(f"  {line}")
@@ -325,6 +328,7 @@ def _sweep(output: Folder) -> None:
         for name in output.glob(f"{folder}/**"):
             if name not in named:
                 output.delete(name)
+    shutil.rmtree(scratch_path(output), ignore_errors=True)
     if output.is_local:  # Nobody else is at work there: the folder is locked.
         output.delete("logs/work")
         for path in output.local_path().rglob(f".*{TEMPORARY_SUFFIX}"):

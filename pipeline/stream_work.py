@@ -40,6 +40,15 @@ class MixWork:
         """The stream's shards that are to be written."""
         return sorted(int(index) for index in self._keys())
 
+    def name(self, index: int) -> str:
+        """Source and token shard."""
+        source, shard, _ = self._units()[index]
+        return f"{source}/{shard}"
+
+    def weight(self, index: int) -> int:
+        """Tokens of the stream's shard."""
+        return self._plan().stream_shards[index].tokens
+
     def sketch(self, index: int) -> Iterator[Keyed]:
         """The sequences of one token shard, for the stream shards that they go to."""
         source, unit, _ = self._units()[index]

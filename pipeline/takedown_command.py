@@ -11,6 +11,7 @@ from pipeline.context import Run, check_addresses
 from pipeline.guards import locked, log_path, logged
 from pipeline.progress import Reporter
 from pipeline.recipe_file import load_recipe
+from pipeline.scratch import scratch_path
 from pipeline.storage import Folder
 from pipeline.takedown_order import read_list
 
@@ -72,8 +73,8 @@ def _done(run: Run, lines: list[str], workers: int) -> dict[str, Any]:
     from pipeline.finish import finish_steps
     from pipeline.takedown import take_down
 
-    reporter, engine = Reporter(), Engine((), workers, log_path(run.output))
-    with locked(run.output), logged(log_path(run.output)):
+    reporter, engine = Reporter(), Engine((), workers, log_path(run.output), scratch_path(run.output))
+    with locked(run.output, say=reporter.say), logged(log_path(run.output)):
         return take_down(run, lines, reporter, lambda steps: finish_steps(run, reporter, steps, engine))
 
 

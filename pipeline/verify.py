@@ -37,8 +37,8 @@ FAULTY = "logs/verify.json"
 SEEN = "logs/verified.json"
 FAULTS_SAID = 20
 
-Runs = Callable[[VerifyWork, Folder], None]
-"""What does the work: it may keep what it likes in the folder."""
+Runs = Callable[[VerifyWork], None]
+"""What does the work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +116,7 @@ def prove(run: Run, do: Runs, reporter: Reporter) -> Proof:
     with scratch_below(run.output) as folder:
         work = _work(run, folder, records, mix, form)
         with reporter.watch(VERIFY, work.total_bytes(), work.bytes_done):
-            do(work, folder)
+            do(work)
         return _concluded(run, records, mix, work, faults)
 
 

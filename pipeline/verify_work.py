@@ -18,8 +18,7 @@ from filters.models import load_once
 from mixtures.plan import ABSENT
 from mixtures.token_format import TokenFormat
 from pipeline.context import Run
-from pipeline.engine import straight_to
-from pipeline.exchange import Keyed
+from pipeline.exchange import Keyed, straight_to
 from pipeline.mix import MixPlan, read_blocks
 from pipeline.storage import Folder
 from pipeline.verify_shards import TokenShard
@@ -70,6 +69,15 @@ class VerifyWork:
         applied = len(done) - sum(index < len(sizes) for index in done)
         stream = mix.stream_bytes * applied // max(1, len(self.applied())) if mix else 0
         return sum(size for index, size in sizes if index in done) + stream
+
+    def name(self, index: int) -> str:
+        """The token shard."""
+        return str(self.manifest.read()["shards"][index]["name"])
+
+    def weight(self, index: int) -> int:
+        """Tokens of the stream's shard."""
+        mix = self.plan()
+        return mix.stream_shards[index].tokens if mix else 0
 
     def sketch(self, index: int) -> Iterator[Keyed]:
         """Check a token shard; (stream shard, sums of pieces) and (partition, ids of documents) of it."""

@@ -73,6 +73,11 @@ class MapWork:
         """(index, bytes) of each unit."""
         return [(index, item["unit"]["size"]) for index, item in enumerate(self.manifest.read()["items"])]
 
+    def name(self, index: int) -> str:
+        """Source and unit, and the stages that it goes through."""
+        item = self.manifest.read()["items"][index]
+        return f"{', '.join(item['stages'])} of {item['unit']['source']}/{item['unit']['name']}"
+
     def do(self, index: int) -> None:
         """One unit through its stages."""
         item = self.manifest.read()["items"][index]
@@ -91,6 +96,10 @@ class FitWork:
     def sizes(self) -> Sequence[tuple[int, int]]:
         """One piece a model."""
         return [(index, 1) for index in range(len(self.names))]
+
+    def name(self, index: int) -> str:
+        """The model's name."""
+        return f"train {self.names[index]}"
 
     def do(self, index: int) -> None:
         """Train one model."""
@@ -119,6 +128,14 @@ class GroupStageWork:
     def applied(self) -> Sequence[int]:
         """The units to do."""
         return list(self.manifest.read()["applied"])
+
+    def name(self, index: int) -> str:
+        """The unit."""
+        return self._unit(index).name
+
+    def weight(self, index: int) -> int:
+        """Bytes of the unit."""
+        return self._unit(index).size
 
     def sketch(self, index: int) -> Iterator[Keyed]:
         """The unit's fingerprints."""

@@ -40,7 +40,7 @@ SETTINGS = (
 
 
 def do_all(engine):
-    return lambda work, folder: engine.run_groups([work], folder)
+    return lambda work: engine.run_groups([work])
 
 
 @pytest.fixture(scope="module")

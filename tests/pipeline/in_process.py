@@ -1,11 +1,10 @@
 """The work of `verify` without an engine."""
 
-from pipeline.engine import straight_to
-from pipeline.storage import Folder
+from pipeline.exchange import straight_to
 from pipeline.verify_work import VerifyWork
 
 
-def do_here(work: VerifyWork, _: Folder) -> None:
+def do_here(work: VerifyWork) -> None:
     """Sketch, judge and apply all pieces in this process."""
     blocks: dict[int, list[bytes]] = {}
     for index, _ in work.sketched():

@@ -33,6 +33,13 @@ def test_there_is_a_command_for_each_stage_in_their_order():
     assert sorted(stages) == sorted(STAGES)
 
 
+def test_a_run_may_end_at_any_stage(capsys, tmp_path):
+    assert cli._stages_until(None) == STAGES
+    assert cli._stages_until("pages") == STAGES[: STAGES.index("pages") + 1]
+    code, _, err = called(capsys, "run", "demo", "--output", tmp_path / "out", "--until", "nowhere")
+    assert code == 2 and "'nowhere' is not one of 'index-evals', 'clean'" in err
+
+
 def test_without_a_command_the_help_is_shown(capsys):
     code, _, err = called(capsys)
     assert code == 2

@@ -4,22 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+import work_of_letters as letters
 
-from pipeline.engine import Engine, check_flags, deal, noise_in, worker_message
+from pipeline.engine import Engine, check_flags, noise_in, runner_name, worker_message
 from pipeline.errors import FatalError, SettingError
-from pipeline.exchange import FileCarrier, ShuffleCarrier
-from pipeline.storage import Folder
-
-
-@pytest.fixture
-def letters(monkeypatch):
-    """The work module, importable by worker processes too."""
-    here = str(Path(__file__).parent)
-    monkeypatch.syspath_prepend(here)
-    monkeypatch.setenv("PYTHONPATH", here)
-    import work_of_letters
-
-    return work_of_letters
 
 
 @pytest.fixture
@@ -27,37 +15,54 @@ def engine(tmp_path):
     return Engine(workers=2, log=tmp_path / "log")
 
 
-def test_worker_processes_share_the_pieces(letters, engine, tmp_path):
+def test_worker_processes_share_the_pieces(engine, tmp_path):
     engine.run(letters.Letters(str(tmp_path), 6))
     workers = {Path(tmp_path, str(index)).read_text() for index in range(6)}
     assert len(workers) == 2
     assert str(os.getpid()) not in workers
 
 
-def test_a_workers_error_is_one_line(letters, engine, tmp_path):
+def test_a_workers_error_is_one_line(engine, tmp_path):
     with pytest.raises(FatalError) as error:
         engine.run(letters.Letters(str(tmp_path), 3, failing=1))
     assert str(error.value) == "piece 1 cannot be done"
 
 
-def test_blocks_go_through_all_rounds_to_every_piece(letters, engine, tmp_path):
+def test_blocks_go_through_all_rounds_to_every_piece(engine, tmp_path):
     works = [letters.Grouped(str(tmp_path)), letters.Grouped(str(tmp_path), "other")]
-    engine.run_groups(works, Folder(str(tmp_path / "scratch")))
+    engine.run_groups(works)
     for label in ("grouped", "other"):
         assert Path(tmp_path, f"{label}-0").read_bytes() == b"\0\1\2\0\1\2"
         assert [Path(tmp_path, f"{label}-{index}").read_bytes() for index in (1, 3)] == [b"", b""]
 
 
-def test_what_is_for_no_judge_goes_straight_to_its_piece(letters, engine, tmp_path):
-    engine.run_groups([letters.Grouped(str(tmp_path))], Folder(str(tmp_path / "scratch")))
+def test_what_is_for_no_judge_goes_straight_to_its_piece(engine, tmp_path):
+    engine.run_groups([letters.Grouped(str(tmp_path))])
     assert Path(tmp_path, "grouped-2").read_bytes() == b"\x0a|\x0b|\x0c"
 
 
-def test_the_embedded_engine_sends_addresses_and_others_send_blocks(tmp_path):
-    folder = Folder(str(tmp_path))
-    assert isinstance(Engine().carrier(folder), FileCarrier)
-    assert isinstance(Engine(("--runner=FnApiRunner",)).carrier(folder), FileCarrier)
-    assert isinstance(Engine(("--runner=SparkRunner",)).carrier(folder), ShuffleCarrier)
+@pytest.mark.parametrize(
+    "flags, name",
+    [
+        ((), "FnApiRunner"),
+        (("--runner=FnApiRunner",), "FnApiRunner"),
+        (("--runner", "SparkRunner", "--spark_master_url=local[2]"), "SparkRunner"),
+    ],
+)
+def test_without_a_runner_the_engine_is_embedded(flags, name):
+    assert runner_name(flags) == name
+    assert Engine(flags).is_embedded == (name == "FnApiRunner")
+
+
+def test_a_users_number_of_workers_wins(tmp_path):
+    Engine(("--direct_num_workers=1",), workers=2).run(letters.Letters(str(tmp_path), 6))
+    assert len({Path(tmp_path, str(index)).read_text() for index in range(6)}) == 1
+
+
+def test_nothing_is_left_in_the_scratch_folder(tmp_path):
+    scratch = tmp_path / "scratch"
+    Engine(workers=2, scratch=scratch).run_groups([letters.Grouped(str(tmp_path))])
+    assert not scratch.exists()
 
 
 def test_a_users_flag_wins_over_ours():
@@ -87,20 +92,15 @@ def test_beams_own_flags_are_taken(flags):
     check_flags(flags)
 
 
-def test_the_largest_piece_goes_first_and_hands_are_even():
-    dealt = list(deal([(0, 1), (1, 5), (2, 3), (3, 3)], 2))
-    assert dealt == [(0, 1), (1, 2), (1, 3), (0, 0)]
-
-
-def test_without_hands_each_piece_stands_alone():
-    assert list(deal([(4, 1), (7, 9)], 0)) == [(4, 4), (7, 7)]
-
-
 @pytest.mark.parametrize(
     "text, said",
     [
         ("Traceback\npipeline.errors.FatalError: no model [while running 'x']\nmore", "no model"),
         ("Traceback\nKeyError: 'x' [while running 'y']", "a worker failed: KeyError: 'x' (logs/run.log has the trace)"),
+        (
+            "pipeline.errors.PieceError: clean of c4/a: OSError: gone [while running 'y']",
+            "clean of c4/a: OSError: gone",
+        ),
         ("", "a worker failed: no message (logs/run.log has the trace)"),
     ],
 )

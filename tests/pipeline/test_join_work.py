@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.context import Run
-from pipeline.engine import Engine, straight_to
+from pipeline.engine import Engine
 from pipeline.exchange import FileCarrier
 from pipeline.join_work import is_joined, join_work
 from pipeline.map_stages import CLEAN
@@ -16,6 +16,7 @@ from pipeline.recipe_file import load_recipe
 from pipeline.run import Conductor
 from pipeline.stages import done
 from pipeline.storage import Folder
+from pipeline.tasks import Apply, Judge, Sketch
 from pipeline.work import Manifest
 
 LARGE, SMALL = "stackexchange/large/Posts.xml", "stackexchange/small/Posts.xml"
@@ -54,13 +55,12 @@ def work_of(run, name="join.json"):
 def by_hand(run, name="join.json"):
     """The work as the embedded engine would do it."""
     work = work_of(run, name)
-    carrier = FileCarrier(Folder(run.output.address("scratch")))
-    sent = [parcel for i, _ in work.sketched() for parcel in carrier.pack(f"s{i}", work.sketch(i))]
-    for piece in sorted({key for key, _ in sent if key >= 0}):
-        blocks = carrier.unpack(parcel for key, parcel in sent if key == piece)
-        sent += [(straight_to(i), p) for i, p in carrier.pack(f"j{piece}", work.judge(0, piece, blocks))]
+    carrier = FileCarrier(run.output.local_path("scratch"))
+    sent = {key for index, _ in work.sketched() for key, _ in Sketch(work, carrier)(index, ())}
+    for piece in (key for key in sorted(sent) if key >= 0):
+        list(Judge(work, carrier, 0)(piece, ()))
     for piece in range(len(run.units("stackexchange"))):
-        work.apply(piece, carrier.unpack(parcel for key, parcel in sent if key == straight_to(piece)))
+        list(Apply(work, carrier)(piece, ()))
     return work
 
 

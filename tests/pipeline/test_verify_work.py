@@ -7,7 +7,7 @@ import pytest
 from in_process import do_here
 
 from mixtures.stream import shard_name
-from pipeline.engine import straight_to
+from pipeline.exchange import straight_to
 from pipeline.progress import Reporter
 from pipeline.verify import prove
 from pipeline.verify_stream import SUMS
@@ -20,8 +20,8 @@ def looked_at(finished_token_run):
     def ask(look):
         found = []
 
-        def do(work, folder):
-            do_here(work, folder)
+        def do(work):
+            do_here(work)
             found.append(look(work))
 
         prove(finished_token_run.run(), do, Reporter(quiet=True))

@@ -1,11 +1,15 @@
 """Small work for the engine's tests; a module, so that worker processes can import it."""
 
+import errno
 import os
+import signal
+import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.engine import straight_to
 from pipeline.errors import FatalError
+from pipeline.exchange import straight_to
 
 
 @dataclass(frozen=True)
@@ -19,10 +23,55 @@ class Letters:
     def sizes(self):
         return [(index, index + 1) for index in range(self.count)]
 
+    def name(self, index):
+        return f"letter {index}"
+
     def do(self, index):
         if index == self.failing:
             raise FatalError(f"piece {index} cannot be done")
         Path(self.folder, str(index)).write_text(str(os.getpid()))
+
+
+@dataclass(frozen=True)
+class Trouble(Letters):
+    """A piece has a letter of trouble; in capitals it has it every time, else the first time only.
+
+    k: killed, s: a fault in native code, r: raises, d: the disk is full, m: out of memory, w: takes a while.
+    """
+
+    troubles: str = ""
+
+    def do(self, index):
+        tried = Path(self.folder, f"tried-{index}")
+        tried.write_text(tried.read_text() + "x" if tried.exists() else "x")
+        letter = self.troubles[index]
+        if letter.isupper() or tried.read_text() == "x":
+            trouble(letter.lower())
+        super().do(index)
+
+
+def trouble(letter):
+    if letter in "ks":
+        os.kill(os.getpid(), signal.SIGKILL if letter == "k" else signal.SIGSEGV)
+    if letter == "r":
+        raise ValueError("no such letter")
+    if letter == "d":
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    if letter == "m":
+        raise MemoryError
+    if letter == "w":
+        time.sleep(0.3)
+
+
+@dataclass(frozen=True)
+class Surroundings(Letters):
+    """Writes what a worker sees of its surroundings."""
+
+    count: int = 1
+
+    def do(self, index):
+        seen = f"{os.environ.get('SOMETHING_NEW')} {tempfile.gettempdir()}"
+        Path(self.folder, "surroundings").write_text(seen)
 
 
 @dataclass(frozen=True)
@@ -37,6 +86,12 @@ class Grouped:
 
     def applied(self):
         return range(4)
+
+    def name(self, index):
+        return f"letter {index}"
+
+    def weight(self, index):
+        return index
 
     def sketch(self, index):
         for partition in range(2):
