@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from filters.batch import BATCH_BYTES
+from pipeline.faults import writing
 from pipeline.remote import TEMPORARY_SUFFIX, RemotePath, located
 
 _DICTIONARY_COLUMNS = ["source", "license", "dump", "language", "filter", "reason"]
@@ -73,7 +74,7 @@ class Folder:
     def size(self, name: str) -> int | None:
         """Bytes of the file, None where there is none."""
         try:
-            return self.local_path(name).stat().st_size if self.is_local else int(self.remote(name).info()["size"])
+            return self.local_path(name).stat().st_size if self.is_local else int(self._info(name)["size"])
         except FileNotFoundError:
             return None
 
@@ -93,7 +94,7 @@ class Folder:
 
     def _told(self, name: str) -> dict[str, str]:
         """What a store says of a file that changes with it. Where there is a tag, times say no more, and less alike."""
-        info = self.remote(name).info()
+        info = self._info(name)
         tags = [key for key in ("ETag", "etag", "md5Hash", "generation") if info.get(key)]
         times = ("mtime", "LastModified", "last_modified", "updated", "modificationTime")
         return {key: str(info[key]) for key in ("size", *(tags or times)) if key in info}
@@ -147,11 +148,12 @@ class Folder:
             target.parent.mkdir(parents=True, exist_ok=True)
             temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}{TEMPORARY_SUFFIX}")
         else:
-            temporary = Path(tempfile.mkdtemp(prefix="tokenmill-")) / "file"
+            target = temporary = Path(tempfile.mkdtemp(prefix="tokenmill-")) / "file"
         pending = PendingFile(temporary)
         try:
-            yield pending
-            pending.output = self._publish(temporary, name)
+            with writing(target):
+                yield pending
+                pending.output = self._publish(temporary, name)
         finally:
             temporary.unlink(missing_ok=True)
             if not self.is_local:
@@ -208,6 +210,10 @@ class Folder:
     def remote(self, name: str = "") -> RemotePath:
         """A name below a folder that is not local."""
         return RemotePath(self.address(name))
+
+    def _info(self, name: str) -> dict[str, Any]:
+        """What a store knows of a file; raises FileNotFoundError."""
+        return self.remote(name).info()
 
     def _below(self, path: str) -> str:
         """The name below this folder of a store's full path."""
