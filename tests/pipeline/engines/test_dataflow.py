@@ -1,9 +1,9 @@
 """A Dataflow job is right before it is sent: its flags, its graph, its size. No network is needed, and none is used."""
 
-import socket
 from pathlib import Path
 
 import pytest
+from offline_dataflow import DRY, FLAGS, IMAGE, go_offline
 
 from pipeline.context import Run
 from pipeline.engine import Engine
@@ -13,14 +13,6 @@ from pipeline.errors import SettingError
 from pipeline.recipe_file import load_recipe
 from pipeline.storage import Folder
 from pipeline.work import Manifest, MapWork
-
-FLAGS = (
-    "--runner=DataflowRunner",
-    "--project=my-project",
-    "--region=europe-west1",
-    "--temp_location=gs://my-bucket/tmp",
-    "--sdk_container_image=europe-west1-docker.pkg.dev/my-project/images/tokenmill:0.1.0",
-)
 
 
 @pytest.fixture
@@ -127,13 +119,7 @@ def test_the_python_part_or_the_services_reason_is_one_line(text, said):
 
 @pytest.fixture
 def offline(monkeypatch):
-    """No connection leaves this machine; asking for one is an error."""
-    pytest.importorskip("google.cloud.dataflow_v1beta3", reason="pip install 'tokenmill[gcp]' to build Dataflow's jobs")
-
-    def refuse(self, address):
-        raise AssertionError(f"a connection to {address}")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
+    go_offline(monkeypatch)
 
 
 def job_of(folder: Path, units: int, *more: str):
@@ -141,7 +127,7 @@ def job_of(folder: Path, units: int, *more: str):
     manifest = Manifest(Folder(str(folder)), "units.json")
     unit = {"source": "c4", "input": "c4/a.json.gz", "size": 1, "part": 1, "parts": 1}
     manifest.write({"items": [{"unit": unit | {"name": f"{index}"}, "stages": ["clean"]} for index in range(units)]})
-    flags = [*FLAGS, *more, "--dry_run=True", "--no_auth"]
+    flags = [*FLAGS, *more, *DRY]
     engine = Engine((*defaults(flags, 0), *flags), log=folder / "log")
     return engine.run(MapWork(Run(load_recipe("demo"), Folder("gs://my-bucket/run")), manifest)).job
 
@@ -156,7 +142,7 @@ def test_the_graph_is_the_same_for_ten_units_and_for_ten_thousand(tmp_path):
 @pytest.mark.usefixtures("offline")
 def test_a_job_has_one_environment_with_our_image_and_what_we_set(tmp_path):
     found = figures(job_of(tmp_path, 1, "--max_num_workers=7"))
-    assert found.environments == ((FLAGS[-1].partition("=")[2], ()),)
+    assert found.environments == ((IMAGE, ()),)
     assert (found.machine_type, found.max_workers, found.threads) == ("n2-standard-4", 7, 1)
     said = "\n".join(found.lines())
     assert f"{found.steps} steps" in said

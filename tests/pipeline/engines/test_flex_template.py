@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from offline_dataflow import DRY, FLAGS, IMAGE, go_offline
 
 from pipeline.cli import cli
 from pipeline.engines import dataflow, flex_template
@@ -19,13 +20,10 @@ GIVEN = (
     "--recipe=demo",
     "--inputs=gs://my-bucket/dumps",
     "--output=gs://my-bucket/run",
-    "--sdk_container_image=europe-west1-docker.pkg.dev/my-project/images/tokenmill:0.1.0",
+    FLAGS[-1],
 )
 LAUNCHER = (
-    "--runner=DataflowRunner",
-    "--project=my-project",
-    "--region=europe-west1",
-    "--temp_location=gs://my-bucket/tmp",
+    *FLAGS[:-1],
     "--template_location=gs://my-bucket/staging/template_launches/1/job_object",
     "--job_name=dump",
 )
@@ -56,7 +54,7 @@ def test_each_verb_is_described_and_exists(name):
         ("recipe", ["llama1", "demo.toml", "gs://b/mine.toml"], ["", "gs://b/mine.json", "a b"]),
         ("inputs", ["gs://my-bucket/dumps", "gs://my-bucket"], ["gs://ab/x", "s3://my-bucket", "dumps"]),
         ("output", ["gs://my-bucket/run/1"], ["gs://My-Bucket/run"]),
-        ("sdk_container_image", [GIVEN[-1].partition("=")[2], f"a/b@sha256:{'0' * 64}"], ["tokenmill", "a/b:1 2"]),
+        ("sdk_container_image", [IMAGE, f"a/b@sha256:{'0' * 64}"], ["tokenmill", "a/b:1 2"]),
         ("set", ["seed=3", "seed=3 tokens.shard_bytes=268435456"], ["seed", "seed=3  x=1", "--set seed=3"]),
         ("beam_flags", ["--max_num_workers=200 --enable_hot_key_logging"], ["max_num_workers=200", "-x"]),
     ],
@@ -124,14 +122,14 @@ def test_the_step_fails_with_the_command_lines_last_line():
 
 
 def test_the_job_of_a_launch_is_one_step(monkeypatch):
-    pytest.importorskip("google.cloud.dataflow_v1beta3", reason="pip install 'tokenmill[gcp]' to build Dataflow's jobs")
+    go_offline(monkeypatch)
     held = []
     build = flex_template.build
     monkeypatch.setattr(flex_template, "build", lambda *given: (held.append(given[0]), build(*given)))
-    main([*GIVEN, *LAUNCHER, "--dry_run=True", "--no_auth"])
+    main([*GIVEN, *LAUNCHER, *DRY])
     found = dataflow.figures(held[0].result.job)
     assert found.max_workers == 1
-    assert found.environments == ((GIVEN[-1].partition("=")[2], ()),)
+    assert found.environments == ((IMAGE, ()),)
 
 
 def test_the_launchers_file_does_nothing_but_start_it():
