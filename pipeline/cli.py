@@ -21,6 +21,7 @@ from pipeline.guards import leave, locked, log_path, logged
 from pipeline.ledger import read_ledger
 from pipeline.outcome import EXIT_SETTING, outcome
 from pipeline.places import check_places, check_readable, crowded
+from pipeline.planning.command import plan
 from pipeline.progress import Reporter
 from pipeline.recipe_file import load_recipe, shipped_recipes
 from pipeline.redact import redact, redacted
@@ -107,13 +108,15 @@ class _Session:
     """One command over a run: settings checked before any work, then the work, then what it came to."""
 
     def __init__(self, run: Run, flags: Sequence[str], workers: int, as_json: bool) -> None:
-        from pipeline.engine import Engine, check_flags  # Beam takes seconds to import; `--help` should not.
+        from pipeline.engine import check_flags  # Beam takes seconds to import; `--help` should not.
+        from pipeline.measured_engine import MeasuredEngine
 
         check_rooms()
         check_flags(flags)
         check_addresses(run)
         self._run, self._as_json = run, as_json
-        self._engine = Engine(tuple(flags), workers, log_path(run.output), scratch_path(run.output))
+        log, scratch = log_path(run.output), scratch_path(run.output)
+        self._engine = MeasuredEngine(tuple(flags), workers, log, scratch, output=run.output)
         # Its own way out: while an engine runs, standard error itself leads to the log.
         self._reporter = Reporter(stream=os.fdopen(os.dup(2), "w", closefd=False, encoding="utf-8", buffering=1))
 
@@ -211,6 +214,7 @@ cli.add_command(explain)
 cli.add_command(takedown)
 cli.add_command(drill)
 cli.add_command(tokenizer_command)
+cli.add_command(plan)
 
 
 @cli.command("demo-input")

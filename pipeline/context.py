@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import fsspec
-import fsspec.core
 import pyarrow as pa
 
 from pipeline.corpora.registry import CORPORA, SAMPLE_TOKENIZER, document_stages
 from pipeline.errors import SettingError
 from pipeline.inputs import Inputs
 from pipeline.ledger import LedgerEntry, read_entry
+from pipeline.planning.sampled_inputs import Sample, SampledInputs
 from pipeline.recipe import Recipe
+from pipeline.remote import check_reach
 from pipeline.storage import Folder, digest_of, digest_of_stream, read_batches
 from pipeline.units import Unit, unit_name
 from pipeline.version import RULES, VERSION, code_digest
@@ -45,12 +46,14 @@ class Run:
     """How many units each source has, where they have been listed already: no worker lists a dump for each unit."""
     known_sizes: tuple[tuple[str, TextSize], ...] = ()
     """What `text_sizes` gives, where the ledger has been summed already."""
+    sample: Sample | None = None
+    """What is read of the raw dumps, where a plan reads no more than a sample."""
 
     @property
     def inputs(self) -> Inputs:
         """The raw dumps. What is slow to find out of them is remembered once the run has written anything."""
-        memory = self.output if self.output.exists("logs") else None
-        return Inputs(Folder(self.recipe.inputs.root), memory)
+        memory, root = self.output if self.output.exists("logs") else None, Folder(self.recipe.inputs.root)
+        return Inputs(root, memory) if self.sample is None else SampledInputs(root, memory, sample=self.sample)
 
     def units(self, source: str) -> list[Unit]:
         """The source's input files, in name order, and of each its parts. Raises SettingError where there is none."""
@@ -59,15 +62,26 @@ class Run:
         if not names:
             patterns = ", ".join(self.recipe.patterns(source)) or "an empty list"
             raise SettingError(f"inputs.{source}: no file below {inputs.folder.url} matches {patterns}")
-        return [unit for name in names for unit in self._units(source, name, inputs.size(name))]
+        units = [unit for name in names for unit in self.units_of(source, name, inputs.size(name))]
+        return (
+            units if self.sample is None else [unit for unit in units if f"{source}/{unit.name}" in self.sample.units]
+        )
 
-    def _units(self, source: str, name: str, size: int) -> Iterator[Unit]:
+    def units_of(self, source: str, name: str, size: int) -> list[Unit]:
         """One file as a unit, or as one for each of its parts."""
         parts = CORPORA[source].parts(name, size, getattr(self.recipe, source))
-        for part in range(1, parts + 1):
-            share = size * part // parts - size * (part - 1) // parts
-            unit = unit_name(source, name, part, parts)
-            yield Unit(source=source, name=unit, input=name, size=share, part=part, parts=parts)
+        ends = [size * part // parts for part in range(parts + 1)]
+        return [
+            Unit(
+                source=source,
+                name=unit_name(source, name, part, parts),
+                input=name,
+                size=ends[part] - ends[part - 1],
+                part=part,
+                parts=parts,
+            )
+            for part in range(1, parts + 1)
+        ]
 
     def unit_count(self, source: str) -> int:
         """How many units the source has."""
@@ -154,12 +168,10 @@ def documents_folder(stage: str, source: str) -> str:
 
 
 def check_addresses(run: Run) -> None:
-    """Raise SettingError for an address that fsspec cannot serve, before any work."""
-    for key, address in (("--output", run.output.url), ("inputs.root", run.recipe.inputs.root)):
-        try:
-            fsspec.core.url_to_fs(address)
-        except (ImportError, ValueError) as error:
-            raise SettingError(f"{key} {address}: {error}") from error
+    """Raise SettingError for an address that cannot be reached, before any work."""
+    for key, folder in (("--output", run.output), ("inputs.root", Folder(run.recipe.inputs.root))):
+        if not folder.is_local:
+            check_reach(key, folder.url)
 
 
 def external_digest(path: str) -> str:

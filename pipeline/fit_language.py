@@ -18,8 +18,8 @@ from pipeline.errors import FatalError, or_fatal
 from pipeline.recipe import Recipe
 from pipeline.samples import Draw, Sample
 
-_MIN_EXAMPLES = 50_000  # Times epochs: fewer steps leave fastText near where it started.
-_MAX_EPOCHS = 50
+MIN_EXAMPLES = 50_000  # Times epochs: fewer steps leave fastText near where it started.
+MAX_EPOCHS = 50
 
 
 def fit_language(read: Read, recipe: Recipe, folder: Path) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def fit_language(read: Read, recipe: Recipe, folder: Path) -> dict[str, Any]:
             " set language.model to a fastText model such as lid.176.bin"
         )
     total = sum(draw.values()[: samples[language].documents].sum() for language, draw in draws.items())
-    epochs = min(_MAX_EPOCHS, max(5, math.ceil(_MIN_EXAMPLES * PIECE_CHARS / (1 + total))))
+    epochs = min(MAX_EPOCHS, max(5, math.ceil(MIN_EXAMPLES * PIECE_CHARS / (1 + total))))
     held_out: list[tuple[str, str]] = []
     path = folder / "language.bin"
     examples = _language_examples(read, samples, held_out)

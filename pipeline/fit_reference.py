@@ -21,8 +21,8 @@ from pipeline.errors import FatalError, or_fatal
 from pipeline.recipe import Recipe
 from pipeline.samples import rank
 
-_MIN_EXAMPLES = 20_000  # Times epochs: 5 epochs of 172 documents leave every score between 0.499 and 0.501.
-_MAX_EPOCHS = 200
+MIN_EXAMPLES = 20_000  # Times epochs: 5 epochs of 172 documents leave every score between 0.499 and 0.501.
+MAX_EPOCHS = 200
 
 
 def fit_reference(read: Read, recipe: Recipe, folder: Path) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def fit_reference(read: Read, recipe: Recipe, folder: Path) -> dict[str, Any]:
     documents = min(len(cited), len(others), settings.max_documents)
     if not documents:
         raise FatalError(_nothing_to_refer_to(recipe, bool(cited)))
-    epochs = max(settings.epochs, min(_MAX_EPOCHS, math.ceil(_MIN_EXAMPLES / (2 * documents))))
+    epochs = max(settings.epochs, min(MAX_EPOCHS, math.ceil(MIN_EXAMPLES / (2 * documents))))
     report = or_fatal(
         lambda: train_reference(
             positives.texts(cited[:documents]),

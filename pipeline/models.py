@@ -28,6 +28,7 @@ from pipeline.report_tokenizer import tokenizer_lines
 from pipeline.section import Section
 from pipeline.storage import Folder, digest_of
 from pipeline.tokenizer_sample import stream_ratios
+from pipeline.usage import FIT, measured
 
 BINARY_PATH = "models/language_model/lm.binary"
 
@@ -107,6 +108,10 @@ class Model:
 
     def train(self, run: Run) -> LedgerEntry:
         """Fit the model and publish its files."""
+        with measured(run.output, FIT, self.stage, unit=self.name):
+            return self._train(run)
+
+    def _train(self, run: Run) -> LedgerEntry:
         reads = self.reads(run.recipe)
 
         def read(source: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch] | Counter[str]:

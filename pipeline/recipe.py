@@ -73,6 +73,19 @@ class Rejected(Section):
     keep: bool = True
 
 
+Price = Annotated[float, Field(ge=0.0)]
+
+
+class Prices(Section):
+    """What things cost, in a currency of yours, for `tokenmill plan`; at 0 they are not counted."""
+
+    vcpu_hour: Price = 0.0
+    memory_gb_hour: Price = 0.0
+    shuffle_gb: Price = 0.0
+    storage_gb_month: Price = 0.0
+    thousand_requests: Price = 0.0
+
+
 class Recipe(Section):
     """The whole run."""
 
@@ -101,6 +114,7 @@ class Recipe(Section):
     trainer: Trainer = Trainer()
     limits: Limits = Limits()
     rejected: Rejected = Rejected()
+    prices: Prices = Prices()
 
     def patterns(self, source: str) -> Texts:
         """The patterns of the source's raw files."""

@@ -24,6 +24,7 @@ from pipeline.storage import Output, read_batches
 from pipeline.takedown_order import in_force
 from pipeline.token_shards import write_token_shards
 from pipeline.units import Unit, UnitOutputs, kept_batches, process_batches, readable
+from pipeline.usage import UNIT, measured
 from tokenizer.vocabulary import Vocabulary
 
 UNREADABLE = "unreadable_file"
@@ -53,7 +54,10 @@ class Stage(Protocol):
 
 def ensure(stage: Stage, run: Run, unit: Unit) -> LedgerEntry:
     """The unit's done record, from now or from before."""
-    return done(stage, run, unit) or stage.process(run, unit)
+    if (entry := done(stage, run, unit)) is not None:
+        return entry
+    with measured(run.output, UNIT, stage.name, unit.source, unit.name):
+        return stage.process(run, unit)
 
 
 def done(stage: Stage, run: Run, unit: Unit) -> LedgerEntry | None:
