@@ -128,6 +128,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def _status(error: BaseException) -> int | None:
     """The HTTP status that libraries put into their errors, each in a place of its own."""
     for cause in _causes(error):
+        if type(cause).__module__ == "aiohttp.http_exceptions":  # A 400 of its own, for an answer that was cut.
+            continue
         for place in ("status_code", "status", "code"):  # azure; aiohttp; gcsfs and google
             found = getattr(cause, place, None)
             if isinstance(found, int) and not isinstance(found, bool) and found >= 100:

@@ -9,6 +9,7 @@ from pipeline import retries
 from pipeline.errors import FatalError
 from pipeline.retries import Patience, insist, passes, said_in_short, wait_seconds
 
+aiohttp = pytest.importorskip("aiohttp", reason="s3fs is not installed: pip install 'tokenmill[dev]'")
 botocore = pytest.importorskip("botocore.exceptions", reason="s3fs is not installed: pip install 'tokenmill[dev]'")
 
 
@@ -38,6 +39,13 @@ class Answer(Exception):
         setattr(self, place, status)
 
 
+def cut_answer():
+    """As aiohttp has it."""
+    error = aiohttp.ClientPayloadError("Response payload is not completed")
+    error.__cause__ = aiohttp.http_exceptions.ContentLengthError("Not enough data")
+    return error
+
+
 def failing(errors):
     def action():
         if errors:
@@ -57,6 +65,7 @@ PASSING = [
     TimeoutError(),
     botocore.EndpointConnectionError(endpoint_url="http://x"),
     OSError("3 of 9 bytes arrived"),
+    cut_answer(),
     *(Answer(place, 503) for place in ("status", "status_code", "code")),
 ]
 LASTING = [
