@@ -6,6 +6,8 @@ from benchmarks.code import github
 from benchmarks.decontaminate import UNIT, decontaminate
 from benchmarks.encode_growth import ENCODING
 from benchmarks.encoding import encode_cold, encode_warm
+from benchmarks.engine_memory import PARENT_GROWTH, WORKER_GROWTH
+from benchmarks.engine_overhead import embedded, spark_local
 from benchmarks.growth import CHAIN
 from benchmarks.language import language_id
 from benchmarks.language_model import train_lm
@@ -173,6 +175,33 @@ _ALL = (
         " kenlm, stage by stage with JSON lines between; documents, languages and perplexities are the same",
         goal=5,
         measure=commoncrawl_chain,
+    ),
+    Claim(
+        name="engine-embedded",
+        compares="WET files through the stages clean, dedup, language and perplexity on the embedded engine, from the"
+        " start of the command to its end, against the same functions called in a plain pool of as many processes; all"
+        " files but the logs are the same",
+        goal=0.91,
+        measure=embedded,
+    ),
+    Claim(
+        name="engine-spark-local",
+        compares="the same on Spark on this machine, job server and its start included, once over three times the text",
+        goal=0.71,
+        measure=spark_local,
+    ),
+    Claim(
+        name="engine-memory-parent",
+        compares="peak memory of the process that runs the embedded engine over those stages, on 16 times the WET"
+        " files, against the files once, less being better",
+        goal=0.9,
+        measure=PARENT_GROWTH.memory,
+    ),
+    Claim(
+        name="engine-memory-worker",
+        compares="peak memory of the largest of its worker processes likewise",
+        goal=0.9,
+        measure=WORKER_GROWTH.memory,
     ),
     Claim(
         name="shuffle-bytes",

@@ -60,20 +60,27 @@ def commoncrawl_chain(inputs: Inputs) -> Figures:
     )
 
 
-def write_wet(path: Path, pages: Sequence[Page], copies: int = 1) -> int:
-    """A WET file of the pages, a gzip member a record, each copy with other lines; returns its bytes of text."""
+def write_wet(path: Path, pages: Sequence[Page], copies: int = 1, first: int = 0) -> int:
+    """A WET file of the pages, a gzip member a record, each copy with other lines; returns its bytes of text.
+
+    Copies are counted from `first`, so that files can have different ones.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     size = 0
     with path.open("wb") as file:
-        for copy in range(copies):
+        for copy in range(first, first + copies):
             for page in pages:
                 lines = page.text.split("\n")
                 # Letters, since digits do not tell lines apart.
-                changed = [f"{line} {chr(97 + copy)}" if line.strip() and copy else line for line in lines]
+                changed = [f"{line} {_letters(copy)}" if line.strip() and copy else line for line in lines]
                 body = "\n".join([page.title, *changed]).encode()
                 size += len(body)
                 file.write(gzip.compress(_record(f"{page.url}?{copy}", body), 6, mtime=0))
     return size
+
+
+def _letters(number: int) -> str:
+    return "".join(chr(97 + int(digit)) for digit in str(number))
 
 
 def _record(url: str, body: bytes) -> bytes:
