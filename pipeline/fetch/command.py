@@ -13,6 +13,7 @@ from pipeline.fetch.listing import parse_slice
 from pipeline.fetch.session import Session, finish, open_session, summary
 from pipeline.fetch.transfer import TransferError
 from pipeline.fetch.wanted import Plan
+from pipeline.redact import redacted
 from pipeline.section import WIKIPEDIA_LANGUAGES
 
 FILES_HELP = "Slice of the listing, FIRST:LAST from 0, LAST left out; `:` is all of it."
@@ -171,7 +172,7 @@ def _run(options: dict[str, Any], make_plan: Callable[[Session], Plan], **more: 
 
 
 def _show(held: Session, plan: Plan, sizes: bool, as_json: bool) -> None:
-    rows = [held.sized(wanted) if sizes else wanted.to_json() for wanted in plan.wanted]
+    rows = redacted([held.sized(wanted) if sizes else wanted.to_json() for wanted in plan.wanted])
     if as_json:
         refused = [{"name": name, "reason": reason} for name, reason in plan.refused]
         click.echo(json.dumps({"source": plan.source, "files": rows, "refused": refused}))
