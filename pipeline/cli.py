@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import click
 from pipeline.context import Run, check_addresses
 from pipeline.doctor import check_rooms, diagnose
 from pipeline.drill.command import drill
+from pipeline.engines.dataflow import check_elsewhere, is_rehearsal, spelled
 from pipeline.errors import FatalError, FaultsFoundError
 from pipeline.explain_command import explain
 from pipeline.export.command import export
@@ -93,6 +95,8 @@ def _stage_command(
         session = _Session(Run(loaded, Folder(output)), beam_flags, workers or 0, as_json)
         if dry_run:
             session.dry_run(stages(until))
+        elif is_rehearsal(beam_flags):
+            session.rehearse(stages(until))
         else:
             session.do(stages(until))
 
@@ -112,8 +116,11 @@ class _Session:
         from pipeline.measured_engine import MeasuredEngine
 
         check_rooms()
+        flags = spelled(flags)
         check_flags(flags)
-        check_addresses(run)
+        check_elsewhere(flags, {"--output": run.output.url, "inputs.root": run.recipe.inputs.root})
+        if not is_rehearsal(flags):
+            check_addresses(run)
         self._run, self._as_json = run, as_json
         log, scratch = log_path(run.output), scratch_path(run.output)
         self._engine = MeasuredEngine(tuple(flags), workers, log, scratch, output=run.output)
@@ -162,6 +169,19 @@ class _Session:
         check_models(recipe, stages)
         check_c4(recipe, stages)
         check_wikipedia(recipe.wikipedia, recipe.sources, stages)
+
+    def rehearse(self, stages: Sequence[str]) -> None:
+        """Build the first job and say what it is; ask nobody for anything, and write nothing."""
+        from pipeline.engine import Engine
+        from pipeline.rehearsal import rehearse
+
+        self._check_needs(stages)
+        first, job = rehearse(self._run, Engine(self._engine.flags), stages)
+        if self._as_json:
+            click.echo(json.dumps({"first_job": first, "job": asdict(job)}))
+            return
+        for line in (f"first job: {first}", *job.lines()):
+            click.echo(line)
 
     def dry_run(self, stages: Sequence[str]) -> None:
         """Print the resolved recipe, the inputs and what is left to do; write nothing."""

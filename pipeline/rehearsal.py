@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pipeline.context import Run
 from pipeline.corpora.registry import document_stages, has_stage
 from pipeline.engine import Engine
-from pipeline.engines.dataflow import figures
+from pipeline.engines.dataflow import JobFigures, figures
 from pipeline.errors import SettingError
 from pipeline.group_stages import GROUP_STAGES
 from pipeline.map_stages import MAP_STAGES
@@ -22,14 +22,14 @@ from pipeline.work import FitWork, GroupStageWork, Manifest, MapWork
 _Works = Work | Sequence[GroupWork]
 
 
-def rehearse(run: Run, engine: Engine, stages: Sequence[str]) -> list[str]:
-    """What the first job of these stages is, for people. Raises SettingError where they start none."""
+def rehearse(run: Run, engine: Engine, stages: Sequence[str]) -> tuple[str, JobFigures]:
+    """Which stages share the first job, and what it is. Raises SettingError where these stages start none."""
     for step in STEPS:
         names = [name for name in step if name in stages]
         works = _works(run, names)
         if works is not None:
             result = engine.run_groups(works) if isinstance(works, Sequence) else engine.run(works)
-            return [f"first job: {', '.join(names)}", *figures(result.job).lines()]
+            return ", ".join(names), figures(result.job)
     raise SettingError(f"--dry_run: {', '.join(stages)} of this recipe starts no job")
 
 

@@ -92,9 +92,9 @@ def _check_installed() -> None:
         raise SettingError(f"--runner={RUNNER} needs Beam's parts for it: pip install 'tokenmill[gcp]'") from error
 
 
-def check_places(places: Mapping[str, str]) -> None:
+def check_elsewhere(flags: Sequence[str], places: Mapping[str, str]) -> None:
     """Raise SettingError for an address (by its key) that lies on this machine, where no worker could reach it."""
-    for key, address in places.items():
+    for key, address in places.items() if value_of(flags, "--runner") == RUNNER else ():
         if "://" not in address or address.startswith(("file://", "memory://")):
             raise SettingError(f"{key} {address} lies on this machine, out of the workers' reach: use gs://BUCKET/…")
 

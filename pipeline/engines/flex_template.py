@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline.engines.dataflow import RUNNER, check, check_places, defaults, spelled
+from pipeline.engines.dataflow import RUNNER, check, check_elsewhere, defaults, spelled
 from pipeline.errors import FatalError, SettingError
 from pipeline.recipe_file import load_recipe
 from pipeline.redact import redact
@@ -54,14 +54,15 @@ def launch(given: Sequence[str]) -> Launch:
     flags = spelled(_assigned(theirs))
     shared = [flag for flag in flags if flag.partition("=")[0] not in OF_THE_DRIVER]
     jobs = [*shared, *shlex.split(ours.beam_flags)]
-    check([f"--runner={RUNNER}", *jobs])
-    check_places({"--output": ours.output, "inputs": ours.inputs})
+    jobs.insert(0, f"--runner={RUNNER}")
+    check(jobs)
+    check_elsewhere(jobs, {"--output": ours.output, "inputs": ours.inputs})
     overrides = [f"inputs.root={ours.inputs}", *shlex.split(ours.set)]
     load_recipe(ours.recipe, overrides)
     settings = [word for override in overrides for word in ("--set", override)]
     until = ["--until", ours.until] if ours.command == "run" else []
     words = [ours.command, ours.recipe, "--output", ours.output, *until, *settings]
-    arguments = [*words, "--", f"--runner={RUNNER}", *jobs]
+    arguments = [*words, "--", *jobs]
     # The launcher's own flags hold for the jobs that do the work; the one that starts them needs one small machine.
     driver = [*flags, f"--runner={RUNNER}", *_DRIVER]
     return Launch(tuple(arguments), (*defaults(driver, 0), *driver))

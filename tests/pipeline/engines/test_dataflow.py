@@ -8,7 +8,7 @@ from offline_dataflow import DRY, FLAGS, IMAGE, go_offline
 from pipeline.context import Run
 from pipeline.engine import Engine
 from pipeline.engines import dataflow
-from pipeline.engines.dataflow import check, check_places, defaults, figures, is_rehearsal, message, spelled
+from pipeline.engines.dataflow import check, check_elsewhere, defaults, figures, is_rehearsal, message, spelled
 from pipeline.errors import SettingError
 from pipeline.recipe_file import load_recipe
 from pipeline.storage import Folder
@@ -76,8 +76,10 @@ def test_without_beams_parts_for_it_the_command_that_installs_them_is_named(monk
 
 @pytest.mark.parametrize("address", ["out/demo", "/data/run", "file:///data/run"])
 def test_what_lies_on_this_machine_is_out_of_reach(address):
+    places = {"inputs.root": "gs://my-bucket/dumps", "--output": address}
+    check_elsewhere(["--runner=SparkRunner"], places)
     with pytest.raises(SettingError, match=f"^--output {address} lies on this machine"):
-        check_places({"inputs.root": "gs://my-bucket/dumps", "--output": address})
+        check_elsewhere(FLAGS, places)
 
 
 def test_a_flag_of_the_users_takes_the_place_of_ours():
@@ -128,7 +130,7 @@ def job_of(folder: Path, units: int, *more: str):
     unit = {"source": "c4", "input": "c4/a.json.gz", "size": 1, "part": 1, "parts": 1}
     manifest.write({"items": [{"unit": unit | {"name": f"{index}"}, "stages": ["clean"]} for index in range(units)]})
     flags = [*FLAGS, *more, *DRY]
-    engine = Engine((*defaults(flags, 0), *flags), log=folder / "log")
+    engine = Engine(tuple(flags), log=folder / "log")
     return engine.run(MapWork(Run(load_recipe("demo"), Folder("gs://my-bucket/run")), manifest)).job
 
 
