@@ -4,6 +4,7 @@ On Spark, Flink and Dataflow the blocks themselves cross the engine's shuffle. T
 crosses in the parent's memory, so there the blocks lie in files on this machine and only their keys cross.
 """
 
+import hashlib
 import os
 import struct
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +19,10 @@ from filters.fingerprint import Array
 Keyed = tuple[int, bytes]
 _INDEX = np.dtype([("key", "<i8"), ("start", "<i8"), ("length", "<i8")])
 _COUNT = struct.Struct("<q")
+PARCEL_BYTES = 1 << 20
+"""The most of a block that crosses an engine in one record: Flink sorts records in buffers and refuses larger ones."""
+_PIECE = struct.Struct("<16sII")
+"""Before each piece of a block: whose piece it is, which one, and of how many."""
 
 
 def straight_to(piece: int) -> int:
@@ -39,15 +44,27 @@ class Carrier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ShuffleCarrier:
-    """The blocks cross the engine."""
+    """The blocks cross the engine, in pieces that every engine can sort."""
 
     def pack(self, step: str, name: str, blocks: Iterable[Keyed]) -> Iterator[Keyed]:
-        """The blocks as they are."""
-        yield from blocks
+        """The pieces of the blocks."""
+        for number, (key, block) in enumerate(blocks):
+            whose = hashlib.blake2b(f"{step}/{name}/{number}".encode(), digest_size=16).digest()
+            count = -(-len(block) // PARCEL_BYTES) or 1
+            for piece in range(count):
+                part = memoryview(block)[piece * PARCEL_BYTES : (piece + 1) * PARCEL_BYTES]
+                yield key, _PIECE.pack(whose, piece, count) + part
 
     def unpack(self, sent: Sequence[tuple[str, int]], parcels: Iterable[bytes]) -> Iterator[bytes]:
-        """The blocks as they are; an empty parcel says no more than that the key is there."""
-        return (parcel for parcel in parcels if parcel)
+        """The blocks, each once its last piece has come; an empty parcel says no more than that the key is there."""
+        begun: dict[bytes, dict[int, bytes]] = {}
+        for parcel in filter(None, parcels):
+            whose, piece, count = _PIECE.unpack_from(parcel)
+            pieces = begun.setdefault(whose, {})
+            pieces[piece] = parcel[_PIECE.size :]
+            if len(pieces) == count:
+                del begun[whose]
+                yield b"".join(pieces[index] for index in range(count))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.exchange import FileCarrier, ShuffleCarrier, straight_to
+from pipeline.exchange import PARCEL_BYTES, FileCarrier, ShuffleCarrier, straight_to
 
 BLOCKS = [(3, b"abc"), (1, b""), (3, bytes(1000)), (-2, b"x")]
 
@@ -33,8 +33,18 @@ def test_only_keys_cross_the_embedded_engine(tmp_path):
     assert parcels == [(0, b""), (4, b"")]
 
 
-def test_the_blocks_themselves_cross_other_engines():
-    assert list(ShuffleCarrier().pack("a", "b", BLOCKS)) == BLOCKS
+def test_large_blocks_cross_other_engines_in_pieces_that_may_come_in_any_order():
+    blocks = [bytes([number]) * (2 * PARCEL_BYTES + number) for number in range(2)]
+    parcels = [parcel for _, parcel in ShuffleCarrier().pack("a", "b", [(0, block) for block in blocks])]
+    assert len(parcels) == 5
+    assert max(map(len, parcels)) < PARCEL_BYTES + 100
+    assert sorted(ShuffleCarrier().unpack([("a", 0)], [b"", *reversed(parcels)])) == blocks
+
+
+def test_pieces_of_blocks_of_different_calls_do_not_mix():
+    carrier, block = ShuffleCarrier(), bytes(PARCEL_BYTES + 1)
+    calls = [[parcel for _, parcel in carrier.pack("a", name, [(0, block)])] for name in "bc"]
+    assert list(carrier.unpack([("a", 0)], [calls[0][0], calls[1][1], calls[1][0], calls[0][1]])) == [block, block]
 
 
 def test_sending_again_replaces_what_was_sent(tmp_path):
