@@ -5,7 +5,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 
 from pipeline.engines.flags import is_given, value_of, values_of, without_given
-from pipeline.engines.job_server import SPARK, check_java, find_job_server, jar_flags
+from pipeline.engines.job_server import SPARK, JobServer, check_java, find_job_server, jar_flags
 from pipeline.engines.worker_boot import command_path
 from pipeline.errors import SettingError
 from pipeline.memory import memory_bytes

@@ -20,6 +20,7 @@ from types import FrameType
 
 _HARNESS = "--harness"
 _EXECUTOR = "TOKENMILL_EXECUTOR"
+_ASK_SECONDS = 60.0
 _LOOK_SECONDS = 1.0  # How long a worker may outlive its executor.
 _EXECUTORS = ("CoarseGrainedExecutorBackend",)
 """Java programs that their cluster replaces: Spark's executor."""
@@ -52,16 +53,20 @@ def keep(command: Sequence[str]) -> int:
     that a signal ended (no memory, a crash of native code) takes its executor along, and the cluster starts another.
     """
     executor, told = os.getppid(), threading.Event()
-    worker = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=sys.stderr, env=os.environ | {_EXECUTOR: str(executor)}
-    )
+    started: list[subprocess.Popen[bytes]] = []
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         told.set()
-        worker.kill()  # At once: the executor gives us half a second. What the worker was writing has no name yet.
+        for process in started:
+            process.kill()  # At once: the executor gives us half a second. What is half written has no name yet.
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    own = os.environ | {_EXECUTOR: str(executor)}
+    worker = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, env=own)
+    started.append(worker)
+    if told.is_set():
+        worker.kill()
     while True:
         try:
             code = worker.wait(_LOOK_SECONDS)
@@ -130,30 +135,36 @@ def command_path() -> Path:
 
 
 def _be_harness(arguments: Sequence[str]) -> None:
-    """Ask the executor for the job's options, then be a worker of Beam's."""
+    """Be a worker of Beam's, for as long as our keeper is there."""
+    ends = (os.getppid(), int(os.environ.get(_EXECUTOR, "0")))
+    threading.Thread(target=_follow, args=ends, daemon=True).start()
+    os.environ |= provisioned(arguments)
+    from apache_beam.runners.worker import sdk_worker_main
+
+    sdk_worker_main.main([])
+
+
+def provisioned(arguments: Sequence[str]) -> dict[str, str]:
+    """What the executor that gave these arguments tells a worker of the job."""
     import grpc
     from apache_beam.portability.api import beam_provision_api_pb2, beam_provision_api_pb2_grpc
-    from apache_beam.runners.worker import sdk_worker_main
     from google.protobuf.json_format import MessageToJson
 
     parser = argparse.ArgumentParser(allow_abbrev=False)
     for name in ("--id", "--provision_endpoint", "--control_endpoint", "--logging_endpoint", "--artifact_endpoint"):
         parser.add_argument(name, default="")
     given, _ = parser.parse_known_args(list(arguments))
-    ends = (os.getppid(), int(os.environ.get(_EXECUTOR, "0")))
-    threading.Thread(target=_follow, args=ends, daemon=True).start()
     with grpc.insecure_channel(given.provision_endpoint) as channel:
         service = beam_provision_api_pb2_grpc.ProvisionServiceStub(channel)
         request = beam_provision_api_pb2.GetProvisionInfoRequest()
-        info = service.GetProvisionInfo(request, metadata=[("worker_id", given.id)], timeout=60).info
-    os.environ |= harness_environment(
+        info = service.GetProvisionInfo(request, metadata=[("worker_id", given.id)], timeout=_ASK_SECONDS).info
+    return harness_environment(
         given.id,
         MessageToJson(info.pipeline_options),
         info.control_endpoint.url or given.control_endpoint,
         info.logging_endpoint.url or given.logging_endpoint,
         list(info.runner_capabilities),
     )
-    sdk_worker_main.main([])
 
 
 def harness_environment(

@@ -95,9 +95,11 @@ class SparkCluster:
 
     def _java(self, program: str, log: str, *arguments: str) -> subprocess.Popen[bytes]:
         command = ["java", "-Xmx256m", "-cp", f"{self.home}/jars/*", f"org.apache.spark.deploy.{program}", *arguments]
+        (jar,) = (self.home / "jars").glob("spark-core_*.jar")
         # Executors are started by the workers, with these settings.
         settings = {
             "SPARK_HOME": str(self.home),
+            "SPARK_SCALA_VERSION": jar.name.partition("_")[2].partition("-")[0],
             "SPARK_LOCAL_IP": HOST,
             "SPARK_LOCAL_DIRS": str(self.folder / "local"),
         }

@@ -1,0 +1,115 @@
+"""A worker lives as long as its executor, and an executor no longer than a worker of its that was killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+import pytest
+from apache_beam.portability.api import beam_provision_api_pb2, beam_provision_api_pb2_grpc
+
+from pipeline.engines import worker_boot
+from pipeline.engines.worker_boot import harness_environment, is_executor, provisioned
+
+ROOT = Path(__file__).parents[3]
+KEEP = "import sys; from pipeline.engines.worker_boot import keep; sys.exit(keep(sys.argv[1:]))"
+EXECUTOR = "import subprocess, sys; subprocess.run(sys.argv[2:])"
+
+
+def keeper(*command, executor=()):
+    """A keeper of a command, as the child of a program that calls itself an executor if that is asked for."""
+    kept = [sys.executable, "-c", KEEP, *command]
+    return subprocess.Popen([*executor, *kept], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def is_alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def ends(process, seconds=20):
+    deadline = time.monotonic() + seconds
+    while is_alive(process) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not is_alive(process)
+
+
+def as_executor(name):
+    return (sys.executable, "-c", EXECUTOR, f"org.apache.spark.executor.{name}")
+
+
+def test_the_keeper_ends_with_its_worker_and_its_code():
+    with keeper("sh", "-c", "exit 3") as process:
+        assert process.wait(20) == 3
+
+
+def test_a_worker_ends_when_its_keeper_is_told_to():
+    with keeper("sh", "-c", "echo $$; exec sleep 60") as process:
+        worker = int(process.stdout.readline())
+        process.terminate()
+        assert process.wait(20) == 128 + signal.SIGKILL
+        assert ends(worker)
+
+
+@pytest.mark.parametrize("name, code", [("CoarseGrainedExecutorBackend", -signal.SIGTERM), ("JobServer", 0)])
+def test_an_executor_goes_when_its_worker_was_killed_but_no_other_program(name, code):
+    with keeper("sh", "-c", "sleep 0.2; kill -9 $$", executor=as_executor(name)) as process:
+        assert process.wait(20) == code
+
+
+def test_an_executor_stays_when_its_worker_ends_by_itself():
+    with keeper("sh", "-c", "exit 1", executor=as_executor("CoarseGrainedExecutorBackend")) as process:
+        assert process.wait(20) == 0
+
+
+def test_a_worker_ends_with_its_executor():
+    with keeper("sh", "-c", "echo $$; exec sleep 60", executor=as_executor("JobServer")) as process:
+        worker = int(process.stdout.readline())
+        process.kill()
+        assert ends(worker)
+
+
+def test_only_the_name_of_a_class_makes_an_executor():
+    assert is_executor(["java", "-cp", "x", "org.apache.spark.executor.CoarseGrainedExecutorBackend", "--id"])
+    assert not is_executor(["java", "-cp", "CoarseGrainedExecutorBackend.jar", "JobServer"])
+
+
+def test_the_worker_gets_what_beams_containers_get():
+    found = harness_environment("7", '{"a": 1}', "localhost:1", "localhost:2", ["x", "y"])
+    assert found["CONTROL_API_SERVICE_DESCRIPTOR"] == 'url: "localhost:1"'
+    assert (found["WORKER_ID"], found["PIPELINE_OPTIONS"]) == ("7", '{"a": 1}')
+    assert found["RUNNER_CAPABILITIES"] == "x y"
+
+
+class Provision(beam_provision_api_pb2_grpc.ProvisionServiceServicer):
+    def GetProvisionInfo(self, request, context):
+        assert ("worker_id", "7") in [(key, value) for key, value in context.invocation_metadata()]
+        info = beam_provision_api_pb2.ProvisionInfo()
+        info.pipeline_options["beam:option:runner:v1"] = "SparkRunner"
+        info.control_endpoint.url = "localhost:1"
+        return beam_provision_api_pb2.GetProvisionInfoResponse(info=info)
+
+
+def test_a_worker_asks_its_executor_for_the_jobs_options():
+    server = grpc.server(ThreadPoolExecutor(1))
+    beam_provision_api_pb2_grpc.add_ProvisionServiceServicer_to_server(Provision(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    found = provisioned(["--id=7", f"--provision_endpoint=127.0.0.1:{port}", "--logging_endpoint=localhost:2"])
+    server.stop(None)
+    assert found["CONTROL_API_SERVICE_DESCRIPTOR"] == 'url: "localhost:1"'
+    assert found["LOGGING_API_SERVICE_DESCRIPTOR"] == 'url: "localhost:2"'
+    assert "SparkRunner" in found["PIPELINE_OPTIONS"]
+
+
+def test_without_a_task_the_program_says_how_it_is_called(capsys):
+    with pytest.raises(SystemExit):
+        worker_boot.main([])
+    assert "give --pool=PORT; or let an executor" in capsys.readouterr().err
