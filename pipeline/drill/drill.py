@@ -4,6 +4,7 @@ import itertools
 import os
 import re
 import shutil
+import sys
 import tempfile
 import time
 import uuid
@@ -158,7 +159,8 @@ class Drill:
         environment = os.environ | {MARK: self._mark, "TMPDIR": str(self._temporary(name))}
         count = len(list(self._work.glob(f"{name}.*.log")))
         said = self._work / f"{name}.{count + 1}.log"
-        return start_driver(["run", *before, "--output", folder.url, *after], said, environment)
+        command = [sys.executable, "-m", "pipeline.cli", "run", *before, "--output", folder.url, *after]
+        return start_driver(command, said, environment)
 
     def _folder(self, name: str) -> Folder:
         return Folder(self.output.address(name))

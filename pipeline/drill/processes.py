@@ -7,9 +7,8 @@ are found too.
 import os
 import re
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,35 +34,30 @@ def marked(mark: str) -> list[psutil.Process]:
 
 def victims(driver: int, pattern: re.Pattern[str] | None) -> list[psutil.Process]:
     """What the driver has started; also the processes whose command matches, and what they have started; by age."""
-    roots = [*_matching(pattern)] if pattern else []
-    found = set(roots)
-    with suppress(*_GONE):
-        roots.append(psutil.Process(driver))
-    for root in roots:
-        with suppress(*_GONE):
-            found.update(root.children(recursive=True))
-    spared = {driver, *(process.pid for process in psutil.Process().parents()), psutil.Process().pid}
-    return sorted((process for process in found if process.pid not in spared), key=_age)
-
-
-def _matching(pattern: re.Pattern[str]) -> Iterator[psutil.Process]:
-    for process in psutil.process_iter():
-        with suppress(*_GONE):
-            if pattern.search(" ".join(process.cmdline())):
-                yield process
-
-
-def _age(process: psutil.Process) -> tuple[float, int]:
-    with suppress(*_GONE):
-        return process.create_time(), process.pid
-    return 0.0, process.pid
+    there = list(psutil.process_iter(["pid", "ppid", "cmdline", "create_time", "status"]))
+    children: dict[int, list[psutil.Process]] = {}
+    for process in there:
+        children.setdefault(process.info["ppid"], []).append(process)
+    found = [process for process in there if pattern and pattern.search(" ".join(process.info["cmdline"] or ()))]
+    held, unseen = {process.pid for process in found}, [driver, *(process.pid for process in found)]
+    while unseen:
+        for process in children.get(unseen.pop(), ()):
+            if process.pid not in held:
+                held.add(process.pid)
+                found.append(process)
+                unseen.append(process.pid)
+    spared = {driver, os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    lives = [
+        process for process in found if process.info["status"] != psutil.STATUS_ZOMBIE and process.pid not in spared
+    ]
+    return sorted(lives, key=lambda process: (process.info["create_time"] or 0.0, process.pid))
 
 
 def told(process: psutil.Process) -> str:
     """A process in a few words: what people would know it by, and its number."""
     with suppress(*_GONE):
-        words = " ".join(Path(word).name if "/" in word else word for word in process.cmdline())
-        return f"{words[:60] or process.name()}, process {process.pid}"
+        first, *others = process.cmdline() or [process.name()]
+        return f"{' '.join([Path(first).name, *others])[:60]}, process {process.pid}"
     return f"process {process.pid}"
 
 
@@ -88,7 +82,7 @@ def wait_until(holds: Callable[[], bool], seconds: float) -> bool:
 
 @dataclass(slots=True)
 class Driver:
-    """A command of Tokenmill at work: the stages that it has announced, by time, and its last line."""
+    """A run's command at work: the stages that it has announced, by time, and its last line."""
 
     process: subprocess.Popen[bytes]
     said: Path
@@ -114,11 +108,11 @@ class Driver:
 
 
 def start_driver(command: Sequence[str], said: Path, environment: Mapping[str, str]) -> Driver:
-    """Start `tokenmill` with these words, in a session of its own; what it says goes to a file."""
+    """Start a command in a session of its own; what it says goes to a file."""
     with said.open("wb") as stream:
         # Not a pipe: workers that outlive the driver would hold it open.
         process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline.cli", *command],
+            list(command),
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=stream,
