@@ -23,15 +23,24 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
-from pipeline.errors import FatalError, SettingError, TokenmillError
+from pipeline.errors import FatalError, SettingError
 from pipeline.exchange import Carrier, FileCarrier, Keyed, ShuffleCarrier, straight_to
 from pipeline.pool import Pool
+from pipeline.redact import redacting
 from pipeline.scratch import scratch_on_this_machine
 from pipeline.tasks import Apply, Do, GroupWork, Judge, Sketch, Task, Work, named
 
 EMBEDDED = "FnApiRunner"
 _OTHERS = {"SparkRunner": "spark", "FlinkRunner": "flink", "DataflowRunner": "dataflow"}
-_OF_JOB_SERVERS = {"--bundle_size", "--cache_disabled", "--load_balance_bundles", "--storage_level"}
+_OF_JOB_SERVERS = {
+    "--bundle_size",
+    "--cache_disabled",
+    "--execution_mode_for_batch",
+    "--flink_conf_dir",
+    "--load_balance_bundles",
+    "--storage_level",
+    "--use_data_stream_for_batch",
+}
 """Options that Beam's Python does not know, and passes on to a job server."""
 _KEYED = tuple[int, bytes]
 _POOLS: dict[str, Pool] = {}
@@ -90,7 +99,9 @@ class Engine:
             ):
                 build(pipeline, carrier, pool)
             return pipeline.result
-        except (RuntimeError, TokenmillError) as error:
+        except (OSError, MemoryError):
+            raise  # They say what is the matter with this machine.
+        except Exception as error:  # Runners have errors of kinds of their own; Dataflow's is no RuntimeError.
             _log.error("the pipeline failed", exc_info=error)
             other = other_engine(self.flags)
             said = str(error) if isinstance(error, RuntimeError) else "".join(traceback.format_exception_only(error))
@@ -140,7 +151,7 @@ class OtherEngine(Protocol):
 
 
 def other_engine(flags: Sequence[str]) -> OtherEngine | None:
-    """What we know about the runner that Beam's flags name; None for the embedded one, and for one of which we do not."""
+    """What we know about the runner that Beam's flags name; None for the embedded one, and for those we do not know."""
     module = _OTHERS.get(runner_name(flags))
     return cast(OtherEngine, importlib.import_module(f"pipeline.engines.{module}")) if module else None
 
@@ -161,14 +172,14 @@ def noise_in(log: Path) -> Iterator[None]:
     """
     sys.stderr.flush()
     held = os.dup(2)
-    with log.open("ab") as stream:
-        os.dup2(stream.fileno(), 2)
-    try:
-        yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(held, 2)
-        os.close(held)
+    with redacting(log) as descriptor:
+        os.dup2(descriptor, 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(held, 2)
+            os.close(held)
 
 
 def check_flags(flags: Sequence[str]) -> None:

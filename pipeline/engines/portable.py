@@ -1,0 +1,84 @@
+"""What engines that work through a job server have in common: their Python workers, Java, and how a failure reads."""
+
+import re
+import socket
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+
+from pipeline.engines.flags import is_given, value_of, values_of
+from pipeline.engines.worker_boot import command_path
+from pipeline.errors import SettingError
+from pipeline.memory import memory_bytes
+
+_GIBIBYTE = 1 << 30
+_HERE = ("localhost", "127.0.0.1", "::1", "[::1]")
+
+
+def worker_flags(flags: Sequence[str]) -> tuple[str, ...]:
+    """How Python workers are started: by our own boot program, on each machine at the path that it has here.
+
+    Beam's default is a container for a cluster, and without one a worker that is whatever `python` the PATH has.
+    """
+    if value_of(flags, "--environment_type", "PROCESS") != "PROCESS":
+        return ()
+    return ("--environment_type=PROCESS", f'--environment_config={{"command": "{command_path()}"}}')
+
+
+def check_workers(flags: Sequence[str], url: str, *, is_local: bool) -> None:
+    """Raise SettingError where Python workers cannot be started as these flags say, for the master at `url`."""
+    environment, is_told = value_of(flags, "--environment_type", "PROCESS"), is_given(flags, "--environment_config")
+    if environment == "LOOPBACK" and not is_local:
+        raise SettingError(
+            f"--environment_type=LOOPBACK starts workers on this machine only, and {url} has executors elsewhere:"
+            " leave it out, or give EXTERNAL (a pool on each machine) or DOCKER"
+        )
+    if environment == "EXTERNAL" and not is_told:
+        raise SettingError("--environment_type=EXTERNAL needs the pool's address: --environment_config=localhost:50000")
+    ours = environment == "PROCESS" and not is_told
+    if ours and (is_local or host_of(url) in _HERE) and not command_path().is_file():
+        raise SettingError(f"{command_path()} is missing, which starts workers: pip install tokenmill")
+
+
+def host_of(url: str) -> str:
+    """The machine of `scheme://machine:port` or `machine:port`."""
+    return url.rpartition("://")[2].rpartition(":")[0]
+
+
+def line_of(version: str) -> str:
+    """1.19 of 1.19.3: what a job server and a cluster must have in common."""
+    return ".".join(version.split(".")[:2])
+
+
+def local_heap(tasks: int) -> str:
+    """Java's memory where tasks run in the job server itself, and what they hold lies in its heap."""
+    most = (memory_bytes() or 4 * _GIBIBYTE) // 4 // _GIBIBYTE
+    return f"-Xmx{max(1, min(1 + tasks // 2, most))}g"
+
+
+def java_flags(properties: Iterable[str], flags: Sequence[str]) -> Iterator[str]:
+    """What the job server's Java is started with, less what the user sets."""
+    names = ("--job_server_jvm_properties", "--job_server_jvm_property")
+    given = {_name(value) for name in names for value in values_of(flags, name)}
+    return (f"{names[0]}={value}" for value in properties if _name(value) not in given)
+
+
+def _name(setting: str) -> str:
+    """What a setting of Java is about: -Xmx, or -Dspark.executor.memory."""
+    return "-Xmx" if setting.startswith("-Xmx") else setting.partition("=")[0]
+
+
+@cache
+def server_port() -> int:
+    """A free port for the job server, the same for all jobs of this process, so that they share one.
+
+    Beam starts a server for each job, and ends them all with the process, unless the command is that of one that runs.
+    """
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        return int(held.getsockname()[1])
+
+
+def python_part(text: str) -> str | None:
+    """The Python part of a failure: the last traceback, without Java's frames around it."""
+    found = re.findall(r"Traceback \(most recent call last\):\n(?:.*\n)*?(?=\s+at [\w$.]+\(|\s*Caused by:|\Z)", text)
+    return str(found[-1]).strip() if found else None

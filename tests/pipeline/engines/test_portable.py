@@ -1,0 +1,84 @@
+"""What Spark and Flink have in common is told, refused and read in one way."""
+
+import json
+
+import pytest
+
+from pipeline.engines import portable
+from pipeline.engines.flags import value_of
+from pipeline.errors import SettingError
+
+FAILED = """java.util.concurrent.ExecutionException: job failed
+\tat org.apache.flink.Runner.run(Runner.java:1)
+Caused by: java.lang.RuntimeException: Error received from SDK harness: Traceback (most recent call last):
+  File "work.py", line 1, in do
+ValueError: first
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "work.py", line 2, in do
+pipeline.errors.FatalError: clean of books/a.gz: no space left
+
+\tat org.apache.beam.Client.finish(Client.java:9)
+Caused by: java.lang.Error: more of the same
+"""
+
+
+def test_workers_are_started_by_our_own_program():
+    found = portable.worker_flags(())
+    assert value_of(found, "--environment_type") == "PROCESS"
+    assert json.loads(value_of(found, "--environment_config"))["command"].endswith("/tokenmill-worker")
+    assert portable.worker_flags(["--environment_type=DOCKER"]) == ()
+
+
+@pytest.mark.parametrize(
+    "flags, said",
+    [
+        (["--environment_type=LOOPBACK"], "LOOPBACK starts workers on this machine only, and far:1 has executors"),
+        (["--environment_type=EXTERNAL"], "EXTERNAL needs the pool's address: --environment_config=localhost:50000"),
+    ],
+)
+def test_workers_that_cannot_be_started_are_refused(flags, said):
+    with pytest.raises(SettingError, match=said):
+        portable.check_workers(flags, "far:1", is_local=False)
+
+
+@pytest.mark.parametrize("url, is_local", [("http://127.0.0.1:8081", False), ("[local]", True)])
+def test_here_the_workers_program_has_to_be_there(monkeypatch, tmp_path, url, is_local):
+    monkeypatch.setattr(portable, "command_path", lambda: tmp_path / "gone")
+    with pytest.raises(SettingError, match="gone is missing, which starts workers: pip install tokenmill"):
+        portable.check_workers([], url, is_local=is_local)
+    portable.check_workers([], "http://far:8081", is_local=False)
+    portable.check_workers(["--environment_type=LOOPBACK"], "[local]", is_local=True)
+
+
+@pytest.mark.parametrize(
+    "url, host", [("spark://a:1", "a"), ("a:1", "a"), ("http://[::1]:8081", "[::1]"), ("[local]", "")]
+)
+def test_the_host_of_an_address(url, host):
+    assert portable.host_of(url) == host
+
+
+@pytest.mark.parametrize(
+    "gibibytes, tasks, heap", [(64, 1, 1), (64, 2, 2), (64, 64, 16), (8, 64, 2), (2, 2, 1), (None, 64, 1)]
+)
+def test_the_heap_grows_with_the_tasks_up_to_a_quarter_of_the_memory(monkeypatch, gibibytes, tasks, heap):
+    monkeypatch.setattr(portable, "memory_bytes", lambda: gibibytes and gibibytes << 30)
+    assert portable.local_heap(tasks) == f"-Xmx{heap}g"
+
+
+def test_settings_of_java_are_left_out_one_by_one():
+    given = ["--job_server_jvm_properties=-Da.b=1", "--job_server_jvm_property", "-Xmx9g"]
+    assert list(portable.java_flags(["-Xmx1g", "-Da.b=2", "-Da.c=3"], given)) == ["--job_server_jvm_properties=-Da.c=3"]
+
+
+def test_one_process_has_one_job_server():
+    assert portable.server_port() == portable.server_port() > 0
+
+
+def test_of_a_failure_the_traceback_is_told():
+    told = portable.python_part(FAILED)
+    assert told.startswith('Traceback (most recent call last):\n  File "work.py", line 1, in do')
+    assert told.endswith("pipeline.errors.FatalError: clean of books/a.gz: no space left")
+    assert portable.python_part("java.lang.Error: no Python here") is None
