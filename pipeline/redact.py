@@ -10,9 +10,9 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 HIDDEN = "[hidden]"
 _SHORTEST = 8
@@ -84,21 +84,30 @@ class RedactingFormatter(logging.Formatter):
 
 @contextmanager
 def redacting(log: Path) -> Iterator[int]:
-    """A descriptor for other programs to write to: their lines reach the log without secrets.
+    """A descriptor for this and other programs to write to: their lines reach the log without secrets.
 
-    What they still write after the block is lost with this process; they notice nothing.
+    What was written in the block is in the log when it ends. A program that lives on may go on writing.
     """
     ours, theirs = os.pipe()
-    writer = threading.Thread(target=_copy, args=(ours, log), daemon=True, name="log")
-    writer.start()
+    stream, written = log.open("ab", buffering=0), threading.Event()
+    threading.Thread(target=_copy, args=(ours, stream, written), daemon=True, name="log").start()
     try:
         yield theirs
     finally:
+        os.write(theirs, _END)
         os.close(theirs)
-        writer.join(timeout=1.0)  # A program that lives on keeps its end open; nobody waits for it.
+        written.wait()
 
 
-def _copy(descriptor: int, log: Path) -> None:
-    with os.fdopen(descriptor, "rb") as lines, log.open("ab", buffering=0) as stream:
+_END = b"\0\n"
+"""What tells the copying thread that all before it has been written: other programs may hold the pipe open for long."""
+
+
+def _copy(descriptor: int, stream: BinaryIO, written: threading.Event) -> None:
+    with os.fdopen(descriptor, "rb") as lines, stream:
         for line in lines:
-            stream.write(redact(line.decode("utf-8", "replace")).encode())
+            said = redact(line.removesuffix(_END).decode("utf-8", "replace"))
+            with suppress(OSError):  # A log is not worth a run: what finds no room in it is left out.
+                stream.write(said.encode())
+            if line.endswith(_END):
+                written.set()

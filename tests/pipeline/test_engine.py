@@ -121,3 +121,21 @@ def test_noise_ends_with_an_error_too(tmp_path, capfd):
         raise ValueError
     os.write(2, b"word\n")
     assert capfd.readouterr().err == "word\n"
+
+
+def test_what_a_runner_raises_is_one_line_whatever_its_kind(monkeypatch, tmp_path):
+    class RunnerError(Exception):
+        pass
+
+    def refuse(**_):
+        raise RunnerError("the service takes no jobs")
+
+    monkeypatch.setattr("pipeline.engine.beam.Pipeline", refuse)
+    with pytest.raises(FatalError, match=r"RunnerError: the service takes no jobs"):
+        Engine(log=tmp_path / "log").run(None)
+
+
+def test_noise_has_no_secret(tmp_path):
+    with noise_in(tmp_path / "log"):
+        os.write(2, b"options: {'s3_secret_access_key': 'wJalrXUtnFEMIK7MDENG'}\n")
+    assert (tmp_path / "log").read_text() == "options: {'s3_secret_access_key': '[hidden]'}\n"

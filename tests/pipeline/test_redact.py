@@ -5,6 +5,7 @@ import logging
 import os
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -107,10 +108,18 @@ def test_what_other_programs_write_reaches_the_log_without_secrets(tmp_path):
 def test_a_program_that_lives_on_keeps_nobody_waiting(tmp_path):
     started = time.monotonic()
     with redacting(tmp_path / "log") as descriptor:
-        lasting = subprocess.Popen(["sleep", "30"], stdout=descriptor)
+        lasting = subprocess.Popen(["sh", "-c", "read line; echo later"], stdin=subprocess.PIPE, stdout=descriptor)
     assert time.monotonic() - started < 5
-    lasting.kill()
-    lasting.wait()
+    lasting.communicate(b"\n")
+    while (tmp_path / "log").read_text() != "later\n":
+        assert time.monotonic() - started < 30
+        time.sleep(0.01)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_log_without_room_ends_nothing():
+    with redacting(Path("/dev/full")) as descriptor:
+        subprocess.run(["sh", "-c", "for i in 1 2 3; do echo $i; done"], stdout=descriptor, check=True)
 
 
 def test_long_text_without_a_break_takes_no_time():
