@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from pipeline.context import Run, check_addresses
 from pipeline.drill.drill import Drill
 from pipeline.drill.kills import DRIVER, KINDS, STORE, WORKERS
 from pipeline.drill.processes import Store
@@ -81,6 +82,7 @@ def _drill(
     ahead += ["--workers", str(workers)] if workers else []
     ahead += ["--until", until] if until else []
     folder = Folder(output)
+    check_addresses(Run(loaded, folder))
     return Drill(
         recipe=loaded,
         words=(tuple(ahead), ("--", *flags) if flags else ()),

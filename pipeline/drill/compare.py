@@ -10,6 +10,9 @@ from pipeline.manifest import manifest_faults
 from pipeline.remote import TEMPORARY_SUFFIX
 from pipeline.storage import Folder
 
+KEPT = ("tokenmill-logs", "tokenmill-models", "tokenmill-artifacts")
+"""What is to stay among temporary files: logs of runs elsewhere, and what was fetched for the next process too."""
+
 _LOGS = "logs/"
 _WORK = "logs/work/"
 
@@ -38,7 +41,7 @@ def differences(run: Run, reference: Mapping[str, str], temporary: Path) -> Iter
     for name, digest in sorted(held.items()):
         if found.get(name) != digest:
             yield f"{name} has the digest {found.get(name)}, {MANIFEST} says {digest}"
-    yield from (fault.detail for fault in manifest_faults(run))
+    yield from (str(fault) for fault in manifest_faults(run))
     entries = read_ledger(output)
     for fault in (
         *(fault for entry in entries for fault in entry.faults()),
@@ -51,5 +54,7 @@ def _left_behind(output: Folder, temporary: Path) -> Iterator[str]:
     for name in output.walk(""):
         if name.endswith(TEMPORARY_SUFFIX) or name.startswith(_WORK):
             yield f"the temporary file {name} is left"
-    for path in sorted(temporary.iterdir()):
-        yield f"the temporary file {path} is left"
+    # Files: what is killed also leaves the empty folders and dead sockets of Python's multiprocessing and of Beam.
+    for path in sorted(temporary.rglob("*")):
+        if path.is_file() and path.relative_to(temporary).parts[0] not in KEPT:
+            yield f"the temporary file {path} is left"
