@@ -8,8 +8,10 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
 import tempfile
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -28,6 +30,8 @@ ATTEMPTS = 3
 """How often a piece is tried before the run does without it, and fails at its end."""
 MOST_FAILED = 20
 """After so many failed pieces no more are tried: what fails everywhere is no piece's fault."""
+_GRACE_SECONDS = 3.0
+"""So long a worker may take to leave: less than the run may when it is interrupted (pipeline/guards.py)."""
 
 _PRELOADED = ["__main__", "pipeline.pool", "pipeline.work", "pipeline.join_work", "pipeline.verify_work"]
 _log = logging.getLogger(__name__)
@@ -68,6 +72,7 @@ class Pool:
     scratch: Path
     _idle: list[_Worker] = field(default_factory=list)
     _busy: list[_Worker] = field(default_factory=list)
+    _is_closed: bool = False
 
     def __enter__(self) -> "Pool":
         return self
@@ -75,12 +80,15 @@ class Pool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for worker in self._busy:
-            worker.process.kill()
-        for worker in self._idle:
+        self._is_closed = True  # An interrupt comes here while another thread is at work in `each`.
+        busy, idle = list(self._busy), list(self._idle)
+        for worker in busy:
+            worker.process.terminate()  # It removes its temporary files on the way out.
+        for worker in idle:
             worker.connection.close()  # It ends by itself when nobody can ask it for more.
-        for worker in (*self._busy, *self._idle):
-            worker.process.join(5)
+        end = time.monotonic() + _GRACE_SECONDS
+        for worker in (*busy, *idle):
+            worker.process.join(max(0.0, end - time.monotonic()))
             worker.process.kill()
             worker.process.join()
         self._busy, self._idle = [], []
@@ -94,7 +102,7 @@ class Pool:
         sizes = task.sizes()
         todo = deque(_Piece(key) for key in sorted(keys, key=lambda key: (-sizes.get(key, 0), key)))
         failed: list[Failure] = []
-        while todo or self._busy:
+        while (todo or self._busy) and not self._is_closed:
             while todo and len(self._busy) < self.workers and len(failed) < MOST_FAILED:
                 self._give(task, todo.popleft())
             for worker in self._heard():
@@ -104,6 +112,8 @@ class Pool:
                 if not isinstance(answer, Failure):
                     yield answer
                     continue
+                if self._is_closed:
+                    return
                 piece.attempts += 1
                 _log.error("attempt %d of %d: %s\n%s", piece.attempts, ATTEMPTS, answer.line, answer.trace)
                 if answer.is_final:
@@ -160,6 +170,7 @@ class Pool:
 def _serve(connection: Connection, environment: dict[str, str], log: str, scratch: str) -> None:
     """A worker's life: do what comes, until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, who ends its workers.
+    signal.signal(signal.SIGTERM, _leave)
     os.environ.clear()
     os.environ.update(environment)  # The process that we are forked from may be older than a change to it.
     tempfile.tempdir = scratch
@@ -172,6 +183,10 @@ def _serve(connection: Connection, environment: dict[str, str], log: str, scratc
         except EOFError:
             return
         connection.send(_done(task, key))
+
+
+def _leave(_signal: int, _frame: object) -> None:
+    sys.exit(128 + signal.SIGTERM)
 
 
 def _end_with_parent() -> None:

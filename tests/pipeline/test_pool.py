@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -96,6 +97,16 @@ def test_no_worker_is_left_when_the_block_ends_early(tmp_path):
         for _ in pool.each(Do(letters.Trouble(str(tmp_path), 2, troubles="w.")), range(2)):
             raise KeyboardInterrupt
     assert multiprocessing.active_children() == []
+
+
+def test_a_worker_that_is_told_to_leave_leaves_no_half_file(tmp_path):
+    with pytest.raises(KeyboardInterrupt), Pool(2, tmp_path / "log", tmp_path / "scratch") as pool:
+        do_half = pool.each(Do(letters.HalfWritten(str(tmp_path))), [0])
+        threading.Thread(target=lambda: list(do_half), daemon=True).start()
+        wait_for(lambda: done(tmp_path))
+        assert list(tmp_path.glob(".whole*"))
+        raise KeyboardInterrupt
+    assert list(tmp_path.glob("*whole*")) == list(tmp_path.glob(".whole*")) == []
 
 
 def test_workers_end_with_their_parent(tmp_path):

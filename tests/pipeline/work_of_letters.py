@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipeline.errors import FatalError
 from pipeline.exchange import straight_to
+from pipeline.storage import Folder
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,19 @@ def trouble(letter):
         raise MemoryError
     if letter == "w":
         time.sleep(0.3)
+
+
+@dataclass(frozen=True)
+class HalfWritten(Letters):
+    """Writes half of a file, and takes a minute over the rest."""
+
+    count: int = 1
+
+    def do(self, index):
+        with Folder(self.folder).create("whole") as pending:
+            pending.path.write_text("half")
+            Path(self.folder, "0").write_text("")
+            time.sleep(60)
 
 
 @dataclass(frozen=True)
