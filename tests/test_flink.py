@@ -16,8 +16,12 @@ from pipeline.errors import SettingError
 from tests.clusters.flink import MISSING, flink_cluster, flink_home, free_port
 from tests.clusters.spark import processes_of
 
-SMALL = ("mixture.weights={books=0.5, stackexchange=0.5}", "mixture.total_tokens=65536", "tokenizer.vocabulary_size=600",
-         "limits.max_failed_fraction=0.9")  # fmt: skip
+SMALL = (
+    "mixture.weights={books=0.5, stackexchange=0.5}",
+    "mixture.total_tokens=65536",
+    "tokenizer.vocabulary_size=600",
+    "limits.max_failed_fraction=0.9",
+)
 
 
 def missing_jar():

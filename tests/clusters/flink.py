@@ -3,8 +3,8 @@
     python tests/clusters/flink.py
 
 It says what to run, replaces a task manager that dies, and ends with Ctrl-C. TOKENMILL_FLINK names the virtual
-environment that has apache-flink-libraries, of the line that the job server is built with; `make clusters` builds it. The
-wheel has neither scripts nor settings, so what they do is done here.
+environment that has apache-flink-libraries, of the line that the job server is built with; `make clusters` builds it.
+The wheel has neither scripts nor settings, so what they do is done here.
 """
 
 import json
