@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from pipeline.engines.job_server import FLINK, MIN_JAVA, SPARK, find_job_server, java_version
 from pipeline.errors import SettingError
 from pipeline.version import ALL
 
@@ -39,7 +40,7 @@ class Finding:
 
 def diagnose() -> list[Finding]:
     """Look for everything that some command needs."""
-    return [*_python(), *_packages(), *_rooms(), *_optional()]
+    return [*_python(), *_packages(), *_rooms(), *_optional(), *_engines()]
 
 
 def check_rooms() -> None:
@@ -84,13 +85,6 @@ def _optional() -> Iterator[Finding]:
         found = _version(package)
         mend = "" if found else f"pip install 'tokenmill[{extra}]'"
         yield Finding(name=package, found=found, needed_for=f"{scheme} addresses", mend=mend)
-    java = _said(["java", "-version"])
-    yield Finding(
-        name="java",
-        found=java,
-        needed_for="--runner=SparkRunner and FlinkRunner",
-        mend="" if java else "apt-get install openjdk-17-jre-headless",
-    )
     for program, needed_for in (
         ("lmplz", "the benchmark train-lm, whose reference it is; no command needs it"),
         ("build_binary", "train-lm with language_model.binary = true"),
@@ -102,6 +96,27 @@ def _optional() -> Iterator[Finding]:
             needed_for=needed_for,
             mend="" if found else "build kenlm's source package with CMake, as the Dockerfile does",
         )
+
+
+def _engines() -> Iterator[Finding]:
+    said = _said(["java", "-version"])
+    is_old = (java_version(said) or MIN_JAVA) < MIN_JAVA
+    yield Finding(
+        name="java",
+        found=said,
+        needed_for="--runner=SparkRunner and FlinkRunner",
+        mend="" if said and not is_old else f"apt-get install openjdk-17-jre-headless (Java {MIN_JAVA} or later)",
+    )
+    for kind in (SPARK, FLINK):
+        name, needed_for = f"{kind.engine} job server", f"--runner={kind.engine}Runner"
+        try:
+            server = find_job_server(kind)
+        except SettingError as error:
+            yield Finding(name=name, found="", needed_for=needed_for, mend=f"{kind.build_command} ({error})")
+            continue
+        digest = server.digest()
+        found = f"{server.describe()}{f'; sha256 {digest}' if digest else ''}"
+        yield Finding(name=name, found=found, needed_for=needed_for)
 
 
 def _version(name: str) -> str:
@@ -116,4 +131,6 @@ def _said(command: list[str]) -> str:
     if shutil.which(command[0]) is None:
         return ""
     result = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    return (result.stderr or result.stdout).strip().partition("\n")[0]
+    lines = (result.stderr or result.stdout).strip().splitlines()
+    # Java says first which options it took from the environment.
+    return next((line for line in lines if not line.startswith("Picked up ")), "")

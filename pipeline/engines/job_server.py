@@ -19,7 +19,7 @@ from pipeline.errors import SettingError
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _ASK_SECONDS = 3.0  # For one line of an answer; a network that swallows all would hold Beam's own download for minutes.
-_MIN_JAVA = 11  # Beam's own since 2.74; Spark 3.5 and Flink 1.19 run on 11 and 17.
+MIN_JAVA = 11  # Beam's own since 2.74; Spark 3.5 and Flink 1.19 run on 11 and 17.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,8 +141,8 @@ def check_java(flags: Sequence[str]) -> None:
         raise SettingError(f"{launcher} is not found, and job servers are Java programs: install Java 11 or 17")
     said = subprocess.run([launcher, "-version"], capture_output=True, text=True, timeout=60, check=False).stderr
     version = java_version(said)
-    if version is not None and version < _MIN_JAVA:
-        raise SettingError(f"{launcher} is Java {version}: Beam's job servers need {_MIN_JAVA} or later")
+    if version is not None and version < MIN_JAVA:
+        raise SettingError(f"{launcher} is Java {version}: Beam's job servers need {MIN_JAVA} or later")
 
 
 def java_version(said: str) -> int | None:

@@ -8,7 +8,18 @@ import pytest
 
 from pipeline import doctor
 from pipeline.doctor import Finding, check_rooms, diagnose
+from pipeline.engines.job_server import JobServer
 from pipeline.errors import SettingError
+
+
+@pytest.fixture(autouse=True)
+def no_job_server(monkeypatch):
+    """Nobody is asked for one on the network."""
+
+    def find(kind):
+        raise SettingError("none is built")
+
+    monkeypatch.setattr(doctor, "find_job_server", find)
 
 
 def test_here_nothing_that_every_run_needs_is_missing():
@@ -28,6 +39,27 @@ def test_what_only_some_need_is_absent_but_no_fault(monkeypatch):
     java = next(finding for finding in diagnose() if finding.name == "java")
     assert not java.is_fault
     assert str(java).startswith("absent  java: not found (--runner=SparkRunner")
+
+
+def test_a_java_that_is_too_old_is_to_be_mended(monkeypatch):
+    monkeypatch.setattr(doctor, "_said", lambda command: 'openjdk version "1.8.0_392"')
+    java = next(finding for finding in diagnose() if finding.name == "java")
+    assert java.mend.endswith("(Java 11 or later)")
+
+
+def test_the_job_server_that_would_be_used_is_named_with_its_digest(monkeypatch, tmp_path):
+    (tmp_path / "a.jar").write_bytes(b"abc")
+    monkeypatch.setattr(JobServer, "versions", {"beam": "2.70.0"})
+    monkeypatch.setattr(doctor, "find_job_server", lambda kind: JobServer(kind, str(tmp_path / "a.jar"), "for a test"))
+    spark = next(finding for finding in diagnose() if finding.name == "Spark job server")
+    assert spark.found.startswith(f"{tmp_path}/a.jar (for a test; beam 2.70.0); sha256 ba7816bf")
+    assert not spark.mend
+
+
+def test_a_job_server_that_is_nowhere_is_to_be_built():
+    flink = next(finding for finding in diagnose() if finding.name == "Flink job server")
+    assert str(flink).startswith("absent  Flink job server: not found (--runner=FlinkRunner)")
+    assert flink.mend == "mvn -f job-servers/flink/pom.xml package (none is built)"
 
 
 def test_a_foreign_package_that_hides_ours_stops_the_run(monkeypatch):

@@ -5,8 +5,9 @@ import json
 
 import pytest
 
-from pipeline.engines import spark
+from pipeline.engines import portable, spark
 from pipeline.engines.flags import value_of, values_of
+from pipeline.engines.job_server import JobServer
 from pipeline.errors import SettingError
 
 HERE = "--spark_master_url=spark://127.0.0.1:7077"
@@ -19,7 +20,7 @@ def jar(tmp_path, monkeypatch):
     path = tmp_path / "spark.jar"
     path.touch()
     monkeypatch.setenv("TOKENMILL_SPARK_JAR", str(path))
-    monkeypatch.setattr(spark.JobServer, "versions", {"spark": "3.5.7"})
+    monkeypatch.setattr(JobServer, "versions", {"spark": "3.5.7"})
     monkeypatch.setattr(spark, "check_java", lambda flags: None)
     monkeypatch.setattr(spark, "_version_of", lambda url, flags: "")
     return path
@@ -59,7 +60,7 @@ def test_a_heap_of_the_users_is_the_only_one():
     "gibibytes, workers, heap", [(64, 1, 1), (64, 2, 2), (64, 64, 16), (8, 64, 2), (2, 2, 1), (None, 64, 1)]
 )
 def test_the_heap_grows_with_the_workers_up_to_a_quarter_of_the_memory(monkeypatch, gibibytes, workers, heap):
-    monkeypatch.setattr(spark, "memory_bytes", lambda: gibibytes and gibibytes << 30)
+    monkeypatch.setattr(portable, "memory_bytes", lambda: gibibytes and gibibytes << 30)
     assert f"--job_server_jvm_properties=-Xmx{heap}g" in spark.defaults((), workers)
 
 
@@ -76,7 +77,7 @@ def test_an_environment_that_cannot_work_is_refused(flags, said):
 
 
 def test_workers_need_their_program(monkeypatch, tmp_path):
-    monkeypatch.setattr(spark, "command_path", lambda: tmp_path / "gone")
+    monkeypatch.setattr(portable, "command_path", lambda: tmp_path / "gone")
     with pytest.raises(SettingError, match="gone is missing, which starts workers"):
         spark.check([HERE])
     spark.check([ELSEWHERE])  # It is there that it counts.
@@ -84,7 +85,7 @@ def test_workers_need_their_program(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("flags", [[], ["--environment_type=LOOPBACK", "--spark_master_url=local[*]"], [HERE]])
 def test_what_works_passes(flags, monkeypatch, jar):
-    monkeypatch.setattr(spark, "command_path", lambda: jar)
+    monkeypatch.setattr(portable, "command_path", lambda: jar)
     spark.check(flags)
 
 
