@@ -4,7 +4,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from pipeline.corpora.registry import CORPORA, SAMPLE_TOKENIZER, document_stages
 from pipeline.errors import SettingError
 from pipeline.inputs import Inputs
 from pipeline.ledger import LedgerEntry, read_entry
+from pipeline.listed import listed
 from pipeline.planning.sampled_inputs import Sample, SampledInputs
 from pipeline.recipe import Recipe
 from pipeline.remote import check_reach
@@ -52,12 +53,18 @@ class Run:
     @property
     def inputs(self) -> Inputs:
         """The raw dumps. What is slow to find out of them is remembered once the run has written anything."""
-        memory, root = self.output if self.output.exists("logs") else None, Folder(self.recipe.inputs.root)
-        return Inputs(root, memory) if self.sample is None else SampledInputs(root, memory, sample=self.sample)
+        root = Folder(self.recipe.inputs.root)
+        return (
+            Inputs(root, self.output) if self.sample is None else SampledInputs(root, self.output, sample=self.sample)
+        )
+
+    def listed(self) -> "Run":
+        """The run for one look at very many of its files, before any of them is written (`pipeline/listed.py`)."""
+        return replace(self, output=listed(self.output))
 
     def units(self, source: str) -> list[Unit]:
         """The source's input files, in name order, and of each its parts. Raises SettingError where there is none."""
-        inputs = self.inputs
+        inputs = replace(self.inputs, folder=listed(self.inputs.folder))
         names = inputs.names(source, self.recipe)
         if not names:
             patterns = ", ".join(self.recipe.patterns(source)) or "an empty list"
@@ -93,9 +100,9 @@ class Run:
         return dict(self.known_sizes) or {source: self._text_size(source) for source in self.recipe.sources}
 
     def _text_size(self, source: str) -> TextSize:
-        stage = document_stages(self.recipe, source)[-1]
-        names = self.output.list(f"ledger/{stage}/{source}")
-        found = [read_entry(self.output, stage, source, name.removesuffix(".json")) for name in names]
+        stage, output = document_stages(self.recipe, source)[-1], listed(self.output)
+        names = output.list(f"ledger/{stage}/{source}")
+        found = [read_entry(output, stage, source, name.removesuffix(".json")) for name in names]
         entries = [entry for entry in found if entry is not None]
         kept = sum(entry.documents_kept for entry in entries), sum(entry.bytes_kept for entry in entries)
         return TextSize(*kept)
@@ -135,8 +142,9 @@ class Run:
     def counts(self, stage: str, source: str) -> Counter[str]:
         """What the stage counted of all the source's units."""
         found: Counter[str] = Counter()
-        for name in self.output.list(f"ledger/{stage}/{source}"):
-            entry = read_entry(self.output, stage, source, name.removesuffix(".json"))
+        output = listed(self.output)
+        for name in output.list(f"ledger/{stage}/{source}"):
+            entry = read_entry(output, stage, source, name.removesuffix(".json"))
             found.update(entry.counts if entry else {})
         return found
 

@@ -27,7 +27,7 @@ _LEFT_OUT_OF_TREES = {".git", ".hg", ".svn"}
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """The raw files below a folder. `memory` is where what is slow to find out is remembered, if anywhere."""
+    """The raw files below a folder. `memory` is where what is slow to find out is remembered, once a run has begun."""
 
     folder: Folder
     memory: Folder | None = None
@@ -170,7 +170,7 @@ class Inputs:
         return [*choose_sites(counts, sites), *(name for name, count in counts.items() if not count)]
 
     def _posts(self, name: str) -> int:
-        if self.memory is None:
+        if self.memory is None or not self.memory.exists("logs"):
             return count_posts(self.file(name))
         remembered = f"logs/posts/{digest_of(name)}.json"
         fingerprint = self.fingerprint(name)

@@ -105,7 +105,8 @@ def is_joined(unit: Unit) -> bool:
 def join_work(run: Run, units: Mapping[str, Sequence[Unit]], manifest: Manifest) -> JoinWork | None:
     """What is left to do of the files whose parts are joined; None where there is none, or all is done."""
     joined = [unit for found in units.values() for unit in found if is_joined(unit)]
-    undone = [unit for unit in joined if done(CLEAN, run, unit) is None]
+    seen = run.listed()
+    undone = [unit for unit in joined if done(CLEAN, seen, unit) is None]
     if not undone:
         return None
     files = {(unit.source, unit.input) for unit in undone}

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from filters.batch import text_bytes
+from pipeline.listed import listed
 from pipeline.storage import Folder, Output
 
 MODELS = "models"
@@ -167,6 +168,7 @@ def read_entry(output: Folder, stage: str, source: str, unit: str) -> LedgerEntr
 
 def read_ledger(output: Folder) -> list[LedgerEntry]:
     """All entries below the output folder, by stage, source and unit."""
+    output = listed(output)
     found = (
         read_entry(output, stage, source, name.removesuffix(".json"))
         for stage in output.list("ledger")

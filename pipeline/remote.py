@@ -6,6 +6,7 @@ get a temporary file that is renamed. Nothing is believed that fsspec remembers 
 
 import io
 import os
+import tempfile
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -163,8 +164,13 @@ class RemotePath:
         self._do("write", lambda fs, path: fs.pipe_file(path, content, mode="create"))
 
     def write(self, content: bytes) -> None:
-        """Write a small file."""
-        self._do("write", lambda fs, path: fs.pipe_file(path, content))
+        """Write a small file, whole or not at all."""
+        if self.scheme in _OBJECT_STORES:  # One request, which the store does or does not.
+            self._do("write", lambda fs, path: fs.pipe_file(path, content))
+            return
+        with tempfile.TemporaryDirectory(prefix="tokenmill-") as folder:
+            Path(folder, "file").write_bytes(content)
+            self.put(Path(folder, "file"))
 
     def fetch(self, target: Path) -> None:
         """Copy the file to this machine."""

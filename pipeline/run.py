@@ -1,6 +1,5 @@
 """The order of the stages, and what is left to do of each: a rerun does only what is not done or no longer follows."""
 
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
@@ -21,20 +20,18 @@ from pipeline.engine import Engine
 from pipeline.errors import FatalError
 from pipeline.finish import finish_steps
 from pipeline.group_stages import GROUP_STAGES
-from pipeline.held_out import HELD_OUT
 from pipeline.join_work import is_joined, join_work
-from pipeline.key_index import KEYS
-from pipeline.ledger import MODELS, LedgerEntry, chain_faults, entry_name, read_entry, read_ledger
+from pipeline.ledger import MODELS, LedgerEntry, chain_faults, entry_name, read_entry
+from pipeline.listed import listed
 from pipeline.map_stages import CLEAN, MAP_STAGES
 from pipeline.mix_summary import mix_lines
 from pipeline.models import ALL_MODELS, TOKENIZER, Model
 from pipeline.near_audit import PAGE, audit_name, lost_too_much
 from pipeline.progress import Reporter
-from pipeline.remote import TEMPORARY_SUFFIX
-from pipeline.scratch import scratch_path
 from pipeline.stages import done
 from pipeline.storage import Folder, scratch_below
 from pipeline.stream_work import MIX, STREAM_RECORD, mix_work
+from pipeline.sweep import sweep
 from pipeline.totals import StageTotals, sum_stages
 from pipeline.units import Unit
 from pipeline.verify_work import VERIFY
@@ -63,19 +60,6 @@ STEPS: tuple[tuple[str, ...], ...] = (
 """Stages in their order; those of one step share a pipeline, between steps lies a barrier."""
 
 STAGES = tuple(stage for step in STEPS for stage in step)
-RECORDED = (
-    "documents",
-    "rejected",
-    "quarantine",
-    "samples",
-    KEYS,
-    NEAR_DEDUP,
-    DECONTAMINATE,
-    "tokens",
-    HELD_OUT,
-    "stream",
-)
-"""Folders in which every file is named by a done record."""
 
 
 @dataclass(slots=True)
@@ -99,7 +83,7 @@ class Conductor:
                 self.reporter.say(f"  {source}: {name} has no index beside it to count its pages against")
         if set(names) != {VERIFY}:  # It looks at what is there, and clears nothing away.
             self._prune()
-            _sweep(self.run.output)
+            sweep(self.run.output)
         for step in STEPS:
             wanted = [name for name in step if name in names]
             if wanted:
@@ -121,16 +105,12 @@ class Conductor:
         """(stage, source, units to do, units) for the named stages, as far as can be said before any work."""
         self._list_units()
         self._sum_text(names)
+        seen = replace(self.run, remembers=False).listed()
         for stage, source in ((stage, source) for stage in names for source in self.run.recipe.sources):
             if has_stage(self.run.recipe, source, stage):
                 units = self.units[source]
-                left = sum(not self._seems_done(stage, unit) for unit in units)
+                left = sum(not _seems_done(seen, stage, unit) for unit in units)
                 yield stage, source, left, len(units)
-
-    def _seems_done(self, stage: str, unit: Unit) -> bool:
-        if read_entry(self.run.output, stage, unit.source, unit.name) is None:
-            return False
-        return stage not in MAP_STAGES or done(MAP_STAGES[stage], replace(self.run, remembers=False), unit) is not None
 
     def _step(self, names: list[str]) -> None:
         before = len(self.worked)
@@ -138,7 +118,8 @@ class Conductor:
         trained = [model for model in ALL_MODELS if model.stage in names and model.is_trained(self.run.recipe)]
         if trained:
             self._need_samples(trained)
-            self._train([model for model in trained if not model.is_current(self.run)])
+            seen = self.run.listed()
+            self._train([model for model in trained if not model.is_current(seen)])
         if any(name in MAP_STAGES or name in GROUP_STAGES for name in names):
             self._documents(names)
             self._check(names, report=len(self.worked) > before)
@@ -149,9 +130,10 @@ class Conductor:
 
     def _need_samples(self, models: Iterable[Model]) -> None:
         """Raise FatalError where a fit would read samples of documents that have changed since."""
+        seen = self.run.listed()
         for model in models:
             for source, stage in model.reads(self.run.recipe).items():
-                old = (unit for unit in self.units.get(source, ()) if done(MAP_STAGES[stage], self.run, unit) is None)
+                old = (unit for unit in self.units.get(source, ()) if done(MAP_STAGES[stage], seen, unit) is None)
                 if stage in side_stages(self.run.recipe, source) and (unit := next(old, None)):
                     raise FatalError(
                         f"stage {model.stage} needs {stage} of {source}/{unit.name}: run `tokenmill {stage}` first"
@@ -214,13 +196,13 @@ class Conductor:
         return work is not None
 
     def _maps(self, names: list[str], scratch: Folder) -> MapWork | None:
-        items = []
+        items, seen = [], self.run.listed()
         for source, units in self.units.items():
             stages = [name for name in names if has_stage(self.run.recipe, source, name)]
             items += [
                 {"unit": asdict(unit), "stages": stages}
                 for unit in units
-                if not is_joined(unit) and any(done(MAP_STAGES[stage], self.run, unit) is None for stage in stages)
+                if not is_joined(unit) and any(done(MAP_STAGES[stage], seen, unit) is None for stage in stages)
             ]
         return MapWork(self.run, Manifest(scratch, "units.json").write({"items": items})) if items else None
 
@@ -238,12 +220,13 @@ class Conductor:
 
     def _need(self, names: list[str]) -> None:
         """Raise FatalError where what these stages read is not there, or no longer follows from what is."""
+        seen = self.run.listed()
         for source, units in self.units.items():
             first = next((name for name in names if has_stage(self.run.recipe, source, name)), "clean")
             if first == "clean":
                 continue
             before = stage_before(self.run.recipe, source, first)
-            missing = (unit for unit in units if read_entry(self.run.output, before, source, unit.name) is None)
+            missing = (unit for unit in units if read_entry(seen.output, before, source, unit.name) is None)
             if unit := next(missing, None):
                 raise FatalError(
                     f"stage {first} needs {before} of {source}/{unit.name}: run `tokenmill {before}` first"
@@ -251,7 +234,7 @@ class Conductor:
         for name in names:
             for model in MAP_STAGES[name].models(self.run.recipe) if name in MAP_STAGES else ():
                 # Scores of a model that no longer follows from its documents would be kept as if they were true.
-                if model.is_trained(self.run.recipe) and not model.is_current(self.run):
+                if model.is_trained(self.run.recipe) and not model.is_current(seen):
                     fit = model.stage
                     raise FatalError(f"stage {name} needs {fit} to be up to date: run `tokenmill {fit}` first")
 
@@ -287,8 +270,9 @@ class Conductor:
             )
 
     def _entries(self, stages: Iterable[str]) -> list[LedgerEntry]:
+        output = listed(self.run.output)
         found = [
-            read_entry(self.run.output, stage, source, unit.name)
+            read_entry(output, stage, source, unit.name)
             for stage in stages
             for source, units in self.units.items()
             if stage in chains(self.run.recipe)[source]
@@ -321,18 +305,10 @@ class Conductor:
         self.run.output.delete(entry_name(stage, source, unit))
 
 
-def _sweep(output: Folder) -> None:
-    """Remove what a killed run left: files that no done record names, temporary files, scratch folders."""
-    named = {name for entry in read_ledger(output) for name in entry.outputs}
-    for folder in RECORDED:
-        for name in output.glob(f"{folder}/**"):
-            if name not in named:
-                output.delete(name)
-    shutil.rmtree(scratch_path(output), ignore_errors=True)
-    if output.is_local:  # Nobody else is at work there: the folder is locked.
-        output.delete("logs/work")
-        for path in output.local_path().rglob(f".*{TEMPORARY_SUFFIX}"):
-            path.unlink()
+def _seems_done(run: Run, stage: str, unit: Unit) -> bool:
+    if read_entry(run.output, stage, unit.source, unit.name) is None:
+        return False
+    return stage not in MAP_STAGES or done(MAP_STAGES[stage], run, unit) is not None
 
 
 def _bytes_done(work: GroupStageWork) -> int:

@@ -3,6 +3,7 @@
 import builtins
 import glob
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 
 from filters.batch import BATCH_BYTES
 from pipeline.faults import writing
-from pipeline.remote import TEMPORARY_SUFFIX, RemotePath, located
+from pipeline.remote import PART_BYTES, TEMPORARY_SUFFIX, RemotePath, located
 
 _DICTIONARY_COLUMNS = ["source", "license", "dump", "language", "filter", "reason"]
 
@@ -161,8 +162,12 @@ class Folder:
 
     def write_text(self, name: str, text: str) -> Output:
         """Write a UTF-8 file, whole or not at all."""
+        content = text.encode("utf-8", "surrogatepass")
+        if not self.is_local and len(content) <= PART_BYTES:
+            self.remote(name).write(content)
+            return Output(len(content), digest_of_stream(io.BytesIO(content)))
         with self.create(name) as pending:
-            pending.path.write_bytes(text.encode("utf-8", "surrogatepass"))
+            pending.path.write_bytes(content)
         assert pending.output is not None  # published: `create` would have raised
         return pending.output
 

@@ -126,6 +126,7 @@ def _planned(folder: str, manifest: str) -> MixPlan:
 def token_shards(run: Run) -> dict[str, dict[str, tuple[int, str]]]:
     """For each source its token shards: name → (bytes, digest), as the ledger has them."""
     found: dict[str, dict[str, tuple[int, str]]] = {}
+    run = run.listed()
     for source in run.recipe.sources:
         found[source] = {}
         for file in run.output.list(f"ledger/tokenize/{source}"):
@@ -167,8 +168,9 @@ def mix_work(run: Run, manifest: Manifest) -> MixWork | None:
     plan, digests = planned_mix(run)
     keys = shard_keys(run, plan, digests)
     key = run.key(MIX, MODELS, STREAM, [dict(plan.record), list(keys)], digests)
-    todo = [index for index, held in enumerate(keys) if run.current(MIX, MODELS, shard_name(index), held) is None]
-    if not todo and run.current(MIX, MODELS, STREAM, key) is not None:
+    seen = run.listed()
+    todo = [index for index, held in enumerate(keys) if seen.current(MIX, MODELS, shard_name(index), held) is None]
+    if not todo and seen.current(MIX, MODELS, STREAM, key) is not None:
         return None
     return MixWork(
         run,

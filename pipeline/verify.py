@@ -15,6 +15,7 @@ from mixtures.token_format import TokenFormat
 from pipeline.context import Run
 from pipeline.errors import FatalError, FaultsFoundError, SettingError
 from pipeline.ledger import MODELS, Tally, entry_name
+from pipeline.listed import listed
 from pipeline.manifest import manifest_faults
 from pipeline.mix import MixPlan, plan_mix
 from pipeline.models import TOKENIZER
@@ -94,7 +95,7 @@ def _say(reporter: Reporter, proof: Proof) -> None:
 
 def _seen(run: Run) -> dict[str, Any]:
     """What the file system says of all files that were read: a rerun reads them again where any has changed."""
-    output = run.output
+    output = listed(run.output)
     sources = [f"tokens/{source}" for source in output.list("tokens")]
     names = [f"{folder}/{name}" for folder in (*sources, STREAM) for name in output.list(folder)]
     models = [f"models/tokenizer/{name}" for name in output.list("models/tokenizer")]

@@ -39,7 +39,7 @@ class Records:
 
 def read_records(run: Run) -> Records:
     """The done records of `tokenize` and `mix`; what cannot be read is a fault."""
-    found = Records()
+    found, run = Records(), run.listed()
     for source in run.recipe.sources:
         found.tokens[source] = found.documents[source] = 0
         for file in run.output.list(f"ledger/{TOKENIZE}/{source}"):

@@ -191,13 +191,13 @@ def group_stage_work(
     run: Run, stage: str, source: str, units: Sequence[Unit], after: Sequence[str], manifest: Manifest
 ) -> GroupStageWork | None:
     """What is left to do of a group stage and of the map stages `after` it; None where all is done."""
-    others = witnesses(run, stage, source)
-    groups = group_digests(run, stage, source, units, others)
+    others, seen = witnesses(run, stage, source), run.listed()
+    groups = group_digests(seen, stage, source, units, others)
     entries = [
-        run.current(stage, source, unit.name, verdict_key(run, stage, unit, group)[0])
+        seen.current(stage, source, unit.name, verdict_key(seen, stage, unit, group)[0])
         for unit, group in zip(units, groups, strict=True)
     ]
-    applied = [index for index, unit in enumerate(units) if not _is_done(run, unit, entries[index], after)]
+    applied = [index for index, unit in enumerate(units) if not _is_done(seen, unit, entries[index], after)]
     left = left_key(run, stage, source, groups)
     is_left = left_is_current(run, stage, source, left)
     if not applied and is_left:

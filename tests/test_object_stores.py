@@ -204,13 +204,14 @@ def test_what_another_process_writes_is_seen_at_once(store, folder):
         (lambda folder: folder.read_json("a/x.json"), {"GET": 1}),
         (lambda folder: folder.size("a/x.json"), {"HEAD": 1}),
         (lambda folder: folder.list("a"), {"LIST": 1}),
-        (lambda folder: folder.write_json("a/y.json", {}), {"PUT": 1, "HEAD": 1}),
+        (lambda folder: folder.write_json("a/y.json", {}), {"PUT": 1}),
+        (lambda folder: written(folder, "a/y", b"1"), {"PUT": 1, "HEAD": 1}),
         (lambda folder: folder.delete("a/x.json"), {"LIST": 1, "DELETE": 1}),
         (lambda folder: folder.delete("a/none"), {"LIST": 1}),
         (lambda folder: folder.open("a/x.json").read(), {"HEAD": 1, "GET": 1}),
         (lambda folder: list(read_batches(folder, "a/x.parquet")), {"HEAD": 1, "GET": 1}),
     ],
-    ids=["read_json", "size", "list", "write", "delete", "delete nothing", "open", "read_batches"],
+    ids=["read_json", "size", "list", "write_json", "write", "delete", "delete nothing", "open", "read_batches"],
 )
 def test_each_call_takes_no_more_requests_than_it_must(store, folder, tmp_path, ask, requests):
     folder.write_json("a/x.json", {"a": 1})

@@ -92,6 +92,7 @@ def test_a_dump_that_cannot_be_counted_stays_to_be_quarantined(inputs, tmp_path)
 
 def test_posts_are_counted_once(tmp_path, monkeypatch):
     remembering = Inputs(Folder(str(tmp_path)), Folder(str(tmp_path / "out")))
+    (tmp_path / "out/logs").mkdir(parents=True)
     posts(tmp_path, "beer", 3)
     posts(tmp_path, "tea", 2)
     first = remembering.names("stackexchange", recipe("stackexchange.sites=1"))
