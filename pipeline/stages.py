@@ -24,7 +24,7 @@ from pipeline.storage import Output, read_batches
 from pipeline.takedown_order import in_force
 from pipeline.token_shards import write_token_shards
 from pipeline.units import Unit, UnitOutputs, kept_batches, process_batches, readable
-from pipeline.usage import UNIT, measured
+from pipeline.usage import COLD, UNIT, is_first, measured
 from tokenizer.vocabulary import Vocabulary
 
 UNREADABLE = "unreadable_file"
@@ -56,6 +56,9 @@ def ensure(stage: Stage, run: Run, unit: Unit) -> LedgerEntry:
     """The unit's done record, from now or from before."""
     if (entry := done(stage, run, unit)) is not None:
         return entry
+    if run.sample is not None and is_first(UNIT, stage.name, unit.source):
+        with measured(run.output, COLD + UNIT, stage.name, unit.source, unit.name):
+            stage.process(run, unit)
     with measured(run.output, UNIT, stage.name, unit.source, unit.name):
         return stage.process(run, unit)
 

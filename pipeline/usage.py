@@ -22,9 +22,12 @@ from pipeline.storage import Folder
 USAGE = "logs/usage"
 UNIT, FIT, SKETCH, JUDGE, APPLY, WALL = "unit", "fit", "sketch", "judge", "apply", "wall"
 """What a piece is: a unit at a map stage, a fit, a part of a group stage; or all that an engine did at once."""
+COLD = "cold "
+"""Before the part of a piece that a plan does again: the first time, a process reads models and tables as well."""
 
 _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 _numbers = count()
+_met: set[tuple[str, str, str]] = set()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,14 @@ class _AtHand(threading.local):
 
 
 _at_hand = _AtHand()
+
+
+def is_first(part: str, stage: str, source: str) -> bool:
+    """Whether this process is asked for the first time about such pieces."""
+    place = part, stage, source
+    is_new = place not in _met
+    _met.add(place)
+    return is_new
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pipeline.context import Run
 from pipeline.corpora.registry import CORPORA
 from pipeline.ledger import LedgerEntry, read_ledger
 from pipeline.map_stages import CLEAN
-from pipeline.usage import APPLY, SKETCH, UNIT, WALL, Usage, read_usage
+from pipeline.usage import APPLY, COLD, SKETCH, UNIT, WALL, Usage, read_usage
 
 Place = tuple[str, str]
 """(stage, source); the source is empty where all of them are worked on at once."""
@@ -31,6 +31,8 @@ class Measured:
     """Pieces of work, how long the engine took for what it did at once, and files."""
 
     pieces: tuple[Usage, ...]
+    cold: tuple[Usage, ...]
+    """What a process took for the first piece of a kind more than for the same one again, piece by piece."""
     walls: dict[tuple[str, int], float]
     """(what the engine did at once, workers) → seconds."""
     files: tuple[Written, ...]
@@ -64,9 +66,11 @@ def measure(run: Run) -> Measured:
     """What the usage and the ledger below a run's output say."""
     usage = read_usage(run.output)
     walls = {(piece.stage, int(piece.unit)): piece.seconds for piece in usage if piece.part == WALL}
-    pieces = tuple(_named(piece) for piece in usage if piece.part != WALL)
+    pieces = tuple(_named(piece) for piece in usage if piece.part != WALL and not piece.part.startswith(COLD))
+    again = {piece.key: piece for piece in usage}
+    cold = tuple(_more(piece, again) for piece in usage if piece.part.startswith(COLD))
     files = (written for entry in read_ledger(run.output) for written in _files(run, entry))
-    return Measured(pieces, walls, tuple(files))
+    return Measured(pieces, cold, walls, tuple(files))
 
 
 def is_of_unit(piece: Usage) -> bool:
@@ -81,6 +85,23 @@ def by_unit(pieces: Iterable[Usage], figure: Callable[[Usage], float]) -> dict[P
         if is_of_unit(piece):
             found[_place(piece)][piece.unit] += figure(piece)
     return found
+
+
+def cold_starts(cold: Iterable[Usage], figure: Callable[[Usage], float]) -> dict[Place, float]:
+    """What a process takes before its first piece at each place: the mean of all that were seen."""
+    found: dict[Place, list[float]] = defaultdict(list)
+    for piece in cold:
+        found[_place(piece)].append(figure(piece))
+    return {place: sum(took) / len(took) for place, took in found.items()}
+
+
+def _more(piece: Usage, again: dict[tuple[str, str, str, str], Usage]) -> Usage:
+    warm = again.get((piece.part.removeprefix(COLD), piece.stage, piece.source, piece.unit), piece)
+    return replace(
+        _named(piece),
+        seconds=max(0.0, piece.seconds - warm.seconds),
+        cpu_seconds=max(0.0, piece.cpu_seconds - warm.cpu_seconds),
+    )
 
 
 def _place(piece: Usage) -> Place:

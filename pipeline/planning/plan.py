@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.context import Run
 from pipeline.guards import logged
+from pipeline.measured_engine import MeasuredEngine
 from pipeline.planning.estimate import Estimate, Stratum
 from pipeline.planning.figures import Place, measure
 from pipeline.planning.memory_needed import largest, peak_memory
@@ -32,15 +33,20 @@ def plan_run(run: Run, fraction: float, workers: tuple[int, ...], output: Folder
     with tempfile.TemporaryDirectory(prefix="tokenmill-plan-") as name:
         folder = Path(name)
         listing = Folder(str(folder / "listing"))
-        listing.write_text(
-            "logs/.plan", ""
-        )  # What is slow to find out of inputs is remembered here, not in the output.
+        listing.write_text("logs/.plan", "")  # What is slow to find out of inputs is remembered here.
         whole = Run(run.recipe, listing)
         sample, strata = draw(whole, fraction, run.recipe.seed)
         with logged(folder / "plan.log"):
-            held = run_sample(run.recipe, sample, strata, folder, cores, output)
+            engine = MeasuredEngine(
+                workers=cores,
+                log=folder / "plan.log",
+                scratch=folder,
+                output=Folder(str(folder / "output")),
+                warms=True,
+            )
+            held = run_sample(run.recipe, sample, strata, engine, output)
         measured = measure(held.run)
-        found = predict(whole, held, strata, measured)
+        found = predict(whole, held, strata, measured, (workers or (cores,))[0])
         peaks = peak_memory(whole, found, measured)
     times, _ = walls(found, measured, strata, workers or (cores,))
     inputs = _inputs(strata)

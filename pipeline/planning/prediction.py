@@ -8,7 +8,7 @@ from mixtures.stream import token_dtype
 from pipeline.context import Run
 from pipeline.corpora.registry import chains, side_stages
 from pipeline.planning.estimate import NOTHING, Estimate, Stratum, expand, total
-from pipeline.planning.figures import Measured, Place, by_unit, is_of_unit
+from pipeline.planning.figures import Measured, Place, by_unit, cold_starts, is_of_unit
 from pipeline.planning.fits import fit_times
 from pipeline.planning.growth import growth_of
 from pipeline.planning.hot_keys import HotKey, hottest
@@ -53,14 +53,14 @@ class Prediction:
         return total(self.output_bytes.values())
 
 
-def predict(run: Run, held: SampleRun, strata: Iterable[Stratum], measured: Measured) -> Prediction:
-    """What `run` will take, as a sample of it was measured."""
-    return _Predictor(run, held, list(strata), measured).predict()
+def predict(run: Run, held: SampleRun, strata: Iterable[Stratum], measured: Measured, workers: int = 1) -> Prediction:
+    """What `run` will take with so many workers, as a sample of it was measured."""
+    return _Predictor(run, held, list(strata), measured, workers).predict()
 
 
 class _Predictor:
-    def __init__(self, run: Run, held: SampleRun, strata: list[Stratum], measured: Measured) -> None:
-        self._run, self._held, self._measured = run, held, measured
+    def __init__(self, run: Run, held: SampleRun, strata: list[Stratum], measured: Measured, workers: int) -> None:
+        self._run, self._held, self._measured, self._workers = run, held, measured, workers
         self._strata: dict[str, list[Stratum]] = defaultdict(list)
         for stratum in strata:
             self._strata[stratum.source].append(stratum)
@@ -130,6 +130,9 @@ class _Predictor:
                 if (piece.stage, piece.source) == place and not is_of_unit(piece) and (piece.part == FIT) == is_fit
             )
             cpu[place] = cpu.get(place, NOTHING) + scale.times(took)
+        for place, took in cold_starts(self._measured.cold, lambda piece: piece.cpu_seconds).items():
+            units = sum(len(stratum.unit_bytes) for stratum in self._strata.get(place[1], ())) or 1
+            cpu[place] = cpu.get(place, NOTHING) + Estimate.exactly(took * min(self._workers, units))
         return cpu
 
     def _scale(self, piece: Usage) -> Estimate:

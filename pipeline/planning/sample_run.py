@@ -1,7 +1,7 @@
 """Runs the real stages on a sample, in a folder of its own, and says on which models."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -50,9 +50,9 @@ class SampleRun:
 
 
 def run_sample(
-    recipe: Recipe, sample: Sample, strata: list[Stratum], folder: Path, workers: int, made: Folder | None
+    recipe: Recipe, sample: Sample, strata: Sequence[Stratum], engine: MeasuredEngine, made: Folder | None
 ) -> SampleRun:
-    """Run the sample through all stages that a plan is about.
+    """Run the sample through all stages that a plan is about, into the engine's output.
 
     Models that are `made` already, in the output of an earlier run, are used as they are. Raises FatalError where the
     sample cannot give a model, even a smaller one.
@@ -60,11 +60,8 @@ def run_sample(
     share = sum(part.read_bytes for part in strata) / max(1, sum(part.bytes for part in strata))
     found = _models_of(recipe, made)
     models = {model.name: _origin(model, recipe, found) for model in ALL_MODELS if model.used_by(recipe)}
-    output = Folder(str(folder / "output"))
-    output.write_text("logs/.plan", "")  # So that what is slow to find out of inputs is remembered, here alone.
-    run = Run(for_sample(recipe, share, found), output, sample=sample)
+    run = Run(for_sample(recipe, share, found), engine.output, sample=sample)
     held = SampleRun(run=run, share=share, models=models)
-    engine = MeasuredEngine(workers=workers, log=output.local_path("logs/run.log"), scratch=folder, output=output)
     for step in STEPS:
         stages = tuple(stage for stage in step if stage not in LEFT_OUT and (held.mixes or stage not in MIXING))
         while stages:

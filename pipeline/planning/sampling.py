@@ -13,11 +13,11 @@ from pipeline.recipe import Recipe
 from pipeline.storage import digest_of
 from pipeline.units import Unit, unit_name
 
-MIN_PIECES = 2
+MIN_PIECES = 3
 """So many pieces of each source and size at least: from one alone no spread can be told."""
 MIN_BYTES = 512 << 10
 """And so many bytes of them where there are: less is all fixed costs."""
-MIN_HEAD_BYTES = 256 << 10
+MIN_HEAD_BYTES = 192 << 10
 PART_BYTES = 8 << 20
 """Parts of a Wikipedia dump that a sample is made of; the recipe's own are a minute's work each."""
 TOO_MUCH = 4

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.planning.estimate import Estimate, Stratum, fixed_part, rate
-from pipeline.planning.figures import Measured, Place, by_unit, is_of_unit
+from pipeline.planning.figures import Measured, Place, by_unit, cold_starts, is_of_unit
 from pipeline.planning.prediction import Prediction
 from pipeline.planning.sample_run import LEFT_OUT
 from pipeline.run import STEPS
@@ -76,6 +76,9 @@ def _phases(
     fits = [piece.seconds * prediction.fit_times.get(piece.unit, 1.0) for piece in pieces if piece.part == FIT]
     name = ", ".join(stages)
     found = [(f"fits of {name}", fits), (f"sketches of {name}", sketches)]
+    # A process reads models and tables before its first piece.
+    cold = cold_starts((piece for piece in measured.cold if piece.stage in stages), lambda piece: piece.seconds)
+    found.append((f"models of {name}", [sum(cold.values())]))
     found.append((f"judges of {name}", _judges(pieces, prediction)))
     return [*found, (f"units of {name}", units)]
 
