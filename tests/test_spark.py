@@ -1,30 +1,112 @@
-"""Spark gives the same bytes as the embedded engine, for the CommonCrawl chain."""
+"""Spark gives the same bytes as the embedded engine, by itself and on a cluster, and gets over what dies there."""
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from pipeline.demo_input import generate
-
-JAR = os.environ.get("TOKENMILL_SPARK_JAR")
-SMALL = ["--set", "mixture.weights={commoncrawl=0.5, wikipedia=0.5}", "--set", "reference.min_chars=100"]
-STAGES = ["clean", "train-language", "train-lm", "pages", "dedup", "language", "perplexity", "sample", "cutoffs"]
+from pipeline.engines.job_server import SPARK, find_job_server
+from pipeline.errors import SettingError
+from tests.clusters.spark import MISSING, free_port, processes_of, spark_cluster, spark_home
 
 
-def digests(folder, dumps, *flags):
-    for stage in STAGES:
-        command = [sys.executable, "-m", "pipeline.cli", stage, "demo", "--output", str(folder), *SMALL]
-        command += ["--set", f'inputs.root="{dumps}"', "--workers", "2", *flags]
-        subprocess.run(command, check=True, stderr=subprocess.PIPE)
+def missing_jar():
+    try:
+        find_job_server(SPARK)
+    except SettingError as error:
+        return str(error)
+    return ""
+
+
+NO_JAR = missing_jar()
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(NO_JAR), reason=NO_JAR)]
+LOCAL = ("--runner=SparkRunner", "--spark_master_url=local[2]")
+
+
+@pytest.fixture
+def start(small_run, tmp_path):
+    """`start("verify", *flags)`: the small demo up to a stage, on Spark, in a process of its own."""
+
+    def begin(stage, *flags):
+        spark = replace(small_run, output=tmp_path / "out")
+        return spark.start("run", f"--until={stage}", "--workers=2", "--", *flags)
+
+    return begin
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    if spark_home() is None:
+        pytest.skip(MISSING)
+    with spark_cluster(tmp_path_factory.mktemp("cluster")) as started:
+        yield started
+    assert not started.executors()
+
+
+def outputs(folder):
     return json.loads((folder / "manifest.json").read_text())["outputs"]
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(not JAR, reason="TOKENMILL_SPARK_JAR names no job server: mvn -f job-servers/spark/pom.xml package")
-def test_spark_gives_the_same_bytes(tmp_path):
-    generate(tmp_path / "dumps", seed=0, scale=0.15)
-    spark = ["--", "--runner=SparkRunner", "--spark_master_url=local[2]", f"--spark_job_server_jar={JAR}"]
-    assert digests(tmp_path / "spark", tmp_path / "dumps", *spark) == digests(tmp_path / "embedded", tmp_path / "dumps")
+def test_spark_by_itself_gives_the_same_bytes_and_says_what_the_embedded_engine_says(start, small_run, tmp_path):
+    process = start("verify", *LOCAL)
+    said = process.communicate()[1]
+    assert process.returncode == 0, said
+    made, expected = outputs(tmp_path / "out"), outputs(small_run.output)
+    assert made == {name: expected[name] for name in expected if not name.startswith(("training/", "report"))}
+    ours = {line.partition(":")[0] for line in small_run.said.splitlines()}
+    assert {line.partition(":")[0] for line in said.splitlines()} <= ours
+    assert "SparkContext" in (tmp_path / "out/logs/run.log").read_text()
+    assert [left for left in processes_of("") if os.getsid(left) == process.pid] == []
+
+
+def test_a_unit_that_fails_is_told_in_one_line_and_its_trace_is_in_the_log(start, tmp_path):
+    (tmp_path / "out/documents").mkdir(parents=True)
+    (tmp_path / "out/documents/clean").touch()
+    process = start("clean", *LOCAL)
+    said = process.communicate()[1]
+    assert process.returncode == 1
+    (told,) = (line for line in said.splitlines() if not line.startswith("clean"))
+    assert told.startswith("error: ")
+    assert "out/documents/clean" in told
+    assert "Traceback (most recent call last)" in (tmp_path / "out/logs/run.log").read_text()
+
+
+def check_clean(process, small_run, folder):
+    """That stage clean gave what the embedded engine gave."""
+    said = process.communicate()[1]
+    assert process.returncode == 0, said
+    made, expected = outputs(folder), outputs(small_run.output)
+    assert made
+    assert made == {name: expected[name] for name in made}
+
+
+def test_a_cluster_gives_the_same_bytes_by_a_pool_of_workers(start, small_run, cluster, tmp_path):
+    port = free_port()
+    pool = subprocess.Popen([Path(sys.executable).with_name("tokenmill-worker"), f"--pool={port}"])
+    try:
+        external = ["--environment_type=EXTERNAL", f"--environment_config=localhost:{port}"]
+        check_clean(start("clean", *cluster.flags, *external), small_run, tmp_path / "out")
+    finally:
+        pool.terminate()
+        assert pool.wait() == 0
+
+
+@pytest.mark.parametrize("killed", ["nothing", "executor", "cluster's worker", "Python worker"])
+def test_a_cluster_gives_the_same_bytes_whatever_dies_there(start, small_run, cluster, tmp_path, killed):
+    process = start("clean", *cluster.flags)
+    while not cluster.python_workers() and process.poll() is None:
+        time.sleep(0.1)
+    victims = {
+        "executor": lambda: cluster.executors()[0],
+        "cluster's worker": lambda: cluster.workers[0].pid,
+        "Python worker": lambda: cluster.python_workers()[0],
+    }
+    if killed in victims:
+        os.kill(victims[killed](), signal.SIGKILL)
+    check_clean(process, small_run, tmp_path / "out")

@@ -80,7 +80,15 @@ class SparkCluster:
 
     def executors(self) -> list[int]:
         """Process ids of the executors that run now."""
-        return processes_of("CoarseGrainedExecutorBackend", str(self.port))
+        return self._running("CoarseGrainedExecutorBackend")
+
+    def python_workers(self) -> list[int]:
+        """Process ids of the Python workers that executors started."""
+        return self._running("--harness")
+
+    def _running(self, word: str) -> list[int]:
+        # Workers give executors folders below their own, and what those start stays there.
+        return [process for process in processes_of(word) if self.folder.resolve() in folder_of(process).parents]
 
     def _replace(self) -> None:
         while not self._closing.wait(_LOOK_SECONDS):
@@ -127,6 +135,14 @@ def processes_of(*words: str) -> list[int]:
         if all(word in line for word in words):
             found.append(int(path.parent.name))
     return found
+
+
+def folder_of(process: int) -> Path:
+    """Where a process works; the root where it has ended."""
+    try:
+        return Path(f"/proc/{process}/cwd").readlink()
+    except OSError:
+        return Path("/")
 
 
 @contextmanager
