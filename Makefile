@@ -5,7 +5,11 @@ OUT ?= out/demo
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo check test readers bench gpu-bench clean
+SPARK_JAR := job-servers/spark/target/spark-job-server.jar
+FLINK_JAR := job-servers/flink/target/flink-job-server.jar
+CLUSTERS := .clusters
+
+.PHONY: help demo check test readers job-servers clusters engines bench gpu-bench clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -31,6 +35,30 @@ test: $(READY)  ## All tests
 readers: $(READY)  ## Other projects' own readers over our files; their packages are installed apart, once
 	$(BIN)/python tests/readers/build.py
 	$(BIN)/python -m pytest -m readers
+
+job-servers: $(SPARK_JAR) $(FLINK_JAR)  ## The Java programs that speak to Spark and Flink, by Maven, for whoever lacks Beam's own
+
+$(SPARK_JAR): job-servers/spark/pom.xml
+$(FLINK_JAR): job-servers/flink/pom.xml
+$(SPARK_JAR) $(FLINK_JAR):
+	mvn --batch-mode --quiet --file $< package
+	touch $@
+
+clusters: job-servers $(CLUSTERS)/spark/.ready $(CLUSTERS)/flink/.ready  ## Spark and Flink themselves, for tests on real clusters on this machine
+
+$(CLUSTERS)/spark/.ready:
+	$(PYTHON) -m venv $(CLUSTERS)/spark
+	$(CLUSTERS)/spark/bin/python -m pip install --quiet pyspark==3.5.7
+	touch $@
+
+$(CLUSTERS)/flink/.ready:
+	$(PYTHON) -m venv $(CLUSTERS)/flink
+	$(CLUSTERS)/flink/bin/python -m pip install --quiet --no-deps apache-flink-libraries==1.19.3
+	touch $@
+
+engines: $(READY)  ## The same bytes on every engine that is here? SCALE=1 of the demo's dumps; adds to docs/engine-digests.jsonl
+	$(BIN)/python -m benchmarks.engines --scale $(or $(SCALE),1) --results docs/engine-digests.jsonl
+	$(BIN)/python -m benchmarks.engines --table docs/engine-digests.jsonl > docs/engine-digests.md
 
 bench: $(READY)  ## All benchmarks: one JSON line a claim, and the table of docs/benchmarks.md
 	$(BIN)/python -m benchmarks > docs/benchmarks.jsonl

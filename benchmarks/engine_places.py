@@ -74,9 +74,9 @@ def _flink_local(dumps: Path, work: Path) -> Iterator[Place]:
 def _flink_cluster(dumps: Path, work: Path) -> Iterator[Place]:
     _need(FLINK)
     flink = _script("flink")
-    if flink.libraries() is None:
-        raise SkippedError("no virtual environment with apache-flink-libraries: `make clusters` builds one")
-    with flink.flink_cluster() as cluster:
+    if flink.flink_home() is None:
+        raise SkippedError(flink.MISSING)
+    with flink.flink_cluster(work / "cluster") as cluster:
         flags = ("--runner=FlinkRunner", f"--flink_master={cluster.master}")
         yield Place(dumps=str(dumps), output=str(work / "out"), flags=flags)
 

@@ -1,5 +1,6 @@
 """What a command and all processes that it starts take: seconds, processor seconds, the most memory that one held."""
 
+import os
 import subprocess
 import threading
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-_EACH_SECONDS = 0.2
+_EACH_SECONDS = 0.3
 PARENT, WORKER, JVM = "parent", "worker", "jvm"
 
 
@@ -55,15 +56,14 @@ class _Watch:
 
     def _living(self) -> Iterator[psutil.Process]:
         """Descendants of this process, and of those that were: a worker whose parent has died is still ours."""
-        roots = [psutil.Process(), *(held.process for held in self.seen.values())]
-        found: dict[int, psutil.Process] = {}
-        for root in roots:
-            try:
-                found |= {child.pid: child for child in (root, *root.children(recursive=True))}
-            except psutil.Error:
-                continue
-        own = {psutil.Process().pid, *self.bystanders}
-        return (process for pid, process in found.items() if pid not in own)
+        living = {process.pid: process for process in psutil.process_iter(["ppid"])}
+        ours = {os.getpid(), *(pid for pid, _ in self.seen)}
+        # A process is younger than its parent, and its number higher, but where numbers began anew: then it is seen
+        # when this looks again.
+        for pid, process in sorted(living.items()):
+            if process.info["ppid"] in ours and pid not in self.bystanders:
+                ours.add(pid)
+        return (living[pid] for pid in ours - {os.getpid()} if pid in living)
 
     def _role(self, process: psutil.Process) -> str:
         if process.pid == self.parent:
