@@ -1,4 +1,4 @@
-"""Runs that are killed at random, on this machine's engine, on a cluster, and with a store that goes away: same bytes."""
+"""Runs that are killed at random, here and on a cluster, or whose store goes away and comes back: the same bytes."""
 
 import json
 import os
@@ -8,7 +8,9 @@ import sys
 
 import pytest
 
-from tests.clusters.spark import MISSING, spark_cluster, spark_home
+from tests.clusters import front
+from tests.clusters.s3 import S3Store
+from tests.clusters.spark import MISSING, free_port, spark_cluster, spark_home
 
 SMALL = (
     "mixture.weights={c4=0.4, github=0.3, books=0.3}",
@@ -23,7 +25,11 @@ def drilled(dumps, output, *options, **environment):
     sets = [word for setting in (f'inputs.root="{dumps}"', *SMALL) for word in ("--set", setting)]
     command = [sys.executable, "-m", "pipeline.cli", "drill", "demo", "--output", str(output), "--workers=2", "--json"]
     made = subprocess.run(
-        [*command, "--until=mix", *sets, *options], capture_output=True, text=True, env=os.environ | environment
+        [*command, "--until=mix", *sets, *options],
+        capture_output=True,
+        text=True,
+        env=os.environ | environment,
+        check=False,
     )
     assert made.returncode == 0, made.stderr
     return json.loads(made.stdout), made.stderr
@@ -46,3 +52,16 @@ def test_a_run_on_a_spark_cluster_that_is_killed_at_random_makes_the_same_bytes(
         kills = os.environ.get("TOKENMILL_SPARK_KILLS", "2")
         figures, _ = drilled(small_run.dumps, tmp_path / "out", f"--kills={kills}", victims, "--", *cluster.flags)
     assert len(figures["kills"]) == int(kills)
+
+
+@pytest.mark.slow
+def test_a_run_whose_store_is_killed_and_comes_back_makes_the_same_bytes(small_run, tmp_path):
+    port = free_port()
+    with S3Store() as store:
+        there = json.dumps(store.options | {"endpoint_url": f"http://127.0.0.1:{port}"})
+        starts = f"--store-start={sys.executable} {front.__file__} {port} {store.endpoint.rpartition(':')[2]}"
+        options = ["--kills=2", "--what=store", starts]
+        figures, _ = drilled(
+            small_run.dumps, store.address("drill"), *options, **store.environment | {"FSSPEC_S3": there}
+        )
+    assert [kill["what"] for kill in figures["kills"]] == ["store", "store"]
