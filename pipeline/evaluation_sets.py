@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.errors import SettingError
+from pipeline.raw_reads import refuse
 from pipeline.recipe import Recipe
 from pipeline.storage import Folder
 
@@ -80,6 +81,7 @@ def read_items(files: Sequence[str], fields: Sequence[str], faults: Faults) -> I
                     if passages is not None:
                         yield Item(origin=origin, passages=passages)
         except (OSError, pa.ArrowException) as error:
+            refuse(error, file)
             faults.add("unreadable_file", f"{file}#{number + 1}", str(error))
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from pipeline.errors import PieceError
-from pipeline.faults import said
+from pipeline.faults import is_fault, said
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -22,6 +22,12 @@ def open_raw(name: str, opener: Callable[[], BinaryIO]) -> BinaryIO:
     """The stream; opening and reading it raise PieceError, which names the file, where the system refuses."""
     with _named(name):
         return cast(BinaryIO, io.BufferedReader(_Raw(name, opener()), _BUFFER_BYTES))
+
+
+def refuse(error: Exception, name: str) -> None:
+    """Raise PieceError for what the system refused, where a library opens files by itself."""
+    if is_fault(error):
+        raise PieceError(said(error, name)) from error
 
 
 class _Raw(io.RawIOBase):

@@ -250,6 +250,9 @@ def checkpoint_folders(folder: Path) -> list[Path]:
 
 def read_checkpoint(folder: Path) -> Checkpoint:
     """Reads `state.json`; raises DamagedCheckpointError where it is not one, OtherRunError where of another format."""
+    for path in sorted(folder.glob("*")):
+        if not os.access(path, os.R_OK):  # It is not damaged, and not to be set aside.
+            raise TrainingError(f"{path} cannot be read: permission denied; give this user access and start again")
     try:
         state = json.loads((folder / "state.json").read_text())
     except (OSError, ValueError, RecursionError) as error:

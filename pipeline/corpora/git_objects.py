@@ -25,6 +25,8 @@ from dulwich.pack import (
     load_pack_index_file,
 )
 
+from pipeline.raw_reads import refuse
+
 MAX_OBJECT_BYTES = 64 << 20
 """What is larger is no text; a delta and what it is applied to lie in memory together."""
 
@@ -81,6 +83,7 @@ class GitObjects:
                     self._packs.append((offsets, PackData(data, SHA1)))
         except _READ_ERRORS as error:
             self.__exit__()
+            refuse(error, str(self.folder))
             raise GitError(f"a pack cannot be opened: {error}") from error
         return self
 
@@ -115,6 +118,7 @@ class GitObjects:
         try:
             kind, content = self._loose(name) or self._packed(name)
         except _READ_ERRORS as error:
+            refuse(error, str(self.folder))
             raise GitError(f"{name}: {type(error).__name__}: {error}"[:200]) from error
         if hashlib.sha1(b"%s %d\0%b" % (kind, len(content), content), usedforsecurity=False).hexdigest() != name:
             raise GitError(f"{name} has other content")

@@ -9,6 +9,7 @@ from dulwich.objects import parse_tree
 from pipeline.corpora.corpus import BadRecord, RawFile
 from pipeline.corpora.git_objects import GitError, GitObjects, ObjectTooLargeError
 from pipeline.corpora.source_archives import ExpansionError, Member, expansion_limit, name_fault
+from pipeline.raw_reads import refuse
 
 MAX_DEPTH = 100
 MAX_ENTRIES = 1_000_000
@@ -36,6 +37,7 @@ def git_members(file: RawFile, max_bytes: int, wanted: Callable[[str], bool]) ->
     except ExpansionError as error:
         yield BadRecord(key="repository", reason="archive_too_large", detail=str(error), size=file.size)
     except (GitError, OSError) as error:
+        refuse(error, file.name)
         yield BadRecord(key="repository", reason="broken_repository", detail=str(error)[:200], size=file.size)
 
 

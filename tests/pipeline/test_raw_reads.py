@@ -3,11 +3,14 @@
 import errno
 import io
 import os
+from dataclasses import replace
 
 import pytest
 
+from pipeline.corpora.registry import CORPORA
 from pipeline.errors import PieceError
-from pipeline.raw_reads import open_raw
+from pipeline.raw_reads import open_raw, refuse
+from pipeline.section import SOURCES
 
 
 class Failing(io.BytesIO):
@@ -51,3 +54,43 @@ def test_a_sound_stream_reads_and_seeks_as_any_other(tmp_path):
         assert stream.fileno() > 2
     assert stream.closed
     assert stream.raw._stream.closed
+
+
+class Breaking(io.BytesIO):
+    """A file of which the second half is on a bad disk."""
+
+    def readinto(self, buffer):
+        if self.tell() >= len(self.getbuffer()) // 2:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return super().readinto(memoryview(buffer)[: len(self.getbuffer()) // 2 - self.tell()])
+
+    def read(self, *_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_no_reader_takes_a_bad_disk_for_a_damaged_file(small_run, source):
+    run = small_run.run()
+    tried = 0
+    for unit in run.units(source):
+        file = run.inputs.file(unit.input, unit.part, unit.parts)
+        if file.git_folder is not None or "broken" in unit.name:
+            continue  # Git's objects are files of their own; what is broken is so before the second half.
+        with file.open() as stream:
+            content = stream.read()
+        broken = replace(file, opener=lambda content=content: open_raw("x", lambda: Breaking(content)))
+        with pytest.raises(PieceError, match="^the disk or file system failed"):
+            list(CORPORA[source].read(broken, getattr(run.recipe, source)))
+        tried += 1
+    assert tried
+
+
+@pytest.mark.parametrize("error", [PermissionError(errno.EACCES, "no"), MemoryError()])
+def test_what_the_system_refuses_a_library_is_told_apart_too(error):
+    with pytest.raises(PieceError, match=r"^repo\.git: (permission denied|out of memory)"):
+        refuse(error, "repo.git")
+
+
+@pytest.mark.parametrize("error", [ValueError("bad"), OSError("bad"), FileNotFoundError(errno.ENOENT, "gone")])
+def test_what_a_library_says_of_damage_is_left_to_the_reader(error):
+    refuse(error, "repo.git")

@@ -351,6 +351,15 @@ def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_is_taken(tmp_path,
     assert steps(tmp_path) == [10]
 
 
+def test_a_checkpoint_that_may_not_be_read_is_not_taken_for_a_damaged_one(tmp_path, monkeypatch):
+    refused = save(tmp_path, 10, 20)[1] / FILE
+    monkeypatch.setattr("os.access", lambda path, mode: path != refused)
+    with pytest.raises(TrainingError, match=rf"^{refused} cannot be read: permission denied") as raised:
+        newest(tmp_path, [])
+    assert not isinstance(raised.value, DamagedCheckpointError)
+    assert refused.exists()
+
+
 def test_where_all_are_damaged_there_is_none(tmp_path):
     for folder in save(tmp_path, 10, 20, 30):
         flip_a_byte(folder)
