@@ -77,8 +77,7 @@ def _flink_cluster(dumps: Path, work: Path) -> Iterator[Place]:
     if flink.flink_home() is None:
         raise SkippedError(flink.MISSING)
     with flink.flink_cluster(work / "cluster") as cluster:
-        flags = ("--runner=FlinkRunner", f"--flink_master={cluster.master}")
-        yield Place(dumps=str(dumps), output=str(work / "out"), flags=flags)
+        yield Place(dumps=str(dumps), output=str(work / "out"), flags=tuple(cluster.flags))
 
 
 @contextmanager
