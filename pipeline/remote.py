@@ -10,7 +10,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
@@ -54,10 +54,6 @@ class RemotePath:
     def scheme(self) -> str:
         """What the address begins with."""
         return self.address.partition("://")[0]
-
-    def briefly(self, patience: Patience) -> "RemotePath":
-        """The same with another patience."""
-        return replace(self, patience=patience)
 
     def info(self) -> dict[str, Any]:
         """What the store knows of it: `size`, `type`, tags and times. Raises FileNotFoundError."""
@@ -158,10 +154,6 @@ class RemotePath:
                 with suppress(FatalError):  # Else the next run sweeps it away.
                     temporary.remove()
             raise
-
-    def create(self, content: bytes) -> None:
-        """Write a small file that is not there yet. Raises FileExistsError where it is: of two, one gets through."""
-        self._do("write", lambda fs, path: fs.pipe_file(path, content, mode="create"))
 
     def write(self, content: bytes) -> None:
         """Write a small file, whole or not at all."""

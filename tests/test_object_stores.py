@@ -1,5 +1,6 @@
 """The pipeline against a real S3 server on this machine that has the faults of a store far away."""
 
+import json
 import os
 import re
 import subprocess
@@ -223,3 +224,26 @@ def test_each_call_takes_no_more_requests_than_it_must(store, folder, tmp_path, 
     store.requests.clear()
     ask(folder)
     assert dict(store.requests) == requests
+
+
+@pytest.mark.slow
+def test_the_whole_demo_in_a_store_that_fails_now_and_then_gives_the_same_digests(small_run, tmp_path):
+    with S3Store() as store:
+        with store.configured():
+            remote.located(store.address(""))[0].put(str(small_run.dumps), store.address("dumps"), recursive=True)
+        store.requests.clear()
+        store.faults = Faults(seed=3, errors=0.005, cuts=0.005, slow=0.002)
+        moved = (f"inputs.root={store.address('dumps')}", f"trainer.folder={tmp_path / 'training'}")
+        command = [sys.executable, "-m", "pipeline.cli", "run", *small_run.arguments(*moved), "--workers=2"]
+        command[command.index(str(small_run.output))] = store.address("out")
+        done = subprocess.run(command, env=os.environ | store.environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        requests = sum(store.requests.values())
+        with store.configured():
+            output = Folder(store.address("out"))
+            made = output.read_json("manifest.json")["outputs"]
+            assert output.list("logs/work") == output.list("logs/lock") == []
+    local = json.loads((small_run.output / "manifest.json").read_text())["outputs"]
+    assert made == {name: digest for name, digest in local.items() if not name.startswith("training/checkpoints/")}
+    assert store.failed["error"] + store.failed["cut"] > 10
+    assert requests < 8000, store.requests

@@ -9,7 +9,6 @@ import pytest
 from pipeline import remote, retries
 from pipeline.errors import FatalError, SettingError
 from pipeline.remote import RemotePath, check_reach
-from pipeline.retries import Patience
 
 
 class Flaky:
@@ -132,11 +131,6 @@ def test_files_that_a_store_silently_does_not_delete_are_told_of(path, flaky, mo
         RemotePath("memory://run/a").remove()
 
 
-def test_what_is_there_already_is_not_created_again(path):
-    with pytest.raises(FileExistsError):
-        path.create(b"other")
-
-
 def test_where_folders_are_folders_a_file_is_renamed_into_place(path, flaky, tmp_path, monkeypatch):
     monkeypatch.setattr(remote, "_OBJECT_STORES", set())
     flaky.failed |= {"put_file", "mv"}
@@ -172,7 +166,3 @@ def test_an_address_that_cannot_be_served_is_told_of_in_one_line(monkeypatch, ad
     monkeypatch.delenv("JAVA_HOME", raising=False)
     with pytest.raises(SettingError, match=rf"^inputs.root {address}: .*{told}"):
         check_reach("inputs.root", address)
-
-
-def test_a_first_look_is_not_as_patient_as_the_work(path):
-    assert path.briefly(Patience(1, 1)).patience == Patience(1, 1)
