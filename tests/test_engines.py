@@ -1,4 +1,4 @@
-"""One golden digest: what a run over small dumps written by us makes is the same on every engine, and stays the same."""
+"""One golden digest: what a run over dumps written by us makes is the same on every engine, and stays the same."""
 
 import json
 
