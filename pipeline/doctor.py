@@ -81,7 +81,7 @@ def _rooms() -> Iterator[Finding]:
 def _optional() -> Iterator[Finding]:
     torch = _version("torch")
     yield Finding(name="torch", found=torch, needed_for="train", mend="" if torch else "pip install 'tokenmill[train]'")
-    for package, extra, scheme in (("gcsfs", "gcp", "gs://"), ("s3fs", "aws", "s3://")):
+    for package, extra, scheme in (("gcsfs", "gcp", "gs://"), ("s3fs", "aws", "s3://"), ("adlfs", "azure", "az://")):
         found = _version(package)
         mend = "" if found else f"pip install 'tokenmill[{extra}]'"
         yield Finding(name=package, found=found, needed_for=f"{scheme} addresses", mend=mend)
