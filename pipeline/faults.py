@@ -66,10 +66,10 @@ def is_about_a_place(error: BaseException) -> bool:
 def ended(code: int | None) -> str:
     """How a worker process ended, by its exit code, and what to think of it."""
     if code is None or code >= 0:
-        return f"ended with exit code {code}"
+        return f"ended with exit code {code}: logs/run.log has its last words"
     if -code == signal.SIGKILL:
-        return "was killed (SIGKILL); most often by the system, for want of memory: use fewer --workers"
-    return f"was ended by {signal.Signals(-code).name}"
+        return f"was killed (SIGKILL); most often by the system, for want of memory: use fewer --workers, {GO_ON}"
+    return f"was ended by {signal.Signals(-code).name}: logs/run.log has its last words"
 
 
 @contextmanager

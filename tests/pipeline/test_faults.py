@@ -59,9 +59,12 @@ def test_a_fault_of_the_machine_is_told_from_bad_data_and_from_one_that_every_pi
 @pytest.mark.parametrize(
     ("code", "told"),
     [
-        (3, "ended with exit code 3"),
-        (-signal.SIGSEGV, "was ended by SIGSEGV"),
-        (-signal.SIGKILL, "was killed (SIGKILL); most often by the system, for want of memory: use fewer --workers"),
+        (3, "ended with exit code 3: logs/run.log has its last words"),
+        (-signal.SIGSEGV, "was ended by SIGSEGV: logs/run.log has its last words"),
+        (
+            -signal.SIGKILL,
+            f"was killed (SIGKILL); most often by the system, for want of memory: use fewer --workers, {GO_ON}",
+        ),
     ],
 )
 def test_how_a_worker_ended_is_told_by_its_signal(code, told):

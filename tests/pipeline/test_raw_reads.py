@@ -79,7 +79,7 @@ def test_no_reader_takes_a_bad_disk_for_a_damaged_file(small_run, source):
         with file.open() as stream:
             content = stream.read()
         broken = replace(file, opener=lambda content=content: open_raw("x", lambda: Breaking(content)))
-        with pytest.raises(PieceError, match="^the disk or file system failed"):
+        with pytest.raises(PieceError, match=r"^the disk or file system failed"):
             list(CORPORA[source].read(broken, getattr(run.recipe, source)))
         tried += 1
     assert tried
