@@ -5,9 +5,14 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
+import psutil
 import pytest
 
+from pipeline.drill.compare import file_digests
+from pipeline.drill.processes import victims, wait_until
+from pipeline.storage import Folder
 from tests.clusters import front
 from tests.clusters.s3 import S3Store
 from tests.clusters.spark import MISSING, free_port, spark_cluster, spark_home
@@ -41,6 +46,28 @@ def test_a_run_whose_workers_and_driver_are_killed_at_random_makes_the_same_byte
     assert {kill["what"] for kill in figures["kills"]} == {"workers", "driver"}
     assert len({kill["stage"] for kill in figures["kills"]}) >= 3
     assert figures["starts"] > figures["runs"] and said.count("the same bytes") == figures["runs"] + 1
+
+
+def test_workers_that_wake_when_the_next_run_is_over_change_nothing(small_run, tmp_path):
+    again = replace(small_run, output=tmp_path / "out")
+    output = Folder(str(again.output))
+    with again.start("clean", "--workers=2") as first:
+        assert wait_until(lambda: output.list("ledger/clean") != [] and len(victims(first.pid, None)) >= 3, 120)
+        orphans = victims(first.pid, None)
+        for orphan in orphans:
+            orphan.suspend()
+        first.kill()
+    with again.start("clean", "--workers=2") as second:
+        _, said = second.communicate()
+    made = file_digests(output)
+    for orphan in orphans:
+        orphan.resume()
+    assert psutil.wait_procs(orphans, timeout=30)[1] == []
+    assert second.returncode == 0, said
+    assert file_digests(output) == made
+    whole = file_digests(Folder(str(small_run.output)))
+    cleaned = {name: digest for name, digest in made.items() if "/clean/" in name}
+    assert cleaned == {name: digest for name, digest in whole.items() if "/clean/" in name}
 
 
 @pytest.mark.slow
