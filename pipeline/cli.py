@@ -15,6 +15,7 @@ from pipeline.context import Run, check_addresses
 from pipeline.doctor import check_rooms, diagnose
 from pipeline.drill.command import drill
 from pipeline.engines.dataflow import check_elsewhere, is_rehearsal, spelled
+from pipeline.engines.portable import notes
 from pipeline.errors import FatalError, FaultsFoundError
 from pipeline.explain_command import explain
 from pipeline.export.command import export
@@ -142,6 +143,8 @@ class _Session:
         check_readable(self._run, [unit for source in self._run.recipe.sources for unit in self._run.units(source)])
         if self._engine.is_embedded and (caution := crowded(self._engine.hands)):
             self._reporter.say(caution)
+        for note in notes(self._engine.flags, (self._run.output.url, str(self._run.recipe.inputs.root))):
+            self._reporter.say(note)
         with locked(self._run.output, say=self._reporter.say), logged(log_path(self._run.output)):
             check_finished(self._run.output)
             conductor = Conductor(self._run, self._engine, self._reporter)
@@ -199,8 +202,10 @@ class _Session:
         inputs = {source: list(names) for source, names in files.items()}
         recipe = redacted(self._run.recipe.model_dump(mode="json"))
         stream = foreseen(self._run) if MIX in stages else None  # Not known before the token shards are there.
+        flags = [redact(flag) for flag in self._engine.defaults()]
         if self._as_json:
-            click.echo(json.dumps({"recipe": recipe, "inputs": inputs, "stages": left, "stream": stream}))
+            plan = {"recipe": recipe, "inputs": inputs, "stages": left, "stream": stream, "beam_flags": flags}
+            click.echo(json.dumps(plan))
             return
         click.echo(json.dumps(recipe, indent=1))
         root = redact(self._run.inputs.folder.url)
@@ -208,7 +213,7 @@ class _Session:
             click.echo(f"{source}: {len(names)} files below {root}, the first: {names[0]}")
         for row in left:
             click.echo(f"{row['stage']} {row['source']}: {row['units_to_do']} of {row['units']} units to do")
-        for line in mix_lines(stream) if stream else ():
+        for line in (*(mix_lines(stream) if stream else ()), *(f"set for you: {flag}" for flag in flags)):
             click.echo(line)
 
 

@@ -39,6 +39,18 @@ def check_workers(flags: Sequence[str], url: str, *, is_local: bool) -> None:
         raise SettingError(f"{command_path()} is missing, which starts workers: pip install tokenmill")
 
 
+def notes(flags: Sequence[str], addresses: Iterable[str]) -> list[str]:
+    """What may go wrong but need not: folders of this machine, where the master says that workers are on others."""
+    masters = [value_of(flags, name) for name in ("--spark_master_url", "--flink_master")]
+    if not any(":" in url and host_of(url) not in _HERE for url in masters):
+        return []
+    return [
+        f"{address} is a folder of this machine: workers elsewhere need the same files at the same path"
+        for address in addresses
+        if "://" not in address or address.startswith("file://")
+    ]
+
+
 def host_of(url: str) -> str:
     """The machine of `scheme://machine:port` or `machine:port`."""
     return url.rpartition("://")[2].rpartition(":")[0]

@@ -9,7 +9,6 @@ from pipeline.engines.job_server import SPARK, check_java, find_job_server, jar_
 from pipeline.engines.portable import check_workers, host_of, java_flags, line_of, local_heap, python_part, worker_flags
 from pipeline.errors import SettingError
 
-_HERE = ("localhost", "127.0.0.1", "::1", "[::1]")
 _PARTITIONS_ELSEWHERE = 200  # As many as Spark's own SQL shuffles have: a master does not say how many cores it has.
 _ASK_SECONDS = 2.0
 
@@ -63,17 +62,6 @@ def check(flags: Sequence[str]) -> None:
         )
 
 
-def notes(flags: Sequence[str], addresses: Sequence[str]) -> list[str]:
-    """What may go wrong but need not: folders of this machine that workers elsewhere may not see."""
-    if is_here(master(flags, 1)):
-        return []
-    return [
-        f"{address} is a folder of this machine: workers elsewhere need the same files at the same path"
-        for address in addresses
-        if "://" not in address or address.startswith("file://")
-    ]
-
-
 def message(text: str) -> str | None:
     """The Python part of a failure that Spark reports: the last traceback, without Java's frames around it."""
     return python_part(text)
@@ -87,11 +75,6 @@ def master(flags: Sequence[str], workers: int) -> str:
 def is_local(url: str) -> bool:
     """Whether Spark runs inside the job server."""
     return re.match(r"local(\[.+\])?$", url) is not None
-
-
-def is_here(url: str) -> bool:
-    """Whether all of the cluster is this machine, as far as the address says."""
-    return is_local(url) or host_of(url) in _HERE
 
 
 def _version_of(url: str, flags: Sequence[str]) -> str:

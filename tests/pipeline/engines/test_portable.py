@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.engines import portable
 from pipeline.engines.flags import value_of
+from pipeline.engines.portable import notes
 from pipeline.errors import SettingError
 
 FAILED = """java.util.concurrent.ExecutionException: job failed
@@ -82,3 +83,18 @@ def test_of_a_failure_the_traceback_is_told():
     assert told.startswith('Traceback (most recent call last):\n  File "work.py", line 1, in do')
     assert told.endswith("pipeline.errors.FatalError: clean of books/a.gz: no space left")
     assert portable.python_part("java.lang.Error: no Python here") is None
+
+
+@pytest.mark.parametrize(
+    "flags, count",
+    [
+        (["--spark_master_url=spark://master.example:7077"], 2),
+        (["--flink_master=master.example:8081"], 2),
+        (["--spark_master_url=spark://127.0.0.1:7077"], 0),
+        (["--spark_master_url=local[2]"], 0),
+        (["--flink_master=[local]"], 0),
+        ([], 0),
+    ],
+)
+def test_folders_that_workers_elsewhere_may_not_see_are_named(flags, count):
+    assert len(notes(flags, ["/data/run", "gs://bucket/run", "file:///data"])) == count

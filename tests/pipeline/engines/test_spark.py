@@ -111,18 +111,6 @@ def test_a_master_without_a_rest_server_tells_nothing(monkeypatch):
     assert spark._version_of("spark://127.0.0.1:1", ["--spark_rest_url=http://127.0.0.1:1"]) == ""
 
 
-@pytest.mark.parametrize(
-    "flags, addresses, count",
-    [
-        ([ELSEWHERE], ["/data/run", "gs://bucket/run", "file:///data"], 2),
-        ([HERE], ["/data/run"], 0),
-        ([], ["/data/run"], 0),
-    ],
-)
-def test_folders_that_workers_elsewhere_may_not_see_are_named(flags, addresses, count):
-    assert len(spark.notes(flags, addresses)) == count
-
-
 JAVA = """java.lang.RuntimeException: Error received from SDK harness: Traceback (most recent call last):
   File "apache_beam/runners/common.py", line 1, in process
   File "pipeline/engine.py", line 2, in process
