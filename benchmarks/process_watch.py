@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-_EACH_SECONDS = 0.3
+_EACH_SECONDS = 0.5
 PARENT, WORKER, JVM = "parent", "worker", "jvm"
 
 

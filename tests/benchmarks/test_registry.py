@@ -8,7 +8,8 @@ ASKED_FOR = (
     " minhash-rensa commoncrawl-chain"
 )
 OTHERS = (
-    "shuffle-bytes growth growth-memory growth-encode growth-posts growth-posts-memory growth-tokenizer-memory"
+    "engine-embedded engine-spark-local engine-memory-parent engine-memory-worker"
+    " shuffle-bytes growth growth-memory growth-encode growth-posts growth-posts-memory growth-tokenizer-memory"
     " growth-near growth-near-memory growth-decontaminate growth-decontaminate-memory growth-mix growth-mix-memory"
 )
 
