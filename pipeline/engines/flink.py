@@ -24,7 +24,7 @@ from pipeline.errors import SettingError
 
 LOCAL = "[local]"
 CONFIGURATION = Path(__file__).with_name("flink_conf")
-"""The folder of Flink's own settings that jobs are sent with."""
+"""The folder of Flink's own settings, where it runs within the job server."""
 
 _LINE = "1.19"  # Of our Maven project; 1.19 and 1.20 are the last lines that have an engine for batch alone.
 _MOST_LOCAL = 8  # The 64 MB of network buffers that Flink has without a cluster suffice for shuffles of so many tasks.
@@ -49,7 +49,8 @@ def defaults(flags: Sequence[str], workers: int) -> tuple[str, ...]:
         # A worker takes seconds to start, so it is kept between tasks; a step of ours is a job, and at its end the
         # worker is to go before those of the next have grown.
         "--environment_cache_millis=5000",
-        f"--flink_conf_dir={CONFIGURATION}",
+        # A cluster has settings of its own, and would not take these.
+        *([f"--flink_conf_dir={CONFIGURATION}"] if is_local(url) else []),
         f"--job_port={server_port()}",
         f"--artifacts_dir={tempfile.gettempdir()}/tokenmill-artifacts",  # Beam's own is another one for each job.
         *worker_flags(flags),

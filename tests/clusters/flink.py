@@ -169,6 +169,10 @@ def _write_settings(folder: Path, port: int) -> None:
         # A lost task manager is noticed within seconds, not within a minute.
         "heartbeat.interval": 1000,
         "heartbeat.timeout": 8000,
+        # Flink's own for batch jobs is to give up; the delay is for a task manager to be replaced.
+        "restart-strategy.type": "fixed-delay",
+        "restart-strategy.fixed-delay.attempts": 2,
+        "restart-strategy.fixed-delay.delay": "3 s",
     }
     (folder / "config.yaml").write_text("".join(f"{key}: {value}\n" for key, value in settings.items()))
     (folder / "log4j.properties").write_text(_LOG4J)

@@ -69,7 +69,8 @@ def test_jobs_of_one_run_share_a_job_server():
     assert flink.defaults((), 4) == flink.defaults((), 4)
 
 
-def test_the_settings_of_jobs_are_shipped_and_restart_what_failed():
+def test_flink_here_restarts_what_failed_and_a_cluster_has_settings_of_its_own():
+    assert value_of(flink.defaults([CLUSTER], 1), "--flink_conf_dir", "none") == "none"
     text = Path(value_of(flink.defaults((), 1), "--flink_conf_dir"), "config.yaml").read_text()
     assert "\nrestart-strategy.type: fixed-delay\n" in text
 
