@@ -19,6 +19,9 @@ from pipeline.errors import FatalError
 from pipeline.progress import BEGINS
 
 MARK = "TOKENMILL_DRILL"
+_TRACKER = "multiprocessing.resource_tracker"
+"""Python's own helper beside worker processes: it holds nothing of a run, so its death would count for nothing."""
+
 _GONE = (psutil.NoSuchProcess, psutil.AccessDenied)  # A zombie is a NoSuchProcess too.
 
 
@@ -34,7 +37,7 @@ def marked(mark: str) -> list[psutil.Process]:
 
 def victims(driver: int, pattern: re.Pattern[str] | None) -> list[psutil.Process]:
     """What the driver has started; also the processes whose command matches, and what they have started; by age."""
-    there = list(psutil.process_iter(["pid", "ppid", "cmdline", "create_time", "status"]))
+    there = list(psutil.process_iter(["ppid", "cmdline", "create_time", "status"]))
     children: dict[int, list[psutil.Process]] = {}
     for process in there:
         children.setdefault(process.info["ppid"], []).append(process)
@@ -48,7 +51,11 @@ def victims(driver: int, pattern: re.Pattern[str] | None) -> list[psutil.Process
                 unseen.append(process.pid)
     spared = {driver, os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     lives = [
-        process for process in found if process.info["status"] != psutil.STATUS_ZOMBIE and process.pid not in spared
+        process
+        for process in found
+        if process.info["status"] != psutil.STATUS_ZOMBIE
+        and process.pid not in spared
+        and not any(_TRACKER in word for word in process.info["cmdline"] or ())
     ]
     return sorted(lives, key=lambda process: (process.info["create_time"] or 0.0, process.pid))
 

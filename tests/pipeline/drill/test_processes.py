@@ -64,6 +64,13 @@ def test_a_worker_that_is_dead_is_no_victim_though_nobody_has_reaped_it(start):
     assert victims(driver.process.pid, None) == []
 
 
+def test_pythons_own_tracker_of_processes_is_no_victim(start):
+    driver = start("from multiprocessing import resource_tracker as t; t.ensure_running(); begins('a'); time.sleep(30)")
+    began(driver, "a")
+    assert len(psutil.Process(driver.process.pid).children()) == 1
+    assert victims(driver.process.pid, None) == []
+
+
 def test_a_process_that_is_gone_has_only_a_number():
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         found = psutil.Process(process.pid)
