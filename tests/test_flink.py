@@ -1,4 +1,4 @@
-"""Flink gives the same bytes as the embedded engine, by itself and on a cluster, and gets over what dies there."""
+"""Flink takes workers from pools, says what failed, and gets over what dies; tests/test_engines.py holds its bytes."""
 
 import json
 import os
@@ -14,14 +14,8 @@ from pipeline.demo_input import generate
 from pipeline.engines.job_server import FLINK, find_job_server
 from pipeline.errors import SettingError
 from tests.clusters.flink import MISSING, flink_cluster, flink_home, free_port
-from tests.clusters.spark import processes_of
 
-SMALL = (
-    "mixture.weights={books=0.5, stackexchange=0.5}",
-    "mixture.total_tokens=65536",
-    "tokenizer.vocabulary_size=600",
-    "limits.max_failed_fraction=0.9",
-)
+SMALL = ("mixture.weights={books=0.5, stackexchange=0.5}", "limits.max_failed_fraction=0.9")
 
 
 def missing_jar():
@@ -54,10 +48,10 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture
 def start(dumps, tmp_path):
-    """`start("flink", "clean", *flags)`: a command in a process of its own, with its output in that folder."""
+    """`start("flink", *flags)`: stage `clean` in a process of its own, with its output in that folder."""
 
-    def begin(name, stage, *flags):
-        command = [sys.executable, "-m", "pipeline.cli", "run", "demo", "--until", stage, "--workers", "2"]
+    def begin(name, *flags):
+        command = [sys.executable, "-m", "pipeline.cli", "clean", "demo", "--workers", "2"]
         command += [part for setting in (f"inputs.root={dumps}", *SMALL) for part in ("--set", setting)]
         command += ["--output", str(tmp_path / name), "--", *flags]
         return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
@@ -67,10 +61,10 @@ def start(dumps, tmp_path):
 
 @pytest.fixture
 def digests(start, tmp_path):
-    """`digests("flink", "clean", *flags)`: of all that the command writes."""
+    """`digests("flink", *flags)`: of all that the command writes."""
 
-    def run(name, stage, *flags):
-        process = start(name, stage, *flags)
+    def run(name, *flags):
+        process = start(name, *flags)
         said = process.communicate()[1]
         assert process.returncode == 0, said
         return json.loads((tmp_path / name / "manifest.json").read_text())["outputs"]
@@ -78,20 +72,12 @@ def digests(start, tmp_path):
     return run
 
 
-def test_flink_by_itself_gives_the_same_bytes(digests):
-    assert digests("flink", "mix", "--runner=FlinkRunner") == digests("embedded", "mix")
-
-
-def test_a_cluster_gives_the_same_bytes_by_workers_that_it_starts(digests, cluster):
-    assert digests("flink", "mix", *cluster.flags) == digests("embedded", "mix")
-
-
 def test_a_cluster_gives_the_same_bytes_by_a_pool_of_workers(digests, cluster):
     port = free_port()
     pool = subprocess.Popen([Path(sys.executable).with_name("tokenmill-worker"), f"--pool={port}"])
     try:
         external = ["--environment_type=EXTERNAL", f"--environment_config=localhost:{port}"]
-        assert digests("flink", "clean", *cluster.flags, *external) == digests("embedded", "clean")
+        assert digests("flink", *cluster.flags, *external) == digests("embedded")
     finally:
         pool.terminate()
         pool.wait()
@@ -100,7 +86,7 @@ def test_a_cluster_gives_the_same_bytes_by_a_pool_of_workers(digests, cluster):
 def test_a_unit_that_fails_is_told_in_one_line_without_the_engines_noise(start, tmp_path):
     (tmp_path / "out/documents").mkdir(parents=True)
     (tmp_path / "out/documents/clean").touch()
-    process = start("out", "clean", "--runner=FlinkRunner")
+    process = start("out", "--runner=FlinkRunner")
     said = process.communicate()[1]
     assert process.returncode == 1
     (told,) = (line for line in said.splitlines() if not line.startswith("clean"))
@@ -110,12 +96,12 @@ def test_a_unit_that_fails_is_told_in_one_line_without_the_engines_noise(start, 
 
 @pytest.mark.parametrize("killed", ["task manager", "worker"])
 def test_what_dies_on_a_cluster_is_got_over(start, digests, cluster, killed):
-    process = start("flink", "clean", *cluster.flags)
+    process = start("flink", *cluster.flags)
     workers = []
     while not workers and process.poll() is None:
         time.sleep(0.1)
-        workers = processes_of("--harness") if cluster.running() else []
+        workers = cluster.workers()
     os.kill(cluster.task_managers[0].pid if killed == "task manager" else workers[0], signal.SIGKILL)
     process.communicate()
-    assert digests("flink", "clean", *cluster.flags) == digests("embedded", "clean")
+    assert digests("flink", *cluster.flags) == digests("embedded")
     assert process.returncode == 0

@@ -104,6 +104,17 @@ class FlinkCluster:
         """The jobs that run now."""
         return [job["jid"] for job in self.asked("jobs/overview").get("jobs", []) if job["state"] == "RUNNING"]
 
+    def workers(self) -> list[int]:
+        """Process ids of the Python workers that task managers have started."""
+        sessions = {process.pid for process in self.task_managers}
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):  # It has ended.
+                pid = int(path.parent.name)
+                if b"--harness" in path.read_bytes() and os.getsid(pid) in sessions:
+                    found.append(pid)
+        return found
+
     def log(self) -> str:
         """What all processes of the cluster said."""
         return "\n".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log")))
