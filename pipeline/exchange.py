@@ -15,6 +15,7 @@ from typing import BinaryIO, Protocol
 import numpy as np
 
 from filters.fingerprint import Array
+from pipeline.faults import writing
 
 Keyed = tuple[int, bytes]
 _INDEX = np.dtype([("key", "<i8"), ("start", "<i8"), ("length", "<i8")])
@@ -81,7 +82,7 @@ class FileCarrier:
         target = self.folder / step / name
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{name}.{os.getpid()}")
-        with temporary.open("wb") as stream:
+        with writing(target), temporary.open("wb") as stream:
             index = _write(stream, blocks)
         temporary.replace(target)
         yield from ((key, b"") for key in np.unique(index["key"]).tolist())

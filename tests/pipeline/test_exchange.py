@@ -1,5 +1,7 @@
 """Blocks arrive as they were sent, by file or through the engine."""
 
+import errno
+
 import pytest
 
 from pipeline.exchange import PARCEL_BYTES, FileCarrier, ShuffleCarrier, straight_to
@@ -82,3 +84,12 @@ def test_blocks_of_several_steps_meet(tmp_path):
 def test_straight_to_is_a_key_that_no_partition_has():
     assert [straight_to(piece) for piece in (0, 5)] == [-1, -6]
     assert straight_to(straight_to(5)) == 5
+
+
+def test_blocks_that_find_no_room_name_their_file(tmp_path):
+    def blocks():
+        yield 1, b"block"
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match=rf"No space left on device: '{tmp_path}/step/name'"):
+        list(FileCarrier(tmp_path).pack("step", "name", blocks()))

@@ -1,5 +1,6 @@
 """Progress says how far, how fast and how long, in plain lines where nobody watches."""
 
+import os
 import time
 
 import pytest
@@ -84,3 +85,14 @@ def test_sizes_are_readable(count, said):
 @pytest.mark.parametrize("seconds, said", [(0, "0:00"), (61, "1:01"), (3600, "1:00:00"), (3599.6, "1:00:00")])
 def test_durations_are_readable(seconds, said):
     assert progress._duration(seconds) == said
+
+
+def test_work_goes_on_when_nobody_reads_what_it_says(fast):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with pytest.raises(BrokenPipeError), os.fdopen(writer, "w", buffering=1) as stream:
+        reporter = Reporter(stream=stream)
+        for _ in range(2):
+            with reporter.watch("clean", 10, lambda: 5):
+                time.sleep(0.05)
+        stream.write("the reader is gone")

@@ -1,5 +1,6 @@
 """How a unit runs: every document is kept, rejected or quarantined, and counted once."""
 
+import errno
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,7 +10,7 @@ import pytest
 from filters.batch import DOCUMENT_SCHEMA, FilterResult, reasons, texts, with_column
 from pipeline.corpora.corpus import BadRecord, RawDocument
 from pipeline.ledger import Tally
-from pipeline.storage import Folder, read_batches
+from pipeline.storage import Folder, ParquetSink, read_batches
 from pipeline.units import UnitOutputs, process_batches, readable, unit_name
 
 
@@ -159,3 +160,15 @@ def test_a_part_has_a_name_of_its_own(path, part, parts, name):
 
 def test_a_file_that_is_called_like_a_part_is_told_from_it():
     assert unit_name("c4", "c4/a-part-00002-of-00030") != unit_name("c4", "c4/a", 2, 30)
+
+
+def test_files_of_a_unit_that_find_no_room_at_their_end_all_go(tmp_path, documents, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    output = Folder(str(tmp_path))
+    found = UnitOutputs(output, "clean", "c4", "u", keep_rejected=True)
+    with pytest.raises(OSError, match=r"No space left on device: .*/c4/u\.parquet"), found as outputs:
+        outputs.reject("rule", documents("text"), pa.array(["why"]))
+        monkeypatch.setattr(ParquetSink, "close", full)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
