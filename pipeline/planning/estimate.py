@@ -101,9 +101,12 @@ def rate(stratum: Stratum, values: Mapping[str, float], fixed: float) -> float |
     return sum(max(0.0, values.get(name, 0.0) - fixed) for name in stratum.pieces) / stratum.read_bytes
 
 
-def expand(strata: Sequence[Stratum], values: Mapping[str, float]) -> Estimate:
-    """From the figures of pieces to that of all units of a source; a piece without a figure has 0."""
-    fixed = fixed_part(strata, values)
+def expand(strata: Sequence[Stratum], values: Mapping[str, float], least: float = 0.0) -> Estimate:
+    """From the figures of pieces to that of all units of a source; a piece without a figure has 0.
+
+    `least` is what the cheapest piece of any source and stage costs.
+    """
+    fixed = fixed_part(strata, values, least)
     own = [rate(stratum, values, fixed) for stratum in strata]
     read = sum(stratum.read_bytes for stratum in strata)
     weighted = ((found or 0.0) * stratum.read_bytes for found, stratum in zip(own, strata, strict=True))
@@ -123,13 +126,13 @@ def expand(strata: Sequence[Stratum], values: Mapping[str, float]) -> Estimate:
     return Estimate(value, max(0.0, value - half), value + half)
 
 
-def fixed_part(strata: Sequence[Stratum], values: Mapping[str, float]) -> float:
-    """What a piece costs however small it is: at most what the cheapest one does."""
+def fixed_part(strata: Sequence[Stratum], values: Mapping[str, float], least: float = 0.0) -> float:
+    """What a piece costs however small it is: at most what the cheapest one does, at least what any does."""
     found = [values.get(name, 0.0) for stratum in strata for name in stratum.pieces]
     smallest = min((size for stratum in strata for size in stratum.pieces.values()), default=0)
     largest = max((size for stratum in strata for size in stratum.pieces.values()), default=0)
-    # Where all pieces are of a size, nothing tells the fixed part from what grows.
-    return min(found) if found and largest > 4 * smallest else 0.0
+    # Where all pieces are of a size, nothing but other stages and sources tells the fixed part from what grows.
+    return min(found) if found and largest > 4 * smallest else min([*found, least])
 
 
 def _variance(stratum: Stratum, values: Mapping[str, float], fixed: float, slope: float, part: float) -> float:

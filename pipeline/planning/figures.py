@@ -1,14 +1,14 @@
 """What was measured of a run, or of a sample: what its pieces took, and what they wrote."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from pipeline.context import Run
 from pipeline.corpora.registry import CORPORA
-from pipeline.ledger import LedgerEntry, read_ledger
+from pipeline.ledger import MODELS, LedgerEntry, read_ledger
 from pipeline.map_stages import CLEAN
-from pipeline.usage import APPLY, COLD, SKETCH, UNIT, WALL, Usage, read_usage
+from pipeline.usage import APPLY, COLD, FIT, SKETCH, UNIT, WALL, Usage, read_usage
 
 Place = tuple[str, str]
 """(stage, source); the source is empty where all of them are worked on at once."""
@@ -71,6 +71,16 @@ def measure(run: Run) -> Measured:
     cold = tuple(_more(piece, again) for piece in usage if piece.part.startswith(COLD))
     files = (written for entry in read_ledger(run.output) for written in _files(run, entry))
     return Measured(pieces, cold, walls, tuple(files))
+
+
+def with_fits(sample: Measured, earlier: Measured, models: Collection[str]) -> Measured:
+    """The sample's figures, and those of models that were fitted by an earlier run."""
+    pieces = (piece for piece in earlier.pieces if piece.part == FIT and piece.unit in models)
+    files = (file for file in earlier.files if file.source == MODELS and file.unit in models)
+    # A given tokenizer is copied and looked at: that is what the sample's fit of it took.
+    own = (piece for piece in sample.pieces if not (piece.part == FIT and piece.unit in models))
+    left = (file for file in sample.files if not (file.source == MODELS and file.unit in models))
+    return replace(sample, pieces=(*own, *pieces), files=(*left, *files))
 
 
 def is_of_unit(piece: Usage) -> bool:

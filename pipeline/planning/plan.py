@@ -3,7 +3,7 @@
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from pipeline.context import Run
 from pipeline.guards import logged
 from pipeline.measured_engine import MeasuredEngine
 from pipeline.planning.estimate import Estimate, Stratum
-from pipeline.planning.figures import Place, measure
+from pipeline.planning.figures import Measured, Place, measure, with_fits
 from pipeline.planning.memory_needed import largest, peak_memory
 from pipeline.planning.money import money
 from pipeline.planning.prediction import Prediction, predict
@@ -30,6 +30,7 @@ def plan_run(run: Run, fraction: float, workers: tuple[int, ...], output: Folder
     """
     started = time.monotonic()
     cores = os.cpu_count() or 1
+    counts = workers or (cores,)
     with tempfile.TemporaryDirectory(prefix="tokenmill-plan-") as name:
         folder = Path(name)
         listing = Folder(str(folder / "listing"))
@@ -46,28 +47,39 @@ def plan_run(run: Run, fraction: float, workers: tuple[int, ...], output: Folder
             )
             held = run_sample(run.recipe, sample, strata, engine, output)
         measured = measure(held.run)
-        found = predict(whole, held, strata, measured, (workers or (cores,))[0])
+        if output and held.made:
+            measured = with_fits(measured, measure(Run(run.recipe, output)), held.made)
+        found = predict(whole, held, strata, measured, counts[0])
+        plan = summary(whole, found, measured, strata, counts)
         peaks = peak_memory(whole, found, measured)
-    times, _ = walls(found, measured, strata, workers or (cores,))
-    inputs = _inputs(strata)
-    warnings = [*(disk_warnings(output, found) if output else ()), *memory_warnings(peaks, workers or (cores,), cores)]
-    plan = {
-        "recipe": recipe_digest(run.recipe),
+    warnings = [*(disk_warnings(output, found) if output else ()), *memory_warnings(peaks, counts, cores)]
+    plan |= {
         "fraction": fraction,
         "seconds": time.monotonic() - started,
-        "sample": {"bytes": sum(part.read_bytes for part in strata), "of_bytes": sum(part.bytes for part in strata)},
-        "inputs": inputs,
         "models": held.models,
         "notes": held.notes,
         "warnings": [*warnings, *hot_warnings(found.hot_keys)],
-        "engine_starts": len(measured.walls),
-        **_figures(found, peaks, times),
-        "money": _money(run, found, peaks, times),
-        "last": errors_of_last(Run(run.recipe, output), inputs) if output else [],
+        "last": errors_of_last(Run(run.recipe, output), plan["inputs"]) if output else [],
     }
     if output:
         write_plan(output, plan)
     return plan
+
+
+def summary(
+    run: Run, found: Prediction, measured: Measured, strata: Sequence[Stratum], workers: Sequence[int]
+) -> dict[str, Any]:
+    """All figures that are foretold, as a JSON object."""
+    peaks = peak_memory(run, found, measured)
+    times = walls(found, measured, strata, workers)
+    return {
+        "recipe": recipe_digest(run.recipe),
+        "sample": {"bytes": sum(part.read_bytes for part in strata), "of_bytes": sum(part.bytes for part in strata)},
+        "inputs": _inputs(strata),
+        "engine_starts": len(measured.walls),
+        **_figures(found, peaks, times),
+        "money": _money(run, found, peaks, times),
+    }
 
 
 def _inputs(strata: Iterable[Stratum]) -> dict[str, dict[str, int]]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from mixtures.stream import token_dtype
 from pipeline.context import Run
-from pipeline.corpora.registry import chains, side_stages
+from pipeline.corpora.registry import NEAR_DEDUP, chains, side_stages
+from pipeline.ledger import read_entry
 from pipeline.planning.estimate import NOTHING, Estimate, Stratum, expand, total
 from pipeline.planning.figures import Measured, Place, by_unit, cold_starts, is_of_unit
 from pipeline.planning.fits import fit_times
@@ -17,7 +18,8 @@ from pipeline.usage import FIT, JUDGE, Usage
 
 MADE_LESS = frozenset({"documents", "samples", "tokens", "held-out"})
 """Folders in which there is less of what a stage writes, the more it finds to be duplicates."""
-STREAM_STAGES = frozenset({"mix", "verify"})
+SHINGLE_BYTES = 1.5
+"""Of hashes for a byte of text at most: eight for each word."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,6 +76,7 @@ class _Predictor:
                 found.growth[stage, source] = share
         found.stream_times = stream_tokens(self._run) / stream_tokens(self._held.run)
         found.fit_times, found.tokenizer_bytes = fit_times(self._run.recipe, self._held.run, self._strata)
+        found.fit_times |= dict.fromkeys(self._held.made, 1.0)  # What they took is known.
         found.fixed = frozenset(piece.stage for piece in self._measured.pieces if piece.part == FIT)
         pieces = self._measured.pieces
         found.shuffle_bytes = self._sent(pieces)
@@ -99,8 +102,14 @@ class _Predictor:
             left = left.times(self._found.growth.get((earlier, source), Estimate.exactly(1.0)))
         return left
 
-    def _expanded(self, place: Place, values: Mapping[str, float]) -> Estimate:
-        return expand(self._strata[place[1]], values).times(self._before(*place))
+    def _expanded(self, place: Place, values: Mapping[str, float], least: float = 0.0) -> Estimate:
+        own = self._strata[place[1]]
+        found = expand(own, values, least)
+        witnesses = set(values) - {name for part in own for name in part.pieces}
+        for parts in self._strata.values() if witnesses else ():  # Units of other sources that are sketched as well.
+            theirs = {name: values[name] for part in parts for name in part.pieces if name in witnesses}
+            found += expand(parts, theirs, least) if theirs else NOTHING
+        return found.times(self._before(*place))
 
     def _sent(self, pieces: Iterable[Usage]) -> dict[Place, Estimate]:
         """Of units by unit; what judges send goes with what was sent to them; the stream's with the stream."""
@@ -111,13 +120,23 @@ class _Predictor:
             place = piece.stage, piece.source
             if piece.sent_bytes and not is_of_unit(piece):
                 sent[place] = sent.get(place, NOTHING) + self._scale(piece).times(piece.sent_bytes)
+        for (stage, source), size in sent.items():
+            if stage == NEAR_DEDUP:
+                # Shingles of documents that have candidates travel: of how many a sample of few pairs cannot tell.
+                most = SHINGLE_BYTES * self._text(stage, source).high
+                sent[stage, source] = Estimate(size.value, size.low, size.high + most)
         return sent
 
+    def _text(self, stage: str, source: str) -> Estimate:
+        """Bytes of text that come to a stage."""
+        run = self._held.run
+        entries = [read_entry(run.output, stage, source, unit.name) for unit in run.units(source)]
+        return self._expanded((stage, source), {entry.unit: float(entry.bytes_in) for entry in entries if entry})
+
     def _cpu(self, pieces: Iterable[Usage]) -> dict[Place, Estimate]:
-        cpu = {
-            place: self._expanded(place, units)
-            for place, units in by_unit(pieces, lambda piece: piece.cpu_seconds).items()
-        }
+        took_by_unit = by_unit(pieces, lambda piece: piece.cpu_seconds)
+        least = least_of(took_by_unit.values())
+        cpu = {place: self._expanded(place, units, least) for place, units in took_by_unit.items()}
         others: dict[tuple[Place, bool], Estimate] = {}
         for piece in pieces:
             if not is_of_unit(piece):
@@ -155,7 +174,8 @@ class _Predictor:
                 model = written.unit if written.folder == "models" and written.unit == "language_model" else ""
                 sums[written.folder] += Estimate.exactly(written.bytes * self._found.fit_times.get(model, 1.0))
         for (folder, stage, source), units in found.items():
-            size = expand(self._strata[source], units).times(self._before(stage, source))
+            least = least_of(other for key, other in found.items() if key[0] == folder)
+            size = expand(self._strata[source], units, least).times(self._before(stage, source))
             if folder in MADE_LESS:
                 size = size.times(self._found.growth.get((stage, source), Estimate.exactly(1.0)))
             sums[folder] += size
@@ -163,7 +183,12 @@ class _Predictor:
             width = token_dtype(self._run.recipe.tokenizer.vocabulary_size).itemsize
             sums["stream"] = Estimate.exactly(float(stream_tokens(self._run) * width))
         self._found.output_bytes = dict(sums)
-        self._found.files = total(expand(self._strata[source], units) for (_, source), units in number.items())
+        self._found.files = total(expand(self._strata[source], units, 1.0) for (_, source), units in number.items())
+
+
+def least_of(figures: Iterable[Mapping[str, float]]) -> float:
+    """The least figure of any piece."""
+    return min((value for units in figures for value in units.values()), default=0.0)
 
 
 def stream_tokens(run: Run) -> int:

@@ -19,7 +19,7 @@ def recipe_digest(recipe: Recipe) -> str:
 def errors_of_last(run: Run, inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
     """For each figure of the last prediction what the run of the same recipe and inputs took; empty without either."""
     held = run.output.read_json(PLAN)
-    if held is None or held.get("recipe") != recipe_digest(run.recipe) or held.get("inputs") != inputs:
+    if held is None or held.get("recipe") != recipe_digest(run.recipe) or _sizes(held["inputs"]) != _sizes(inputs):
         return []
     actual = measure(run)
     found = [*_cpu(held, actual), *_bytes(held, actual), *_walls(held, actual)]
@@ -29,6 +29,10 @@ def errors_of_last(run: Run, inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
 def write_plan(output: Folder, plan: Mapping[str, Any]) -> None:
     """Keep the prediction."""
     output.write_json(PLAN, plan)
+
+
+def _sizes(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    return {source: (held.get("units"), held.get("bytes")) for source, held in inputs.items()}
 
 
 def _row(figure: str, unit: str, predicted: float, actual: float) -> dict[str, Any]:

@@ -46,6 +46,8 @@ class SampleRun:
     share: float
     models: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    made: frozenset[str] = frozenset()
+    """Models of an earlier run."""
     mixes: bool = True
 
 
@@ -61,7 +63,7 @@ def run_sample(
     found = _models_of(recipe, made)
     models = {model.name: _origin(model, recipe, found) for model in ALL_MODELS if model.used_by(recipe)}
     run = Run(for_sample(recipe, share, found), engine.output, sample=sample)
-    held = SampleRun(run=run, share=share, models=models)
+    held = SampleRun(run=run, share=share, models=models, made=frozenset(found))
     for step in STEPS:
         stages = tuple(stage for stage in step if stage not in LEFT_OUT and (held.mixes or stage not in MIXING))
         while stages:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.planning.estimate import Estimate, Stratum, fixed_part, rate
 from pipeline.planning.figures import Measured, Place, by_unit, cold_starts, is_of_unit
-from pipeline.planning.prediction import Prediction
+from pipeline.planning.prediction import Prediction, least_of
 from pipeline.planning.sample_run import LEFT_OUT
 from pipeline.run import STEPS
 from pipeline.usage import FIT, SKETCH, Usage
@@ -32,10 +32,8 @@ class Wall:
         return {"workers": self.workers} | self.seconds.to_json() | longest
 
 
-def walls(
-    prediction: Prediction, measured: Measured, strata: Iterable[Stratum], workers: Sequence[int]
-) -> tuple[list[Wall], float]:
-    """The whole run's time for each number of workers, and how much of it goes to starting engines."""
+def walls(prediction: Prediction, measured: Measured, strata: Iterable[Stratum], workers: Sequence[int]) -> list[Wall]:
+    """The whole run's time for each number of workers."""
     by_source: dict[str, list[Stratum]] = defaultdict(list)
     for stratum in strata:
         by_source[stratum.source].append(stratum)
@@ -50,7 +48,7 @@ def walls(
         share = value / spread.value if spread.value else 0.0
         low = max(longest, spread.low * share)
         found.append(Wall(count, Estimate(value, min(value, low), spread.high * share), longest, name))
-    return found, starts
+    return found
 
 
 def makespan(pieces: Sequence[float], workers: int) -> float:
@@ -92,7 +90,7 @@ def _units(pieces: Sequence[Usage], strata: Mapping[str, list[Stratum]]) -> list
     found: list[float] = []
     for source, units in by_source.items():
         parts = strata.get(source, [])
-        fixed = fixed_part(parts, units)
+        fixed = fixed_part(parts, units, least_of(by_source.values()))
         read = sum(part.read_bytes for part in parts)
         mean = sum(max(0.0, value - fixed) for value in units.values()) / max(1, read)
         for part in parts:
