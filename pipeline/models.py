@@ -24,6 +24,7 @@ from pipeline.fit_threshold import fit_threshold
 from pipeline.fit_tokenizer import fit_tokenizer
 from pipeline.ledger import MODELS, LedgerEntry, Tally, as_made
 from pipeline.recipe import Recipe
+from pipeline.redact import redact
 from pipeline.report_tokenizer import tokenizer_lines
 from pipeline.section import Section
 from pipeline.storage import Folder, digest_of
@@ -95,7 +96,7 @@ class Model:
         if self.reads_sizes:
             found["sizes"] = digest_of({source: asdict(size) for source, size in run.text_sizes().items()})
         given = (self.given(run.recipe), *self.given_data(run.recipe))
-        return found | {path: load_once(external_digest, path) for path in given if path}
+        return found | {redact(path): load_once(external_digest, path) for path in given if path}
 
     def key(self, run: Run) -> str:
         """The key of the model's done record."""

@@ -2,10 +2,13 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import fsspec
 import pytest
 
+from pipeline.context import Run
 from pipeline.errors import FatalError, SettingError
 from pipeline.models import (
     ALL_MODELS,
@@ -21,6 +24,7 @@ from pipeline.models import (
 )
 from pipeline.recipe import Recipe
 from pipeline.recipe_file import load_recipe
+from pipeline.storage import Folder
 
 EXTERNAL = (
     (LANGUAGE, ("language.model",)),
@@ -106,6 +110,15 @@ def test_the_digest_of_a_named_model_is_of_its_content(small_run, tmp_path):
         (tmp_path / name).write_bytes(content)
         found.add(LANGUAGE.digest(small_run.run(f"language.model={tmp_path / name}")))
     assert len(found) == 2
+
+
+def test_a_signed_address_is_an_input_without_its_signature(tmp_path):
+    fsspec.filesystem("memory").pipe("/tokenizer.model?sig=hunter22", b"pieces")
+    given = {"reads": lambda _: {}, "given": lambda _: "memory://tokenizer.model?sig=hunter22"}
+    model = replace(TOKENIZER, reads_sizes=False, given_data=lambda _: (), **given)
+    assert list(model.inputs(Run(load_recipe("demo"), Folder(str(tmp_path))))) == [
+        "memory://tokenizer.model?sig=[hidden]"
+    ]
 
 
 def test_a_given_tokenizer_is_an_input_of_its_stage(small_run, vocabulary_path):
