@@ -1,7 +1,11 @@
+import json
+from pathlib import Path
+
 import pytest
 
 from benchmarks.engines_page import page
 
+DOCS = Path(__file__).parents[2] / "docs"
 ROW = {
     "engine": "embedded-1", "input": "d", "input_bytes": 12_345_678, "settings": ("demo", "a=1"), "until": "verify",
     "code": "c", "digest": "0123456789abcdef0123", "files": 1234, "output_bytes": 5e6, "wall_seconds": 1234.0,
@@ -36,3 +40,8 @@ def test_what_need_not_be_the_same_has_a_table_of_its_own(key):
     said = page([ROW, ROW | {key: ("demo", "b=2"), "digest": "f"}])
     assert said.count("## 12 MB of dumps") == 2
     assert "There are" not in said
+
+
+def test_the_page_in_the_docs_is_of_the_results_beside_it():
+    rows = (DOCS / "engine-digests.jsonl").read_text().splitlines()
+    assert (DOCS / "engine-digests.md").read_text() == page(map(json.loads, rows)), "make engines"
