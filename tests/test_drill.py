@@ -48,6 +48,7 @@ def test_a_run_whose_workers_and_driver_are_killed_at_random_makes_the_same_byte
     assert figures["starts"] > figures["runs"] and said.count("the same bytes") == figures["runs"] + 1
 
 
+@pytest.mark.slow
 def test_workers_that_wake_when_the_next_run_is_over_change_nothing(small_run, tmp_path):
     again = replace(small_run, output=tmp_path / "out")
     output = Folder(str(again.output))
