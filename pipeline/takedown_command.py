@@ -9,6 +9,7 @@ import click
 
 from pipeline.context import Run, check_addresses
 from pipeline.guards import locked, log_path, logged
+from pipeline.places import check_places
 from pipeline.progress import Reporter
 from pipeline.recipe_file import load_recipe
 from pipeline.scratch import scratch_path
@@ -74,6 +75,7 @@ def _done(run: Run, lines: list[str], workers: int) -> dict[str, Any]:
     from pipeline.takedown import take_down
 
     reporter, engine = Reporter(), Engine((), workers, log_path(run.output), scratch_path(run.output))
+    check_places(run)
     with locked(run.output, say=reporter.say), logged(log_path(run.output)):
         return take_down(run, lines, reporter, lambda steps: finish_steps(run, reporter, steps, engine))
 

@@ -12,6 +12,7 @@ from pipeline.export.formats import FORMATS, SOURCES, STREAM, Order
 from pipeline.export.job import Export
 from pipeline.export.links import NAMES
 from pipeline.guards import locked
+from pipeline.places import check_writable
 from pipeline.progress import Reporter
 from pipeline.recipe_file import load_recipe
 from pipeline.storage import Folder
@@ -79,6 +80,7 @@ def export(
     order = _order(form, of, split, positions, file_bytes)
     run, target = Run(load_recipe(recipe, overrides), Folder(output)), Folder(to)
     _check_apart(run.output, target)
+    check_writable(target, "--to")
     check_finished(run.output)
     reporter = Reporter()
     made = Export(run, order, target, reporter)

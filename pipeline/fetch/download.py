@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from pipeline.faults import writing
 from pipeline.fetch.patience import Patience
 from pipeline.fetch.shelf import Record, Shelf
 from pipeline.fetch.tally import Tally
@@ -140,7 +141,8 @@ class Downloads:
     def _write(self, reply: Reply, wanted: Wanted) -> None:
         """Append what comes; what does not fit what was said is an error of the server."""
         size, limit = reply.start, reply.total if reply.total is not None else wanted.max_bytes
-        with self.shelf.partial(wanted.name).open("ab") as file:
+        path = self.shelf.partial(wanted.name)
+        with writing(path), path.open("ab") as file:
             for piece in reply.chunks:
                 if self.stopped.is_set():
                     raise KeyboardInterrupt

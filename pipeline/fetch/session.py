@@ -20,6 +20,7 @@ from pipeline.fetch.transfer import Reply, TransferError, Transport, Version
 from pipeline.fetch.wanted import Plan, Wanted
 from pipeline.fetch.web import SCHEMES, Web, check_base
 from pipeline.guards import locked
+from pipeline.places import check_writable
 from pipeline.progress import Reporter
 from pipeline.storage import Folder
 
@@ -44,6 +45,7 @@ class Session:
     def fetch(self, plan: Plan) -> list[Outcome]:
         """Bring the files of the plan; in its order, what became of each."""
         root = self.to / plan.source
+        check_writable(Folder(str(root)), "--to")
         with locked(Folder(str(root)), name=f"{HIDDEN}/lock", option="--to"):
             tally = Tally.of(plan.wanted)
             downloads = Downloads(

@@ -105,7 +105,10 @@ def test_what_is_fetched_lies_where_recipes_look(called, tmp_path, name):
     }
     assert len(found) == FOUND[name]
     code, _, err = called(name, *CALLS[name])
-    assert (code, err) == (0, f"fetch {source}: 0:00\nnothing to do: all {FOUND[name]} files of {source} are there\n")
+    assert (code, err) == (
+        0,
+        f"fetch {source} begins\nfetch {source}: 0:00\nnothing to do: all {FOUND[name]} files of {source} are there\n",
+    )
 
 
 def test_the_recipes_dump_is_found_by_its_name(called, tmp_path):

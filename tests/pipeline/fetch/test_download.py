@@ -333,3 +333,13 @@ def test_a_killed_download_goes_on_to_identical_bytes(want, downloads, shelf, si
     assert downloads.fetch(want()).state == FETCHED
     assert site.ranges(PATH) == [None, f"bytes={came}-"]
     assert arrived(shelf) == wet
+
+
+def test_a_full_disk_ends_it_all_and_names_the_file(want, downloads, shelf, monkeypatch):
+    def begin(shelf, name, _):
+        shelf.partial(name).parent.mkdir(parents=True)
+        shelf.partial(name).symlink_to("/dev/full")
+
+    monkeypatch.setattr(type(shelf), "begin", begin)
+    with pytest.raises(OSError, match=rf"No space left on device: '{shelf.partial(NAME)}'"):
+        downloads.fetch(want())
