@@ -15,6 +15,7 @@ from pipeline.context import Run, external_digest, on_this_machine
 from pipeline.corpora.registry import SAMPLE_TOKENIZER
 from pipeline.errors import SettingError
 from pipeline.evaluation_sets import check_sets
+from pipeline.faults import writing
 from pipeline.fit_contamination import PASSAGES, fit_contamination, set_of_files
 from pipeline.fit_cutoffs import fit_cutoffs
 from pipeline.fit_language import fit_language
@@ -123,7 +124,7 @@ class Model:
 
         key, inputs = self.key(run), self.inputs(run)
         outputs = {}
-        with TemporaryDirectory(prefix="tokenmill-") as name:
+        with TemporaryDirectory(prefix="tokenmill-") as name, writing(Path(name)):
             folder = Path(name)
             told: list[Any] = [self.follows.digest(run)] if self.follows else []
             told += [run.text_sizes()] if self.reads_sizes else []

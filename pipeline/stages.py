@@ -13,6 +13,7 @@ from pipeline.context import Run
 from pipeline.corpora.corpus import BadRecord, Corpus, RawFile, Record, document_batches
 from pipeline.corpora.registry import CORPORA, stage_before
 from pipeline.errors import ShardError
+from pipeline.faults import writing
 from pipeline.held_out import SCHEMA, HeldOutFile, HoldOut
 from pipeline.ledger import LedgerEntry, Tally, as_made, read_entry
 from pipeline.models import (
@@ -232,6 +233,7 @@ class Tokenize:
         rule = HoldOut(fraction=run.recipe.tokens.held_out_fraction, seed=run.recipe.seed)
         with (
             TemporaryDirectory(prefix="tokenmill-") as name,
+            writing(Path(name)),
             HeldOutFile(run.output, unit.source, unit.name) as held_out,
         ):
             documents = read_batches(run.output, kept_before(run, self.name, unit)[0], columns=SCHEMA.names)
