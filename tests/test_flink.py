@@ -1,6 +1,8 @@
 """Flink takes workers from pools, says what failed, and gets over what dies; tests/test_engines.py holds its bytes."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -91,10 +93,11 @@ def test_a_unit_that_fails_is_told_in_one_line_without_the_engines_noise(start, 
     assert "packaging.stackexchange.com.7z" in told
 
 
-def test_when_a_task_manager_dies_the_same_command_completes(start, digests, cluster):
+@pytest.mark.parametrize("killed", ["task manager", "worker"])
+def test_when_something_dies_on_a_cluster_the_same_command_completes(start, digests, cluster, killed):
     process = start("flink", *cluster.flags)
     while not cluster.workers() and process.poll() is None:
         time.sleep(0.1)
-    cluster.task_managers[0].kill()
+    os.kill(cluster.task_managers[0].pid if killed == "task manager" else cluster.workers()[0], signal.SIGKILL)
     process.communicate()
     assert digests("flink", *cluster.flags) == digests("embedded")
