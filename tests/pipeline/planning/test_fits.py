@@ -22,9 +22,9 @@ def test_what_is_read_is_bounded(most, read):
 
 
 def test_a_fit_of_all_text_grows_with_it(planned):
-    found, read = times_of(planned)
+    found, read = times_of(planned, tokenizer={"sample_bytes": 1 << 40})
     assert 1.1 < found["tokenizer"] < 5
-    assert 500_000 < read < 4_000_000
+    assert 500_000 < read < 40_000_000
     assert found["language_model"] >= 1
 
 

@@ -14,10 +14,12 @@ def actual(small_run):
     return measure(small_run.run())
 
 
-@pytest.mark.parametrize("folder", ["documents", "rejected", "tokens", "samples", "ledger"])
-def test_the_bytes_of_a_folder_are_foretold_within_a_factor(planned, actual, folder):
+@pytest.mark.parametrize(
+    "folder, factor", [("documents", FACTOR), ("rejected", FACTOR), ("tokens", FACTOR), ("samples", 2), ("ledger", 2)]
+)
+def test_the_bytes_of_a_folder_are_foretold_within_a_factor(planned, actual, folder, factor):
     told, was = planned.found.output_bytes[folder].value, actual.output_bytes[folder]
-    assert was / FACTOR < told < was * FACTOR
+    assert was / factor < told < was * factor
 
 
 def test_the_stream_is_known_to_the_byte(planned, small_run):
@@ -48,7 +50,7 @@ def test_an_interval_holds_its_figure(planned):
 
 
 def test_the_stream_of_the_sample_is_as_small_as_the_sample(planned):
-    assert stream_tokens(planned.held.run) == pytest.approx(65536 * planned.held.share, abs=128)
+    assert stream_tokens(planned.held.run) == pytest.approx(stream_tokens(planned.whole) * planned.held.share, rel=0.5)
     assert planned.found.stream_times == stream_tokens(planned.whole) / stream_tokens(planned.held.run)
 
 
