@@ -16,8 +16,8 @@ from pipeline.engines.portable import (
     java_flags,
     line_of,
     local_heap,
+    one_server,
     python_part,
-    server_port,
     worker_flags,
 )
 from pipeline.errors import SettingError
@@ -51,8 +51,7 @@ def defaults(flags: Sequence[str], workers: int) -> tuple[str, ...]:
         "--environment_cache_millis=5000",
         # A cluster has settings of its own, and would not take these.
         *([f"--flink_conf_dir={CONFIGURATION}"] if is_local(url) else []),
-        f"--job_port={server_port()}",
-        f"--artifacts_dir={tempfile.gettempdir()}/tokenmill-artifacts",  # Beam's own is another one for each job.
+        *one_server(),
         *worker_flags(flags),
         *jar_flags(_kind(flags), flags),
     ]

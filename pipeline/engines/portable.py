@@ -2,6 +2,7 @@
 
 import re
 import socket
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
@@ -79,12 +80,17 @@ def _name(setting: str) -> str:
     return "-Xmx" if setting.startswith("-Xmx") else setting.partition("=")[0]
 
 
-@cache
-def server_port() -> int:
-    """A free port for the job server, the same for all jobs of this process, so that they share one.
+def one_server() -> tuple[str, ...]:
+    """Flags by which all jobs of this process share a job server.
 
-    Beam starts a server for each job, and ends them all with the process, unless the command is that of one that runs.
+    Beam starts a server for each job, and ends them all with the process, unless the command is that of one that runs:
+    so its port and its folder, which Beam would choose anew each time, are chosen here.
     """
+    return (f"--job_port={_free_port()}", f"--artifacts_dir={tempfile.gettempdir()}/tokenmill-artifacts")
+
+
+@cache
+def _free_port() -> int:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         return int(held.getsockname()[1])

@@ -6,7 +6,16 @@ from collections.abc import Iterator, Sequence
 
 from pipeline.engines.flags import is_given, value_of, without_given
 from pipeline.engines.job_server import SPARK, check_java, find_job_server, jar_flags
-from pipeline.engines.portable import check_workers, host_of, java_flags, line_of, local_heap, python_part, worker_flags
+from pipeline.engines.portable import (
+    check_workers,
+    host_of,
+    java_flags,
+    line_of,
+    local_heap,
+    one_server,
+    python_part,
+    worker_flags,
+)
 from pipeline.errors import SettingError
 
 _PARTITIONS_ELSEWHERE = 200  # As many as Spark's own SQL shuffles have: a master does not say how many cores it has.
@@ -28,6 +37,7 @@ def defaults(flags: Sequence[str], workers: int) -> tuple[str, ...]:
         # What two steps read is kept, and goes to disk where the heap is full. Spark's own default drops it there,
         # and all that led to it would be done again.
         "--storage_level=MEMORY_AND_DISK",
+        *one_server(),
         *jar_flags(SPARK, flags),
     ]
     return (*without_given(ours, flags), *java_flags(_java(master(flags, workers), workers), flags))
