@@ -93,9 +93,12 @@ def options(run: Run) -> list[str]:
 
 def relayed(command: Sequence[str], reporter: Reporter) -> int:
     """Runs a command, passes on what it says, and gives its exit code."""
-    # Threads that spin while they wait for each other starve on a machine that does something else too.
-    environment = {"GOMP_SPINCOUNT": "2000"} | os.environ
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+    # Threads that spin while they wait for each other starve on a machine that does something else too. Its input is
+    # ours to hold: when this process is killed the training ends too (trainer/starter.py).
+    environment = {"GOMP_SPINCOUNT": "2000"} | os.environ | {"TOKENMILL_ENDS_WITH_INPUT": "1"}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
         try:
             for line in process.stderr or ():
                 reporter.say(f"  {line.rstrip()}")

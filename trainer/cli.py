@@ -17,6 +17,7 @@ from trainer.evaluation_commands import choices, evaluate
 from trainer.model_commands import export, generate, import_
 from trainer.planning_commands import bench, budget, plan
 from trainer.progress import say
+from trainer.starter import end_with_starter
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -68,6 +69,7 @@ def train(**options: Any) -> None:
     from trainer.prepare import prepared
     from trainer.train import train as run
 
+    end_with_starter()
     with prepared(**options) as (training, say):
         run(training, say)
 
