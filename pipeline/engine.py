@@ -102,6 +102,8 @@ class Engine:
         except (OSError, MemoryError):
             raise  # They say what is the matter with this machine.
         except Exception as error:  # Runners have errors of kinds of their own; Dataflow's is no RuntimeError.
+            if (interrupt := _interrupt_in(error)) is not None:
+                raise interrupt from None
             _log.error("the pipeline failed", exc_info=error)
             other = other_engine(self.flags)
             said = str(error) if isinstance(error, RuntimeError) else "".join(traceback.format_exception_only(error))
@@ -132,6 +134,13 @@ class Engine:
         """The flags of Beam that we set, and the user does not."""
         ours = other_engine(self.flags)
         return ours.defaults(self.flags, self.hands) if ours else ()
+
+
+def _interrupt_in(error: BaseException | None) -> KeyboardInterrupt | None:
+    """The interrupt that the embedded runner took for an error of a DoFn's, which is where the command waits."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error
 
 
 class OtherEngine(Protocol):

@@ -179,7 +179,7 @@ class OneProcess:
         for index, _ in work.sizes():
             work.do(index)
 
-    def run_groups(self, works, _):
+    def run_groups(self, works):
         for work in works:
             keyed = [item for index, _ in work.sketched() for item in work.sketch(index)]
             for turn in range(work.rounds()):

@@ -31,9 +31,13 @@ def test_the_steps_of_a_group_find_what_the_one_before_sent(grouped, tmp_path):
     assert Path(tmp_path, "grouped-2").read_bytes() == b"\x0a|\x0b|\x0c"
 
 
-def test_on_a_cluster_parcels_are_the_blocks(grouped):
-    assert list(Sketch(grouped, ShuffleCarrier())(1, ())) == [(0, b"\1"), (1, b"\1"), (-3, b"\x0b")]
-    assert list(Judge(grouped, ShuffleCarrier(), 0)(0, [b"b", b"a"])) == [(5, b"ab")]
+def test_on_a_cluster_parcels_hold_the_blocks(grouped):
+    carrier = ShuffleCarrier()
+    sketched = list(Sketch(grouped, carrier)(1, ()))
+    assert [key for key, _ in sketched] == [0, 1, -3]
+    assert list(carrier.unpack((), (parcel for _, parcel in sketched))) == [b"\1", b"\1", b"\x0b"]
+    ((key, parcel),) = Judge(grouped, carrier, 0)(0, (parcel for _, parcel in sketched))
+    assert (key, *carrier.unpack((), [parcel])) == (5, b"\1\1\x0b")
 
 
 def test_pieces_have_names_and_sizes(grouped):
@@ -47,7 +51,7 @@ def test_pieces_have_names_and_sizes(grouped):
 
 def test_what_nobody_foresaw_names_the_piece():
     work = letters.Letters("/nowhere", 2)
-    with pytest.raises(PieceError, match=r"^letter 0: FileNotFoundError: .*No such file"):
+    with pytest.raises(PieceError, match=r"^letter 0: no such file \(/nowhere/0\)"):
         list(named(Do(work), 0, ()))
 
 

@@ -97,4 +97,4 @@ def test_a_shard_that_is_not_as_recorded_proves_nothing_of_the_stream(token_run,
 
 def test_what_a_worker_did_not_leave_is_an_error(token_run):
     with pytest.raises(FileNotFoundError, match="verify left nothing of shards 0"):
-        prove(token_run.run(), lambda work, folder: None, Reporter(quiet=True))
+        prove(token_run.run(), lambda work: None, Reporter(quiet=True))

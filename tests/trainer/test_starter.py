@@ -26,7 +26,9 @@ def started():
     yield start
     for process in begun:
         process.kill()
-        process.communicate()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
 
 
 def test_it_ends_when_its_input_is_closed(started):
