@@ -82,7 +82,7 @@ def test_a_dry_run_as_json_is_one_object(capsys, small_run):
     assert (code, err, set(plan), set(plan["inputs"])) == (
         0,
         "",
-        {"recipe", "inputs", "stages", "stream"},
+        {"recipe", "beam_flags", "inputs", "stages", "stream"},
         set(SOURCES),
     )
     assert plan["stream"]["sources"]["c4"]["readings"]
