@@ -60,12 +60,6 @@ engines: $(READY)  ## The same bytes on every engine that is here? SCALE=1 of th
 	$(BIN)/python -m benchmarks.engines --scale $(or $(SCALE),1) --results docs/engine-digests.jsonl
 	$(BIN)/python -m benchmarks.engines --table docs/engine-digests.jsonl > docs/engine-digests.md
 
-clusters:  ## Job servers of Spark and Flink (needs Java and Maven), and both clusters' own programs, for tests
-	mvn --batch-mode --quiet --file job-servers/spark/pom.xml package
-	mvn --batch-mode --quiet --file job-servers/flink/pom.xml package
-	$(PYTHON) -m venv .clusters/spark && .clusters/spark/bin/python -m pip install --quiet pyspark==3.5.7
-	$(PYTHON) -m venv .clusters/flink && .clusters/flink/bin/python -m pip install --quiet --no-deps apache-flink-libraries==1.19.3
-
 bench: $(READY)  ## All benchmarks: one JSON line a claim, and the table of docs/benchmarks.md
 	$(BIN)/python -m benchmarks > docs/benchmarks.jsonl
 	$(BIN)/python -m benchmarks --table docs/benchmarks.jsonl > docs/benchmarks.md
