@@ -54,7 +54,9 @@ class SparkCluster:
     @property
     def flags(self) -> list[str]:
         """Beam's flags for a run on this cluster."""
-        return ["--runner=SparkRunner", f"--spark_master_url={self.url}"]
+        # A few tasks a core: as many as large clusters want would be all that a small run does.
+        tasks = f"--job_server_jvm_properties=-Dspark.default.parallelism={4 * len(self.workers)}"
+        return ["--runner=SparkRunner", f"--spark_master_url={self.url}", tasks]
 
     def start(self, workers: int) -> None:
         """Start all, and wait until each worker is registered."""
