@@ -34,7 +34,9 @@ _WORDS = {
 }
 """What happened, and what mends it."""
 
-_PLACE = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE))
+ABOUT_PLACE = frozenset(
+    (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE)
+)
 """Errors about where work is done: every other piece would meet them too."""
 _OF_WRITING = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS))
 
@@ -60,7 +62,7 @@ def is_fault(error: BaseException) -> bool:
 
 def is_about_a_place(error: BaseException) -> bool:
     """Whether every other piece of work would meet the error too, so that the run ends at once."""
-    return _number(error) in _PLACE
+    return _number(error) in ABOUT_PLACE
 
 
 def ended(code: int | None) -> str:

@@ -3,7 +3,6 @@
 Not tried again is what will not change: a file that is not there, access that is denied, a request that is wrong.
 """
 
-import errno
 import itertools
 import logging
 import os
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pipeline.errors import FatalError
+from pipeline.faults import ABOUT_PLACE
 
 FIRST_WAIT_SECONDS = 0.5
 """Before the second attempt; it doubles with each, up to LONGEST_WAIT_SECONDS, less up to half of it by chance."""
@@ -31,8 +31,6 @@ _BUGS = (
     NotImplementedError,
     ValueError,
 )
-_OF_THIS_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE}
-"""The disk from which is sent or to which is fetched: no matter of the store's."""
 _PASSING_STATUS = {408, 409, 425, 429}
 """Too slow, in each other's way, too early, too many: of all that blames the caller, what time mends."""
 _PASSING_CODES = {"RequestTimeout", "IncompleteBody", "BadDigest", "XAmzContentSHA256Mismatch", "SlowDown"}
@@ -77,7 +75,7 @@ def insist(address: str, operation: str, action: Callable[[], Result], patience:
             raise
         except Exception as error:
             said = said_in_short(error)
-            if isinstance(error, OSError) and error.errno in _OF_THIS_MACHINE and _status(error) is None:
+            if isinstance(error, OSError) and error.errno in ABOUT_PLACE and _status(error) is None:  # The disk here.
                 raise
             if not passes(error):
                 raise FatalError(f"{address}: {operation} was refused: {said}") from error
