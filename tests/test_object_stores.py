@@ -9,6 +9,7 @@ import threading
 
 import pyarrow as pa
 import pytest
+from s3fs import S3FileSystem
 
 from pipeline import remote, retries
 from pipeline.errors import FatalError, SettingError
@@ -48,6 +49,7 @@ def folder(store, request):
 def quick(monkeypatch):
     """botocore's own waits are not replaced; a fault that it does not get over costs none."""
     located = remote.located
+    S3FileSystem.clear_instance_cache()  # fsspec shares one for each setting, and this changes a setting within.
 
     def impatient(address):
         fs, path = located(address)
@@ -55,6 +57,8 @@ def quick(monkeypatch):
         return fs, path
 
     monkeypatch.setattr(remote, "located", impatient)
+    yield
+    S3FileSystem.clear_instance_cache()
 
 
 def uploads(folder):

@@ -11,11 +11,11 @@ from benchmarks.process_watch import PARENT, WORKER, Taken
 @pytest.mark.slow
 @pytest.mark.parametrize("growing", [PARENT_GROWTH, WORKER_GROWTH], ids=["parent", "worker"])
 def test_sixteen_times_the_files_take_no_more_memory(inputs, tmp_path, growing, monkeypatch):
-    """Of 30 MB more text less than a quarter may be held, in a process that holds some 300 MB before any work."""
+    """Of the text that is more, less than half may be held: held, it would be there as bytes, columns and lines."""
     few = dataclasses.replace(inputs, work=tmp_path, fraction=0.5)
     sizes = {size: growing.write(few, size) for size in (1, 16)}
     peaks = {size: growth.in_own_process(few, growing, size)[1] for size in sizes}
-    assert peaks[16] - peaks[1] < 0.25 * (sizes[16] - sizes[1])
+    assert peaks[16] - peaks[1] < 0.5 * (sizes[16] - sizes[1])
 
 
 @pytest.fixture
