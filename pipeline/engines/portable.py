@@ -97,6 +97,9 @@ def _free_port() -> int:
 
 
 def python_part(text: str) -> str | None:
-    """The Python part of a failure: the last traceback, without Java's frames around it."""
+    """The Python part of a failure: the last traceback, without Java's frames; or that the job server is gone."""
     found = re.findall(r"Traceback \(most recent call last\):\n(?:.*\n)*?(?=\s+at [\w$.]+\(|\s*Caused by:|\Z)", text)
-    return str(found[-1]).strip() if found else None
+    if found:
+        return str(found[-1]).strip()
+    lost = re.search(r'status = StatusCode\.(\w+)\s+details = "(.*)"', text)
+    return f"FatalError: the job server is gone ({lost[1]}: {lost[2]}); run the same command again" if lost else None

@@ -98,3 +98,9 @@ def test_of_a_failure_the_traceback_is_told():
 )
 def test_folders_that_workers_elsewhere_may_not_see_are_named(flags, count):
     assert len(notes(flags, ["/data/run", "gs://bucket/run", "file:///data"])) == count
+
+
+def test_a_job_server_that_is_gone_is_said_in_words():
+    lost = '<RPC that terminated with:\n\tstatus = StatusCode.UNAVAILABLE\n\tdetails = "Socket closed"\n>'
+    told = portable.python_part(lost)
+    assert told == "FatalError: the job server is gone (UNAVAILABLE: Socket closed); run the same command again"
