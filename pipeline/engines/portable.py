@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
 from pipeline.engines.flags import is_given, value_of, values_of
+from pipeline.engines.java_boot import launcher_path
 from pipeline.engines.worker_boot import command_path
 from pipeline.errors import SettingError
 from pipeline.memory import memory_bytes
@@ -81,12 +82,13 @@ def _name(setting: str) -> str:
 
 
 def one_server() -> tuple[str, ...]:
-    """Flags by which all jobs of this process share a job server.
+    """Flags by which all jobs of this process share a job server, which ends with it.
 
     Beam starts a server for each job, and ends them all with the process, unless the command is that of one that runs:
     so its port and its folder, which Beam would choose anew each time, are chosen here.
     """
-    return (f"--job_port={_free_port()}", f"--artifacts_dir={tempfile.gettempdir()}/tokenmill-artifacts")
+    launcher = (f"--job_server_java_launcher={launcher_path()}",) if launcher_path().is_file() else ()
+    return (f"--job_port={_free_port()}", f"--artifacts_dir={tempfile.gettempdir()}/tokenmill-artifacts", *launcher)
 
 
 @cache
