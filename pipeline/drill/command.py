@@ -83,7 +83,8 @@ def _drill(
     ahead += ["--workers", str(workers)] if workers else []
     ahead += ["--until", until] if until else []
     folder = Folder(output)
-    check_addresses(Run(loaded, folder))
+    if store_start is None:  # Else nobody answers yet; each run looks for itself.
+        check_addresses(Run(loaded, folder))
     return Drill(
         recipe=loaded,
         words=(tuple(ahead), ("--", *flags) if flags else ()),
