@@ -7,8 +7,8 @@ from click.testing import CliRunner
 from provenance_run import TWIN, marker, url
 
 from pipeline import explain_command
+from pipeline.cli import cli
 from pipeline.errors import SettingError
-from pipeline.explain_command import explain
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def ask(finished_provenance_run, monkeypatch):
 
     def asked(*arguments):
         found = CliRunner().invoke(
-            explain, ["t", "--output", run.output.url, *map(str, arguments)], catch_exceptions=False
+            cli, ["explain", "t", "--output", run.output.url, *map(str, arguments)], catch_exceptions=False
         )
         assert found.exit_code == 0, found.output
         return found.output

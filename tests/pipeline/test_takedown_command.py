@@ -7,8 +7,8 @@ from click.testing import CliRunner
 from provenance_run import marker, url, words_below
 
 from pipeline import takedown_command
+from pipeline.cli import cli
 from pipeline.errors import SettingError
-from pipeline.takedown_command import takedown
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def command(provenance_run, monkeypatch, tmp_path):
     def called(*lines, options=()):
         (tmp_path / "list.txt").write_text("\n".join(lines))
         arguments = ["t", "--output", provenance_run.output.url, "--list", str(tmp_path / "list.txt"), *options]
-        found = CliRunner().invoke(takedown, arguments, catch_exceptions=False)
+        found = CliRunner().invoke(cli, ["takedown", *arguments], catch_exceptions=False)
         assert found.exit_code == 0, found.output
         return found.output
 

@@ -6,9 +6,10 @@ import pytest
 from click.testing import CliRunner
 
 from filters.batch import DOCUMENT_SCHEMA, document_batch
+from pipeline.cli import cli
 from pipeline.errors import SettingError
 from pipeline.storage import ParquetSink
-from pipeline.tokenizer_command import inspected, tokenizer_command
+from pipeline.tokenizer_command import inspected
 from tokenizer import round_trip
 
 
@@ -39,16 +40,16 @@ def test_documents_are_counted_by_source(vocabulary_path, documents):
 
 
 def test_figures_go_to_standard_output_and_text_to_standard_error(vocabulary_path, documents):
-    people = CliRunner().invoke(tokenizer_command, [str(vocabulary_path), documents])
+    people = CliRunner().invoke(cli, ["tokenizer-report", str(vocabulary_path), documents])
     assert people.stdout == ""
     assert "tokenizer: c4: " in people.stderr and "(14 bytes of documents given)" in people.stderr
-    machine = CliRunner().invoke(tokenizer_command, [str(vocabulary_path), documents, "--json"])
+    machine = CliRunner().invoke(cli, ["tokenizer-report", str(vocabulary_path), documents, "--json"])
     assert json.loads(machine.stdout) == inspected(str(vocabulary_path), [documents])
     assert machine.stderr == ""
 
 
 def test_what_is_not_as_llama_s_is_said(trained_elsewhere):
-    said = CliRunner().invoke(tokenizer_command, [str(trained_elsewhere)]).stderr
+    said = CliRunner().invoke(cli, ["tokenizer-report", str(trained_elsewhere)]).stderr
     assert "tokenizer: not as LLaMA's: it has 0 byte pieces, not 256" in said
 
 

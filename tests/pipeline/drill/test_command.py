@@ -5,7 +5,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from pipeline.drill.command import _store, drill
+from pipeline.cli import cli
+from pipeline.drill.command import _store
 from pipeline.drill.drill import Drill
 from pipeline.errors import SettingError
 from pipeline.storage import Folder
@@ -23,7 +24,7 @@ def done(monkeypatch):
     monkeypatch.setattr(Drill, "do", do)
 
     def called(*arguments):
-        found = CliRunner().invoke(drill, ["demo", *arguments], catch_exceptions=False)
+        found = CliRunner().invoke(cli, ["drill", "demo", *arguments], catch_exceptions=False)
         return found, drills
 
     return called
