@@ -12,7 +12,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -113,7 +113,9 @@ class Engine:
     def _carried(self, options: PipelineOptions) -> Iterator[tuple[Any, Carrier, str]]:
         """Beam's runner, how blocks travel on it, and the name of the pool that does its work, empty on clusters."""
         if not self.is_embedded:
-            yield options.view_as(StandardOptions).runner, ShuffleCarrier(), ""
+            other = other_engine(self.flags)
+            with other.beside((*self.defaults(), *self.flags)) if other else nullcontext():
+                yield options.view_as(StandardOptions).runner, ShuffleCarrier(), ""
             return
         with scratch_on_this_machine(self.scratch) as scratch, Pool(self.hands, self.log, scratch) as pool:
             name = str(scratch)
@@ -152,6 +154,10 @@ class OtherEngine(Protocol):
 
     def check(self, flags: Sequence[str]) -> None:
         """Raise SettingError where it cannot work with these flags, before any work."""
+        ...
+
+    def beside(self, flags: Sequence[str]) -> AbstractContextManager[None]:
+        """What has to run in this process while a job does, all flags given."""
         ...
 
     def message(self, text: str) -> str | None:

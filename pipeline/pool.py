@@ -33,7 +33,8 @@ MOST_FAILED = 20
 _GRACE_SECONDS = 3.0
 """So long a worker may take to leave: less than the run may when it is interrupted (pipeline/guards.py)."""
 
-_PRELOADED = ["__main__", "pipeline.pool", "pipeline.work", "pipeline.join_work", "pipeline.verify_work"]
+PRELOADED = ("__main__", "pipeline.pool", "pipeline.work", "pipeline.join_work", "pipeline.verify_work")
+"""What workers need and takes long to import: loaded by the process that they are forked from."""
 _log = logging.getLogger(__name__)
 
 
@@ -140,7 +141,7 @@ class Pool:
     def _start(self) -> _Worker:
         # Forked from a process that has the compiled loops loaded and no threads: quick to start, its memory shared.
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(_PRELOADED)
+        context.set_forkserver_preload(list(PRELOADED))
         self.scratch.mkdir(parents=True, exist_ok=True)
         ours, theirs = context.Pipe()
         arguments = (theirs, dict(os.environ), str(self.log), str(self.scratch))

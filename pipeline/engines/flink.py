@@ -4,6 +4,7 @@ import json
 import tempfile
 import urllib.request
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ from pipeline.engines.portable import (
     one_server,
     python_part,
     worker_flags,
+    workers_beside,
 )
 from pipeline.errors import SettingError
 
@@ -52,7 +54,7 @@ def defaults(flags: Sequence[str], workers: int) -> tuple[str, ...]:
         # A cluster has settings of its own, and would not take these.
         *([f"--flink_conf_dir={CONFIGURATION}"] if is_local(url) else []),
         *one_server(),
-        *worker_flags(flags),
+        *worker_flags(flags, is_local=is_local(url)),
         *jar_flags(_kind(flags), flags),
     ]
     # The sort buffers of tasks, and the groups that they read, lie in the heap; what does not fit there, in files.
@@ -75,6 +77,11 @@ def check(flags: Sequence[str]) -> None:
             f"{url} is Flink {cluster} and the job server is built with {inside}: they do not understand each other;"
             f" name one for {line_of(cluster)} by {FLINK.flag}"
         )
+
+
+def beside(flags: Sequence[str]) -> AbstractContextManager[None]:
+    """What has to run in this process while a job does: the workers, where the engine is in the job server."""
+    return workers_beside(flags)
 
 
 def message(text: str) -> str | None:

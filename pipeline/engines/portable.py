@@ -4,6 +4,7 @@ import re
 import socket
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 
 from pipeline.engines.flags import is_given, value_of, values_of
@@ -16,14 +17,35 @@ _GIBIBYTE = 1 << 30
 _HERE = ("localhost", "127.0.0.1", "::1", "[::1]")
 
 
-def worker_flags(flags: Sequence[str]) -> tuple[str, ...]:
+def worker_flags(flags: Sequence[str], *, is_local: bool) -> tuple[str, ...]:
     """How Python workers are started: by our own boot program, on each machine at the path that it has here.
 
-    Beam's default is a container for a cluster, and without one a worker that is whatever `python` the PATH has.
+    Where the engine runs in the job server, this command serves it the workers (`workers_beside`). Beam's default is a
+    container for a cluster, and without one a worker that is whatever `python` the PATH has.
     """
     if value_of(flags, "--environment_type", "PROCESS") != "PROCESS":
         return ()
+    if is_local and not any(is_given(flags, name) for name in ("--environment_type", "--environment_config")):
+        return ("--environment_type=EXTERNAL", f"--environment_config={_pool_address()}")
     return ("--environment_type=PROCESS", f'--environment_config={{"command": "{command_path()}"}}')
+
+
+@contextmanager
+def workers_beside(flags: Sequence[str]) -> Iterator[None]:
+    """While the block lasts this process starts workers for who asks, where the flags have its own address."""
+    if value_of(flags, "--environment_config", "") != _pool_address():
+        yield
+        return
+    from pipeline.engines.worker_pool import serving  # Beam and gRPC take seconds to import; `--help` should not.
+
+    host, _, port = _pool_address().rpartition(":")
+    with serving(host, int(port)):
+        yield
+
+
+@cache
+def _pool_address() -> str:
+    return f"127.0.0.1:{_open_port()}"
 
 
 def check_workers(flags: Sequence[str], url: str, *, is_local: bool) -> None:
@@ -36,8 +58,8 @@ def check_workers(flags: Sequence[str], url: str, *, is_local: bool) -> None:
         )
     if environment == "EXTERNAL" and not is_told:
         raise SettingError("--environment_type=EXTERNAL needs the pool's address: --environment_config=localhost:50000")
-    ours = environment == "PROCESS" and not is_told
-    if ours and (is_local or host_of(url) in _HERE) and not command_path().is_file():
+    is_here = is_given(flags, "--environment_type") if is_local else host_of(url) in _HERE
+    if environment == "PROCESS" and not is_told and is_here and not command_path().is_file():
         raise SettingError(f"{command_path()} is missing, which starts workers: pip install tokenmill")
 
 
@@ -88,11 +110,15 @@ def one_server() -> tuple[str, ...]:
     so its port and its folder, which Beam would choose anew each time, are chosen here.
     """
     launcher = (f"--job_server_java_launcher={launcher_path()}",) if launcher_path().is_file() else ()
-    return (f"--job_port={_free_port()}", f"--artifacts_dir={tempfile.gettempdir()}/tokenmill-artifacts", *launcher)
+    return (f"--job_port={_job_port()}", f"--artifacts_dir={tempfile.gettempdir()}/tokenmill-artifacts", *launcher)
 
 
 @cache
-def _free_port() -> int:
+def _job_port() -> int:
+    return _open_port()
+
+
+def _open_port() -> int:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         return int(held.getsockname()[1])

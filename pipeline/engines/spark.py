@@ -3,6 +3,7 @@
 import re
 import urllib.request
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 
 from pipeline.engines.flags import is_given, value_of, without_given
 from pipeline.engines.job_server import SPARK, check_java, find_job_server, jar_flags
@@ -15,6 +16,7 @@ from pipeline.engines.portable import (
     one_server,
     python_part,
     worker_flags,
+    workers_beside,
 )
 from pipeline.errors import SettingError
 
@@ -26,7 +28,7 @@ def defaults(flags: Sequence[str], workers: int) -> tuple[str, ...]:
     """Beam flags that we set where the user does not; `workers` Python processes for each executor."""
     ours = [
         f"--spark_master_url=local[{workers}]",
-        *worker_flags(flags),
+        *worker_flags(flags, is_local=is_local(master(flags, workers))),
         # So many workers an executor, and each task goes to one that is idle: otherwise they are dealt in turn, and two
         # tasks share a worker's one lock while another worker waits.
         f"--sdk_worker_parallelism={workers}",
@@ -70,6 +72,11 @@ def check(flags: Sequence[str]) -> None:
             f"{url} is Spark {cluster} and the job server is built with {inside}: they do not understand each other;"
             f" build one for {cluster}: {SPARK.build_command} -Dspark.version={cluster}"
         )
+
+
+def beside(flags: Sequence[str]) -> AbstractContextManager[None]:
+    """What has to run in this process while a job does: the workers, where the engine is in the job server."""
+    return workers_beside(flags)
 
 
 def message(text: str) -> str | None:

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Be a pool, a worker, or the keeper of one; exits with the worker's code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == [_HARNESS]:
-        _be_harness(given[1:])
+        be_harness(given[1:])
         return
     parser = argparse.ArgumentParser(prog="tokenmill-worker", description=__doc__, allow_abbrev=False)
     parser.add_argument("--pool", type=int, metavar="PORT", help="serve workers of this machine on this port")
@@ -108,25 +108,13 @@ def _command_of(process: int) -> list[str]:
 
 def _be_pool(host: str, port: int) -> None:
     """Serve until told to stop. Not Beam's own command: that one listens to the whole network."""
-    import grpc
-    from apache_beam.portability.api import beam_fn_api_pb2_grpc
-    from apache_beam.runners.worker.worker_pool_main import BeamFnExternalWorkerPoolServicer, kill_process_gracefully
-    from apache_beam.utils.thread_pool_executor import shared_unbounded_instance
+    from pipeline.engines.worker_pool import serving  # A keeper of one worker does without Beam.
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
-    server = grpc.server(shared_unbounded_instance())
-    servicer = BeamFnExternalWorkerPoolServicer(use_process=True, container_executable=str(command_path()))
-    beam_fn_api_pb2_grpc.add_BeamFnExternalWorkerPoolServicer_to_server(servicer, server)
-    bound = server.add_insecure_port(f"{host}:{port}")
-    server.start()
-    sys.stderr.write(f"workers are served at {host}:{bound}\n")
-    try:
-        server.wait_for_termination()
-    finally:
-        server.stop(1)
-        for worker in list(servicer._worker_processes.values()):
-            kill_process_gracefully(worker)
+    with serving(host, port) as bound:
+        sys.stderr.write(f"workers are served at {host}:{bound}\n")
+        threading.Event().wait()
 
 
 def command_path() -> Path:
@@ -134,8 +122,8 @@ def command_path() -> Path:
     return Path(sys.executable).with_name("tokenmill-worker")
 
 
-def _be_harness(arguments: Sequence[str]) -> None:
-    """Be a worker of Beam's, for as long as our keeper is there."""
+def be_harness(arguments: Sequence[str]) -> None:
+    """Be a worker of Beam's, for as long as our keeper, or who has forked us, is there."""
     ends = (os.getppid(), int(os.environ.get(_EXECUTOR, "0")))
     threading.Thread(target=_follow, args=ends, daemon=True).start()
     os.environ |= provisioned(arguments)

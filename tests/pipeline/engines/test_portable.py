@@ -1,6 +1,7 @@
 """What Spark and Flink have in common is told, refused and read in one way."""
 
 import json
+import socket
 
 import pytest
 
@@ -27,10 +28,24 @@ Caused by: java.lang.Error: more of the same
 
 
 def test_workers_are_started_by_our_own_program():
-    found = portable.worker_flags(())
+    found = portable.worker_flags((), is_local=False)
     assert value_of(found, "--environment_type") == "PROCESS"
     assert json.loads(value_of(found, "--environment_config"))["command"].endswith("/tokenmill-worker")
-    assert portable.worker_flags(["--environment_type=DOCKER"]) == ()
+    assert portable.worker_flags(["--environment_type=DOCKER"], is_local=False) == ()
+
+
+def test_an_engine_within_the_job_server_gets_its_workers_from_this_process():
+    found = portable.worker_flags((), is_local=True)
+    assert value_of(found, "--environment_type") == "EXTERNAL"
+    host, port = value_of(found, "--environment_config").split(":")
+    with portable.workers_beside(found):
+        socket.create_connection((host, int(port))).close()
+    with portable.workers_beside([]), pytest.raises(ConnectionRefusedError):
+        socket.create_connection((host, int(port)))
+
+
+def test_an_engine_within_the_job_server_starts_workers_by_our_program_if_told_so():
+    assert "PROCESS" in portable.worker_flags(["--environment_type=PROCESS"], is_local=True)[0]
 
 
 @pytest.mark.parametrize(
@@ -45,12 +60,16 @@ def test_workers_that_cannot_be_started_are_refused(flags, said):
         portable.check_workers(flags, "far:1", is_local=False)
 
 
-@pytest.mark.parametrize("url, is_local", [("http://127.0.0.1:8081", False), ("[local]", True)])
-def test_here_the_workers_program_has_to_be_there(monkeypatch, tmp_path, url, is_local):
+@pytest.mark.parametrize(
+    "flags, url, is_local",
+    [([], "http://127.0.0.1:8081", False), (["--environment_type=PROCESS"], "[local]", True)],
+)
+def test_here_the_workers_program_has_to_be_there(monkeypatch, tmp_path, flags, url, is_local):
     monkeypatch.setattr(portable, "command_path", lambda: tmp_path / "gone")
     with pytest.raises(SettingError, match="gone is missing, which starts workers: pip install tokenmill"):
-        portable.check_workers([], url, is_local=is_local)
+        portable.check_workers(flags, url, is_local=is_local)
     portable.check_workers([], "http://far:8081", is_local=False)
+    portable.check_workers([], "[local]", is_local=True)
     portable.check_workers(["--environment_type=LOOPBACK"], "[local]", is_local=True)
 
 
