@@ -32,7 +32,7 @@ from pipeline.tasks import Apply, Do, GroupWork, Judge, Sketch, Task, Work, name
 
 EMBEDDED = "FnApiRunner"
 _OTHERS = {"SparkRunner": "spark", "FlinkRunner": "flink", "DataflowRunner": "dataflow"}
-_OF_JOB_SERVERS = {
+OF_JOB_SERVERS = {
     "--bundle_size",
     "--cache_disabled",
     "--execution_mode_for_batch",
@@ -208,7 +208,7 @@ def check_flags(flags: Sequence[str]) -> None:
     known = {name for action in parser._actions for name in action.option_strings}
     for flag in flags:
         name = flag.partition("=")[0]
-        if name.startswith("--") and name not in known | _OF_JOB_SERVERS:
+        if name.startswith("--") and name not in known | OF_JOB_SERVERS:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise SettingError(f"unknown Beam flag {flag}{hint}")

@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pipeline.drill.processes import wait_until
 from pipeline.engines.job_server import SPARK, find_job_server
 from pipeline.errors import SettingError
 from tests.clusters.spark import MISSING, free_port, processes_of, spark_cluster, spark_home
@@ -27,6 +29,7 @@ def missing_jar():
 # Continuous integration holds Spark to the golden run of tests/test_engines.py; this is longer.
 NO_JAR = missing_jar() if os.environ.get("TOKENMILL_SPARK_JAR") else "asked for by TOKENMILL_SPARK_JAR=…"
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(NO_JAR), reason=NO_JAR)]
+FAULTY = Path(__file__).parent / "faulty"
 LOCAL = ("--runner=SparkRunner", "--spark_master_url=local[2]")
 
 
@@ -63,19 +66,30 @@ def test_spark_by_itself_gives_the_same_bytes_and_says_what_the_embedded_engine_
     ours = {line.partition(":")[0] for line in small_run.said.splitlines()}
     assert {line.partition(":")[0] for line in said.splitlines()} <= ours
     assert (tmp_path / "out/logs/run.log").stat().st_size  # That is where the engine's noise is.
-    assert [left for left in processes_of("") if os.getsid(left) == process.pid] == []
+    assert wait_until(lambda: not processes_with(process.pid), 10)
 
 
-def test_a_unit_that_fails_is_told_in_one_line_and_its_trace_is_in_the_log(start, tmp_path):
-    (tmp_path / "out/documents").mkdir(parents=True)
-    (tmp_path / "out/documents/clean").touch()
+def processes_with(command):
+    """What still runs in the session of a command: the processes that workers are forked from end after it."""
+    found = []
+    for left in processes_of(""):
+        with suppress(ProcessLookupError):
+            found += [left] if os.getsid(left) == command else []
+    return found
+
+
+def test_a_unit_that_fails_is_told_in_one_line_and_its_trace_is_in_the_log(start, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(FAULTY))
+    monkeypatch.setenv("FAULT", json.dumps({"c4-train.00000": "raise"}))
     process = start("clean", *LOCAL)
     said = process.communicate()[1]
     assert process.returncode == 1
     (told,) = (line for line in said.splitlines() if not line.startswith("clean"))
-    assert told.startswith("error: ")
-    assert "out/documents/clean" in told
-    assert "Traceback (most recent call last)" in (tmp_path / "out/logs/run.log").read_text()
+    assert told.startswith("error: clean of c4/c4-train.00000")
+    assert told.endswith(": ValueError: no good can come of it")
+    log = (tmp_path / "out/logs/run.log").read_text()
+    assert "Traceback (most recent call last)" in log
+    assert 'raise ValueError("no good can come of it\\nat all")' in log
 
 
 def check_clean(process, small_run, folder):

@@ -18,10 +18,10 @@ import grpc
 from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 from apache_beam.utils.thread_pool_executor import shared_unbounded_instance
 
-from pipeline.engines.worker_boot import be_harness
+from pipeline.engines.harness import be_harness
 from pipeline.pool import PRELOADED
 
-_LOADED = [*PRELOADED, "pipeline.engines.worker_boot", "apache_beam.runners.worker.sdk_worker_main"]
+_LOADED = [*PRELOADED, "pipeline.engines.harness", "apache_beam.runners.worker.sdk_worker_main"]
 
 
 @contextmanager
