@@ -33,8 +33,9 @@ MOST_FAILED = 20
 _GRACE_SECONDS = 3.0
 """So long a worker may take to leave: less than the run may when it is interrupted (pipeline/guards.py)."""
 
-PRELOADED = ("__main__", "pipeline.pool", "pipeline.work", "pipeline.join_work", "pipeline.verify_work")
-"""What workers need and takes long to import: loaded by the process that they are forked from."""
+PRELOADED = ("__main__", "pipeline.preloaded")
+"""What the process imports that workers are forked from."""
+
 _log = logging.getLogger(__name__)
 
 

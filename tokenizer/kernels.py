@@ -6,13 +6,14 @@ import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import CodeType, FunctionType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
 import pyarrow as pa
 from numba.core import typeinfer
 from numba.core.caching import FunctionCache
+from numba.core.registry import CPUDispatcher
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -21,21 +22,51 @@ OFFSETS = numba.types.Array(numba.int64, 1, "C", readonly=True)
 """Arrow's buffers: they are never written to."""
 
 
+class Kernel(CPUDispatcher):  # type: ignore[misc]
+    """A function that is machine code from its first call on, for one signature."""
+
+    def __init__(self, function: Callable[..., Any], signature: Any, options: dict[str, Any]) -> None:
+        super().__init__(function, targetoptions={"nopython": True, "boundscheck": None, **options})
+        self._signature = signature
+        _keep(self, function)
+        KERNELS.append(self)
+
+    def load(self) -> None:
+        """Take the machine code from where it is kept, or compile; nothing where that has been done."""
+        if self._can_compile:
+            with typeinfer.register_dispatcher(self):  # It may call itself.
+                self.compile(self._signature)
+            self.disable_compile()
+
+    def _compile_for_args(self, *_args: Any, **_kws: Any) -> Any:
+        self.load()
+        return self  # To be called again: now the arguments are held against the signature.
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        """How another kernel calls it."""
+        self.load()
+        return super().get_call_template(args, kws)
+
+
+KERNELS: list[Kernel] = []
+"""All that were imported."""
+
+
+def load_kernels() -> None:
+    """Load all that were imported: by a process that others are forked from, who then share the code."""
+    for kernel in KERNELS:
+        kernel.load()
+
+
 def compiled(signature: Any, **options: Any) -> Callable[[Function], Function]:
-    """A decorator that compiles at import, for the given signature, and keeps the machine code for the next process.
+    """A decorator that compiles at the first call, for the given signature, and keeps the code for the next process.
 
     Numba keeps it beside the package, else in the user's cache folder, or in NUMBA_CACHE_DIR. Where none of these can
     be written the code is compiled anew in each process: a shared temporary folder would let others plant code.
     """
 
     def build(function: Function) -> Function:
-        machine_code: Function = numba.njit(**options)(function)
-        _keep(machine_code, function)
-        with typeinfer.register_dispatcher(machine_code):  # It may call itself.
-            machine_code.compile(signature)  # type: ignore[attr-defined]
-        machine_code.disable_compile()  # type: ignore[attr-defined]
-        functools.update_wrapper(machine_code, function)
-        return machine_code
+        return cast(Function, functools.update_wrapper(Kernel(function, signature, options), function))
 
     return build
 

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tokenizer import kernels
 from tokenizer.kernels import compiled, compiled_lean, next_code_point, text_array, text_buffers
 
 PROGRAM = (
@@ -42,9 +43,25 @@ def test_a_null_text_is_refused():
         text_buffers(pa.array(["a", None]))
 
 
-def test_a_kernel_is_compiled_before_its_first_call():
+def test_a_kernel_is_compiled_when_it_is_first_called():
     twice = compiled(numba.int64(numba.int64))(lambda number: 2 * number)
-    assert (twice(21), len(twice.signatures)) == (42, 1)
+    assert not twice.signatures
+    assert (twice(21), twice(4), len(twice.signatures)) == (42, 8, 1)
+
+
+def test_a_kernel_takes_what_its_signature_says_from_the_first_call_on():
+    first = compiled(numba.int64(numba.int64[::1]))(lambda values: values[0])
+    for _ in range(2):
+        with pytest.raises(TypeError, match="No matching definition"):
+            first(np.array([1.5]))
+    assert first(np.array([7])) == 7
+
+
+def test_kernels_are_loaded_at_once_for_those_who_are_forked(monkeypatch):
+    monkeypatch.setattr(kernels, "KERNELS", [])
+    twice = compiled(numba.int64(numba.int64))(lambda number: 2 * number)
+    kernels.load_kernels()
+    assert len(twice.signatures) == 1
 
 
 def test_a_folder_that_cannot_be_written_costs_a_compilation_and_no_more(monkeypatch):
@@ -80,8 +97,8 @@ def test_a_kernel_is_compiled_anew_where_what_it_takes_from_another_file_has_cha
     command = [sys.executable, "-c", "from outer_kernel import outer; print(outer(10))"]
     before = {"constant": 2, "body": "number * FACTOR"}
     found = []
-    for kernels in (before, {**before, **change}):
-        write_kernels(tmp_path, **kernels)
+    for written in (before, {**before, **change}):
+        write_kernels(tmp_path, **written)
         found.append(
             subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
         )
@@ -92,9 +109,9 @@ def test_another_error_of_the_compiler_is_not_hidden(monkeypatch):
     def broken(*_arguments, **_options):
         raise RuntimeError("out of registers")
 
-    monkeypatch.setattr(numba, "njit", broken)
+    monkeypatch.setattr(kernels, "_Cache", broken)
     with pytest.raises(RuntimeError, match="registers"):
-        compiled(numba.int64(numba.int64))(np.abs)
+        compiled(numba.int64(numba.int64))(lambda number: number)
 
 
 @pytest.mark.slow
@@ -120,4 +137,4 @@ def test_lean_loops_give_the_same_and_may_not_make_an_array():
 
     assert compiled_lean(numba.int64(numba.int64[::1]))(total)(np.array([1, 2, 3])) == 6
     with pytest.raises(numba.core.errors.NumbaError):
-        compiled_lean(numba.int64(numba.int64))(lambda size: len(np.empty(size, np.int64)))
+        compiled_lean(numba.int64(numba.int64))(lambda size: len(np.empty(size, np.int64)))(3)
