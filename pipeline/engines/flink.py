@@ -1,6 +1,7 @@
 """Flink: what we set for the user, what is checked before any work, and what its failures say."""
 
 import json
+import re
 import tempfile
 import urllib.request
 from collections.abc import Sequence
@@ -85,7 +86,10 @@ def beside(flags: Sequence[str]) -> AbstractContextManager[None]:
 
 
 def message(text: str) -> str | None:
-    """The Python part of a failure that Flink reports."""
+    """The Python part of a failure that Flink reports; or what its cluster has to be given."""
+    if found := re.search(r"Insufficient number of network buffers: required \d+, but only \d+ available", text):
+        mend = "set taskmanager.network.sort-shuffle.min-buffers: 64 for the cluster, or give it more network memory"
+        return f"FatalError: {found[0]}: {mend}"
     return python_part(text)
 
 

@@ -109,3 +109,9 @@ def test_of_a_failure_the_python_part_is_told():
     text = "java.lang.Error: x: Traceback (most recent call last):\n  File 'a'\nValueError: bad\n\n\tat a.B(C.java:1)\n"
     assert flink.message(text).endswith("ValueError: bad")
     assert flink.message("java.lang.Error") is None
+
+
+def test_a_cluster_with_too_few_network_buffers_is_told_what_it_lacks():
+    said = "java.io.IOException: Insufficient number of network buffers: required 512, but only 455 available. The"
+    found = flink.message(said)
+    assert "required 512, but only 455 available: set taskmanager.network.sort-shuffle.min-buffers: 64" in found
