@@ -174,7 +174,7 @@ def _write_settings(folder: Path, port: int) -> None:
         "rest.port": port,
         "jobmanager.memory.process.size": "1g",
         "taskmanager.memory.process.size": "1400m",
-        # All sources shuffle in one job, and each shuffle of a task would hold 512 buffers of the 100 MB that there are.
+        # All sources shuffle in one job, and each shuffle of a task would hold 16 of the 100 MB that there are.
         "taskmanager.network.sort-shuffle.min-buffers": 64,
         "taskmanager.numberOfTaskSlots": SLOTS,
         "io.tmp.dirs": folder,
