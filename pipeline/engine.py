@@ -27,7 +27,7 @@ from pipeline.errors import FatalError, SettingError
 from pipeline.exchange import Carrier, FileCarrier, Keyed, ShuffleCarrier, straight_to
 from pipeline.pool import Pool
 from pipeline.redact import redacting
-from pipeline.scratch import scratch_on_this_machine
+from pipeline.scratch import scratch_on_this_machine, temporary_files_below
 from pipeline.tasks import Apply, Do, GroupWork, Judge, Sketch, Task, Work, named
 
 EMBEDDED = "FnApiRunner"
@@ -51,7 +51,7 @@ _log = logging.getLogger(__name__)
 class Engine:
     """Where the work is done: Beam's flags as given after `--`, how many embedded workers, their log file.
 
-    `scratch` is a folder of this machine for what embedded workers leave to each other, and for their temporary files.
+    `scratch` is a folder of this machine for what embedded workers leave to each other, and for temporary files.
     """
 
     flags: tuple[str, ...] = ()
@@ -90,11 +90,10 @@ class Engine:
         return self._execute(build)
 
     def _execute(self, build: Callable[[Any, Carrier, str], None]) -> Any:
-        options = self.options()
         try:
             with (
                 noise_in(self.log),
-                self._carried(options) as (runner, carrier, pool),
+                self._carried() as (options, runner, carrier, pool),
                 beam.Pipeline(runner=runner, options=options) as pipeline,
             ):
                 build(pipeline, carrier, pool)
@@ -110,18 +109,20 @@ class Engine:
             raise FatalError(worker_message((other and other.message(said)) or said)) from error
 
     @contextmanager
-    def _carried(self, options: PipelineOptions) -> Iterator[tuple[Any, Carrier, str]]:
-        """Beam's runner, how blocks travel on it, and the name of the pool that does its work, empty on clusters."""
+    def _carried(self) -> Iterator[tuple[PipelineOptions, Any, Carrier, str]]:
+        """Options, runner, how blocks travel on it, and the name of the pool that does its work, empty on clusters."""
         if not self.is_embedded:
             other = other_engine(self.flags)
-            with other.beside((*self.defaults(), *self.flags)) if other else nullcontext():
-                yield options.view_as(StandardOptions).runner, ShuffleCarrier(), ""
+            with temporary_files_below(self.scratch):
+                options = self.options()
+                with other.beside((*self.defaults(), *self.flags)) if other else nullcontext():
+                    yield options, options.view_as(StandardOptions).runner, ShuffleCarrier(), ""
             return
         with scratch_on_this_machine(self.scratch) as scratch, Pool(self.hands, self.log, scratch) as pool:
             name = str(scratch)
             _POOLS[name] = pool
             try:
-                yield FnApiRunner(), FileCarrier(scratch / "blocks"), name
+                yield self.options(), FnApiRunner(), FileCarrier(scratch / "blocks"), name
             finally:
                 del _POOLS[name]
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import tempfile
 import urllib.request
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -20,6 +19,7 @@ from pipeline.engines.portable import (
     local_heap,
     one_server,
     python_part,
+    temporary_files,
     worker_flags,
     workers_beside,
 )
@@ -59,7 +59,7 @@ def defaults(flags: Sequence[str], workers: int) -> tuple[str, ...]:
         *jar_flags(_kind(flags), flags),
     ]
     # The sort buffers of tasks, and the groups that they read, lie in the heap; what does not fit there, in files.
-    properties = [f"-Djava.io.tmpdir={tempfile.gettempdir()}", *([local_heap(tasks)] if is_local(url) else [])]
+    properties = [temporary_files(), *([local_heap(tasks)] if is_local(url) else [])]
     return (*without_given(ours, flags), *java_flags(properties, flags))
 
 

@@ -91,6 +91,11 @@ def local_heap(tasks: int) -> str:
     return f"-Xmx{max(1, min(1 + tasks // 2, most))}g"
 
 
+def temporary_files() -> str:
+    """Where Java puts what does not fit its heap: with our own, for it does not look at TMPDIR."""
+    return f"-Djava.io.tmpdir={tempfile.gettempdir()}"
+
+
 def java_flags(properties: Iterable[str], flags: Sequence[str]) -> Iterator[str]:
     """What the job server's Java is started with, less what the user sets."""
     names = ("--job_server_jvm_properties", "--job_server_jvm_property")

@@ -15,6 +15,7 @@ from pipeline.engines.portable import (
     local_heap,
     one_server,
     python_part,
+    temporary_files,
     worker_flags,
     workers_beside,
 )
@@ -47,6 +48,7 @@ def defaults(flags: Sequence[str], workers: int) -> tuple[str, ...]:
 
 def _java(url: str, workers: int) -> Iterator[str]:
     """What the job server's Java is started with. It is Spark's driver, and reads Spark's configuration from there."""
+    yield temporary_files()
     if is_local(url):
         yield local_heap(workers)
         # After a shuffle so many tasks: two for each worker, so that one long task does not leave the others idle.

@@ -1,6 +1,10 @@
 """Where embedded workers keep what is gone when the run ends."""
 
+import os
+import subprocess
+import sys
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -37,3 +41,31 @@ def test_another_ones_folder_stays(tmp_path):
         with scratch_on_this_machine(tmp_path):
             pass
         assert first.is_dir()
+
+
+PROGRAM = """
+import os, subprocess, sys, tempfile
+from pathlib import Path
+from pipeline.scratch import temporary_files_below
+
+for _ in range(2):
+    with temporary_files_below(Path(sys.argv[1])):
+        print(tempfile.mkdtemp())
+        print(subprocess.run(["mktemp"], capture_output=True, text=True).stdout.strip())
+print(len(list(Path(sys.argv[1]).iterdir())), tempfile.gettempdir(), os.environ.get("TMPDIR"))
+"""
+
+
+def test_temporary_files_of_engines_are_gone_when_the_process_ends(tmp_path):
+    scratch, elsewhere = tmp_path / "scratch", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    told = os.environ | {"TMPDIR": str(elsewhere)}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(scratch)], capture_output=True, text=True, check=True, env=told
+    )
+    *made, left = done.stdout.splitlines()
+    assert len(made) == 4
+    assert all(Path(name).parent.parent == scratch for name in made)
+    assert left == f"1 {elsewhere} {elsewhere}"
+    assert [path.name for path in tmp_path.iterdir()] == ["elsewhere"]
+    assert not any(elsewhere.iterdir())

@@ -45,9 +45,9 @@ def test_what_the_user_gives_is_left_to_the_user():
 
 def test_settings_of_java_are_left_out_one_by_one():
     ours = {value.partition("=")[0] for value in java([ELSEWHERE])}
-    assert ours == {"-Dspark.default.parallelism", "-Dspark.executor.memory"}
+    assert ours == {"-Djava.io.tmpdir", "-Dspark.default.parallelism", "-Dspark.executor.memory"}
     given = "--job_server_jvm_properties=-Dspark.executor.memory=4g"
-    assert {value.partition("=")[0] for value in java([ELSEWHERE, given])} == {"-Dspark.default.parallelism"}
+    assert ours - {value.partition("=")[0] for value in java([ELSEWHERE, given])} == {"-Dspark.executor.memory"}
 
 
 def test_a_heap_of_the_users_is_the_only_one():
