@@ -36,7 +36,7 @@ def serving(host: str, port: int) -> Iterator[int]:
     try:
         yield bound
     finally:
-        server.stop(1)
+        server.stop(1).wait()
         pool.end()
 
 
