@@ -30,7 +30,7 @@ class _Seen:
     """The figures of one process as they were last seen."""
 
     process: psutil.Process
-    role: str
+    role: str = ""
     cpu_seconds: float = 0.0
     peak_bytes: int = 0
 
@@ -48,7 +48,8 @@ class _Watch:
         for process in self._living():
             try:
                 key = process.pid, process.create_time()
-                held = self.seen.setdefault(key, _Seen(process, self._role(process)))
+                held = self.seen.setdefault(key, _Seen(process))
+                held.role = self._role(process)  # It may have become another program.
                 held.cpu_seconds = sum(process.cpu_times()[:2])
                 held.peak_bytes = max(held.peak_bytes, peak_bytes(process))
             except psutil.Error:

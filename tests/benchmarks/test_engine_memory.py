@@ -46,4 +46,4 @@ def test_sixteen_times_are_sixteen_times_the_files(inputs, tmp_path):
     few = dataclasses.replace(inputs, work=tmp_path, fraction=0.001)
     once, often = PARENT_GROWTH.write(few, 1), PARENT_GROWTH.write(few, 16)
     assert 16 * once < often < 20 * once
-    assert len(list((tmp_path / "engine-memory-16").rglob("*.gz"))) == 32
+    assert len(list((tmp_path / "engine-memory-16").rglob("*.gz"))) == 96

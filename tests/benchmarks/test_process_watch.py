@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -6,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from benchmarks.process_watch import PARENT, WORKER, peak_bytes, watched
+from benchmarks.process_watch import JVM, PARENT, WORKER, peak_bytes, watched
 
 GROWS = "import time; held = bytearray(200_000_000); held[::4096] = b'x' * len(held[::4096]); time.sleep(0.6)"
 STARTS = f"import subprocess, sys, time; subprocess.run([sys.executable, '-c', {GROWS!r}]); print('done')"
@@ -22,6 +23,13 @@ def test_a_worker_is_told_from_its_parent(tmp_path):
     assert (taken.code, taken.said) == (0, "done\n")
     assert 0 < taken.peak_mb[PARENT] < 100 < 200 < taken.peak_mb[WORKER] < 400
     assert taken.wall_seconds > 0.6
+
+
+def test_a_starter_that_becomes_java_is_java(tmp_path):
+    java = str(shutil.copy(shutil.which("sleep"), tmp_path / "java"))
+    becomes = f"import os, time; time.sleep(0.8); os.execv({java!r}, ['java', '1.2'])"
+    starts = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {becomes!r}])"
+    assert set(python(starts, tmp_path).peak_mb) == {PARENT, JVM}
 
 
 def test_processor_seconds_are_those_of_all_processes(tmp_path):
