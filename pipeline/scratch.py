@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 
 from pipeline.storage import Folder, digest_of
@@ -39,6 +40,7 @@ def temporary_files_below(folder: Path | None) -> Iterator[None]:
 
     Beam leaves some at each job, and an engine that is killed leaves what it had.
     """
+    get_temp_dir()  # Its sockets stay where they are: a path of more than a hundred bytes is too long for one.
     held = tempfile.tempdir, os.environ.get("TMPDIR")
     tempfile.tempdir = os.environ["TMPDIR"] = str(_until_the_end(folder))
     try:

@@ -48,15 +48,23 @@ def test_a_run_whose_workers_and_driver_are_killed_at_random_makes_the_same_byte
     assert figures["starts"] > figures["runs"] and said.count("the same bytes") == figures["runs"] + 1
 
 
+def suspended(driver):
+    """All that a run has started; one may be starting another while it is looked at."""
+    held = []
+    while new := [process for process in victims(driver, None) if process not in held]:
+        for process in new:
+            process.suspend()
+        held += new
+    return held
+
+
 @pytest.mark.slow
 def test_workers_that_wake_when_the_next_run_is_over_change_nothing(small_run, tmp_path):
     again = replace(small_run, output=tmp_path / "out")
     output = Folder(str(again.output))
     with again.start("clean", "--workers=2") as first:
         assert wait_until(lambda: output.list("ledger/clean") != [] and len(victims(first.pid, None)) >= 3, 120)
-        orphans = victims(first.pid, None)
-        for orphan in orphans:
-            orphan.suspend()
+        orphans = suspended(first.pid)
         first.kill()
     with again.start("clean", "--workers=2") as second:
         _, said = second.communicate()

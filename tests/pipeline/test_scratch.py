@@ -69,3 +69,26 @@ def test_temporary_files_of_engines_are_gone_when_the_process_ends(tmp_path):
     assert left == f"1 {elsewhere} {elsewhere}"
     assert [path.name for path in tmp_path.iterdir()] == ["elsewhere"]
     assert not any(elsewhere.iterdir())
+
+
+def test_processes_can_be_forked_where_the_folders_path_is_too_long_for_a_socket(tmp_path):
+    program = (
+        "import multiprocessing, sys\n"
+        "from pathlib import Path\n"
+        "from pipeline.scratch import temporary_files_below\n"
+        "if __name__ == '__main__':\n"
+        "    with temporary_files_below(Path(sys.argv[1])):\n"
+        "        process = multiprocessing.get_context('forkserver').Process(target=print, args=('forked',))\n"
+        "        process.start()\n"
+        "        process.join()\n"
+    )
+    (tmp_path / "program.py").write_text(program)
+    told = os.environ | {"PYTHONPATH": str(Path.cwd())}
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "program.py"), str(tmp_path / ("long" * 30))],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=told,
+    )
+    assert (done.stdout, done.stderr, done.returncode) == ("forked\n", "", 0)
