@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 
 import click
 
@@ -27,8 +26,10 @@ def outcome(command: Callable[[], object]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python would try once more at its end.
         return EXIT_BROKEN_PIPE
     except (click.ClickException, click.Abort, TokenmillError, OSError, MemoryError, KeyboardInterrupt) as error:
-        with suppress(OSError):  # The terminal may be gone.
+        try:
             click.echo(_line(error), err=True)
+        except OSError:  # The terminal is gone.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # As above.
         return _code(error)
     return 0
 

@@ -31,7 +31,7 @@ from pipeline.progress import Reporter
 from pipeline.stages import done
 from pipeline.storage import Folder, scratch_below
 from pipeline.stream_work import MIX, STREAM_RECORD, mix_work
-from pipeline.sweep import sweep
+from pipeline.sweep import clear_temporary_files, sweep
 from pipeline.totals import StageTotals, sum_stages
 from pipeline.units import Unit
 from pipeline.verify_work import VERIFY
@@ -90,6 +90,8 @@ class Conductor:
                 self._step(wanted)
             if NEAR_DEDUP in step:
                 self._guard(names)
+        if self.worked:
+            clear_temporary_files(self.run.output)
 
     def _list_units(self) -> None:
         self.units = {source: self.run.units(source) for source in self.run.recipe.sources}

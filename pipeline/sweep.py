@@ -36,11 +36,16 @@ def sweep(output: Folder) -> None:
                 output.delete(name)
     shutil.rmtree(scratch_path(output), ignore_errors=True)
     output.delete("logs/work")
+    clear_temporary_files(output)
+
+
+def clear_temporary_files(output: Folder) -> None:
+    """Remove what workers have left that were killed in the middle of a file. Nobody is at work there."""
     if output.is_local:
         for path in output.local_path().rglob(f".*{TEMPORARY_SUFFIX}"):
-            path.unlink()
+            path.unlink(missing_ok=True)
         return
-    for folder in _NAMED_BY_ITSELF:
+    for folder in (*RECORDED, *_NAMED_BY_ITSELF):
         for name in output.walk(folder):
             if name.endswith(TEMPORARY_SUFFIX):
                 output.delete(name)

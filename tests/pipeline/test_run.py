@@ -123,6 +123,22 @@ def test_what_a_killed_run_left_is_cleared_up(copied_run):
     assert redone(copied_run, before) == []
 
 
+def test_what_a_killed_worker_left_is_cleared_up_when_the_run_ends(copied_run):
+    left = copied_run.output / "documents/clean/c4/.u.parquet.0f.part"
+
+    class Meanwhile(Engine):
+        def run(self, work):
+            left.write_text("half")
+            return super().run(work)
+
+    shutil.rmtree(copied_run.output / "ledger/clean/c4")
+    engine = Meanwhile((), 2, copied_run.output / "logs/run.log")
+    done = Conductor(copied_run.run(), engine, Reporter(quiet=True))
+    done.stages(("clean",))
+    assert done.worked == ["clean"]
+    assert not left.exists()
+
+
 def test_past_the_limit_of_failed_records_the_stage_is_named(copied_run):
     work = conductor(copied_run, "limits.max_failed_fraction=0.3")
     work.stages(("clean",))

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.ledger import LedgerEntry
 from pipeline.storage import Folder
-from pipeline.sweep import RECORDED, sweep
+from pipeline.sweep import RECORDED, clear_temporary_files, sweep
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -33,3 +33,12 @@ def test_what_no_record_names_goes(output, left):
         "logs/run.log",
         "models/language/language.bin",
     ]
+
+
+@pytest.mark.parametrize("left", ["documents/clean/c4/.v.parquet.1.part", "models/.x.1.part"])
+def test_half_files_go_and_nothing_else(output, left):
+    output.write_text(left, "half")
+    output.write_text("documents/clean/c4/stray", "whole")
+    before = set(output.walk(""))
+    clear_temporary_files(output)
+    assert before - set(output.walk("")) == {left}
