@@ -36,6 +36,7 @@ _GRACE_SECONDS = 3.0
 PRELOADED = ("__main__", "pipeline.preloaded")
 """What the process imports that workers are forked from."""
 
+_SOON_SECONDS = 0.2
 _log = logging.getLogger(__name__)
 
 
@@ -146,8 +147,15 @@ class Pool:
         self.scratch.mkdir(parents=True, exist_ok=True)
         ours, theirs = context.Pipe()
         arguments = (theirs, dict(os.environ), str(self.log), str(self.scratch))
-        process = context.Process(target=_serve, args=arguments, daemon=False)
-        process.start()
+        for attempt in range(1, ATTEMPTS + 1):
+            process = context.Process(target=_serve, args=arguments, daemon=False)
+            try:
+                process.start()
+                break
+            except (EOFError, ConnectionError):  # Who forks workers was killed, and is started anew.
+                if attempt == ATTEMPTS:
+                    raise
+                time.sleep(_SOON_SECONDS)
         theirs.close()
         return _Worker(process, ours)
 

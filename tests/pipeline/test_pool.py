@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,15 @@ def test_the_largest_piece_is_taken_first_and_a_long_one_holds_up_nobody(pool, t
     long, *others = (Path(tmp_path, str(piece)).read_text() for piece in (3, 2, 1, 0))
     assert long not in others
     assert len(set(others)) == 1
+
+
+def test_workers_are_forked_from_another_process_when_theirs_is_killed_meanwhile(pool, tmp_path):
+    forkserver.ensure_running()
+    theirs = forkserver._forkserver._forkserver_pid
+    os.kill(theirs, signal.SIGSTOP)  # A worker that is wanted now has to wait for it.
+    threading.Timer(0.5, os.kill, (theirs, signal.SIGKILL)).start()
+    assert do(pool, tmp_path, "..") == {0, 1}
+    assert forkserver._forkserver._forkserver_pid != theirs
 
 
 @pytest.mark.parametrize("letter", "ksrm")
