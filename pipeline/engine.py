@@ -12,7 +12,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -23,6 +23,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
+from pipeline.engines.portable import workers_beside
 from pipeline.errors import FatalError, SettingError
 from pipeline.exchange import Carrier, FileCarrier, Keyed, ShuffleCarrier, straight_to
 from pipeline.pool import Pool
@@ -112,10 +113,9 @@ class Engine:
     def _carried(self) -> Iterator[tuple[PipelineOptions, Any, Carrier, str]]:
         """Options, runner, how blocks travel on it, and the name of the pool that does its work, empty on clusters."""
         if not self.is_embedded:
-            other = other_engine(self.flags)
             with temporary_files_below(self.scratch):
                 options = self.options()
-                with other.beside((*self.defaults(), *self.flags)) if other else nullcontext():
+                with workers_beside((*self.defaults(), *self.flags)):
                     yield options, options.view_as(StandardOptions).runner, ShuffleCarrier(), ""
             return
         with scratch_on_this_machine(self.scratch) as scratch, Pool(self.hands, self.log, scratch) as pool:
@@ -155,10 +155,6 @@ class OtherEngine(Protocol):
 
     def check(self, flags: Sequence[str]) -> None:
         """Raise SettingError where it cannot work with these flags, before any work."""
-        ...
-
-    def beside(self, flags: Sequence[str]) -> AbstractContextManager[None]:
-        """What has to run in this process while a job does, all flags given."""
         ...
 
     def message(self, text: str) -> str | None:

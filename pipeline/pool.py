@@ -14,12 +14,13 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from pipeline.errors import FatalError, PieceError, SettingError, TokenmillError
 from pipeline.exchange import Keyed
@@ -141,21 +142,9 @@ class Pool:
             _log.warning("worker %s is gone before its piece", worker.process.pid)  # Noticed when it is listened to.
 
     def _start(self) -> _Worker:
-        # Forked from a process that has the compiled loops loaded and no threads: quick to start, its memory shared.
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(list(PRELOADED))
         self.scratch.mkdir(parents=True, exist_ok=True)
-        ours, theirs = context.Pipe()
-        arguments = (theirs, dict(os.environ), str(self.log), str(self.scratch))
-        for attempt in range(1, ATTEMPTS + 1):
-            process = context.Process(target=_serve, args=arguments, daemon=False)
-            try:
-                process.start()
-                break
-            except (EOFError, ConnectionError):  # Who forks workers was killed, and is started anew.
-                if attempt == ATTEMPTS:
-                    raise
-                time.sleep(_SOON_SECONDS)
+        ours, theirs = multiprocessing.Pipe()
+        process = fork(_serve, theirs, str(self.log), str(self.scratch))
         theirs.close()
         return _Worker(process, ours)
 
@@ -177,12 +166,32 @@ class Pool:
         return answer
 
 
-def _serve(connection: Connection, environment: dict[str, str], log: str, scratch: str) -> None:
-    """A worker's life: do what comes, until nobody asks any more."""
+def fork(target: Callable[..., None], *arguments: Any, preloaded: Sequence[str] = PRELOADED) -> BaseProcess:
+    """Start a worker: of a process that has the compiled loops loaded and no threads, so quickly, its memory shared."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(preloaded))
+    for attempt in range(1, ATTEMPTS + 1):
+        process = context.Process(target=_begin, args=(dict(os.environ), target, *arguments), daemon=False)
+        try:
+            process.start()
+            break
+        except (EOFError, ConnectionError):  # Who forks workers was killed, and is started anew.
+            if attempt == ATTEMPTS:
+                raise
+            time.sleep(_SOON_SECONDS)
+    return process
+
+
+def _begin(environment: dict[str, str], target: Callable[..., None], *arguments: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, who ends its workers.
-    signal.signal(signal.SIGTERM, _leave)
     os.environ.clear()
     os.environ.update(environment)  # The process that we are forked from may be older than a change to it.
+    target(*arguments)
+
+
+def _serve(connection: Connection, log: str, scratch: str) -> None:
+    """A worker's life: do what comes, until nobody asks any more."""
+    signal.signal(signal.SIGTERM, _leave)
     tempfile.tempdir = scratch
     noise = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     os.dup2(noise, 2)

@@ -1,6 +1,7 @@
 """Clears away what a killed run left in an output folder, before anything else is done there."""
 
 import shutil
+from collections.abc import Sequence
 
 from pipeline.corpora.registry import DECONTAMINATE, NEAR_DEDUP
 from pipeline.held_out import HELD_OUT
@@ -36,16 +37,16 @@ def sweep(output: Folder) -> None:
                 output.delete(name)
     shutil.rmtree(scratch_path(output), ignore_errors=True)
     output.delete("logs/work")
-    clear_temporary_files(output)
+    clear_temporary_files(output, _NAMED_BY_ITSELF)  # Of the others what no record names has gone.
 
 
-def clear_temporary_files(output: Folder) -> None:
+def clear_temporary_files(output: Folder, folders: Sequence[str] = (*RECORDED, *_NAMED_BY_ITSELF)) -> None:
     """Remove what workers have left that were killed in the middle of a file. Nobody is at work there."""
     if output.is_local:
         for path in output.local_path().rglob(f".*{TEMPORARY_SUFFIX}"):
             path.unlink(missing_ok=True)
         return
-    for folder in (*RECORDED, *_NAMED_BY_ITSELF):
+    for folder in folders:
         for name in output.walk(folder):
             if name.endswith(TEMPORARY_SUFFIX):
                 output.delete(name)

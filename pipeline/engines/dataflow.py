@@ -5,7 +5,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,11 +97,6 @@ def check_elsewhere(flags: Sequence[str], places: Mapping[str, str]) -> None:
     for key, address in places.items() if value_of(flags, "--runner") == RUNNER else ():
         if "://" not in address or address.startswith(("file://", "memory://")):
             raise SettingError(f"{key} {address} lies on this machine, out of the workers' reach: use gs://BUCKET/…")
-
-
-def beside(_flags: Sequence[str]) -> AbstractContextManager[None]:
-    """Nothing of this machine's: the service starts its workers."""
-    return nullcontext()
 
 
 def message(text: str) -> str | None:

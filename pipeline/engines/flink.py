@@ -4,7 +4,6 @@ import json
 import re
 import urllib.request
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -21,7 +20,6 @@ from pipeline.engines.portable import (
     python_part,
     temporary_files,
     worker_flags,
-    workers_beside,
 )
 from pipeline.errors import SettingError
 
@@ -78,11 +76,6 @@ def check(flags: Sequence[str]) -> None:
             f"{url} is Flink {cluster} and the job server is built with {inside}: they do not understand each other;"
             f" name one for {line_of(cluster)} by {FLINK.flag}"
         )
-
-
-def beside(flags: Sequence[str]) -> AbstractContextManager[None]:
-    """What has to run in this process while a job does: the workers, where the engine is in the job server."""
-    return workers_beside(flags)
 
 
 def message(text: str) -> str | None:

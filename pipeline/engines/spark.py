@@ -3,7 +3,6 @@
 import re
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
 
 from pipeline.engines.flags import is_given, value_of, without_given
 from pipeline.engines.job_server import SPARK, check_java, find_job_server, jar_flags
@@ -17,7 +16,6 @@ from pipeline.engines.portable import (
     python_part,
     temporary_files,
     worker_flags,
-    workers_beside,
 )
 from pipeline.errors import SettingError
 
@@ -74,11 +72,6 @@ def check(flags: Sequence[str]) -> None:
             f"{url} is Spark {cluster} and the job server is built with {inside}: they do not understand each other;"
             f" build one for {cluster}: {SPARK.build_command} -Dspark.version={cluster}"
         )
-
-
-def beside(flags: Sequence[str]) -> AbstractContextManager[None]:
-    """What has to run in this process while a job does: the workers, where the engine is in the job server."""
-    return workers_beside(flags)
 
 
 def message(text: str) -> str | None:

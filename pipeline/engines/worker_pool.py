@@ -3,9 +3,7 @@
 A worker that begins from nothing takes seconds of a core to import Beam and our compiled loops, for each step of a run.
 """
 
-import multiprocessing
 import os
-import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping
@@ -19,7 +17,7 @@ from apache_beam.portability.api import beam_fn_api_pb2, beam_fn_api_pb2_grpc
 from apache_beam.utils.thread_pool_executor import shared_unbounded_instance
 
 from pipeline.engines.harness import be_harness
-from pipeline.pool import PRELOADED
+from pipeline.pool import PRELOADED, fork
 
 _LOADED = [*PRELOADED, "pipeline.engines.harness", "apache_beam.runners.worker.sdk_worker_main"]
 
@@ -44,8 +42,7 @@ class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type: ign
     """Beam's own forks nothing: it starts a command for each worker, or a thread."""
 
     def __init__(self) -> None:
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(_LOADED)
+        forkserver.set_forkserver_preload(_LOADED)
         forkserver.ensure_running()  # It loads while the engine's own parts start.
         self._lock = threading.Lock()
         self._workers: dict[str, BaseProcess] = {}
@@ -59,9 +56,7 @@ class _Pool(beam_fn_api_pb2_grpc.BeamFnExternalWorkerPoolServicer):  # type: ign
             "logging_endpoint": request.logging_endpoint.url,
         }
         with self._lock:
-            process = self._context.Process(target=_work, args=(dict(os.environ), arguments))
-            process.start()
-            self._workers[request.worker_id] = process
+            self._workers[request.worker_id] = fork(_work, arguments, preloaded=_LOADED)
         return beam_fn_api_pb2.StartWorkerResponse()
 
     def StopWorker(self, request: Any, _context: Any) -> Any:  # noqa: N802
@@ -84,9 +79,6 @@ def _end(process: BaseProcess | None) -> None:
         process.join()
 
 
-def _work(environment: Mapping[str, str], arguments: Mapping[str, str]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the command, which ends its workers.
-    os.environ.clear()
-    os.environ.update(environment)  # The process that we are forked from may be older than a change to it.
+def _work(arguments: Mapping[str, str]) -> None:
     os.dup2(sys.stderr.fileno(), 1)
     be_harness([f"--{name}={value}" for name, value in arguments.items()])

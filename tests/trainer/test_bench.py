@@ -52,7 +52,8 @@ def test_speed_is_tokens_by_time(measured):
     speed, seconds = measured[0]["tokens_per_second_per_gpu"], measured[0]["step_seconds"]
     assert speed["median"] == pytest.approx(64 / sorted(seconds)[1], rel=0.05)
     assert speed["min"] <= speed["median"] <= speed["max"]
-    assert speed["spread"] == pytest.approx((speed["max"] - speed["min"]) / speed["median"], rel=1e-2, abs=1e-3)
+    rounded = 0.05 * (2 + speed["spread"]) / speed["median"]  # The three are told to a tenth.
+    assert speed["spread"] == pytest.approx((speed["max"] - speed["min"]) / speed["median"], abs=1e-3 + rounded)
 
 
 def test_products_are_compared_with_what_the_device_was_seen_to_reach(measured):
