@@ -137,7 +137,6 @@ def run_in_pool(run: Run, workers: int) -> None:
         for index in range(work.rounds()):
             blocks = _by_key(pool.map(partial(_judged, work, index), blocks.items()))
         list(pool.map(partial(_applied, work), [(index, blocks.get(index, [])) for index in work.applied()]))
-        work.finish()
 
 
 def _by_key(sent: Iterable[list[Keyed]]) -> dict[int, list[bytes]]:

@@ -35,7 +35,7 @@ from pipeline.sweep import clear_temporary_files, sweep
 from pipeline.totals import StageTotals, sum_stages
 from pipeline.units import Unit
 from pipeline.verify_work import VERIFY
-from pipeline.work import FitWork, GroupStageWork, Manifest, MapWork, group_stage_work
+from pipeline.work import FitWork, GroupStageWork, LeaveWork, Manifest, MapWork, group_stage_work
 
 STEPS: tuple[tuple[str, ...], ...] = (
     ("index-evals",),
@@ -167,8 +167,8 @@ class Conductor:
                         ", ".join(names), total, lambda: sum(_bytes_done(work) for work in groups)
                     ):
                         self.engine.run_groups(groups)
-                    for work in groups:
-                        work.finish()
+                        if leaving := tuple(work for work in groups if work.leaves()):
+                            self.engine.run(LeaveWork(leaving))
                     self.worked += names
                 return
             joined = self._joins(names, scratch)

@@ -168,10 +168,13 @@ class GroupStageWork:
             ensure(MAP_STAGES[stage], self.run, unit)
         self.manifest.mark(index)
 
-    def finish(self) -> None:
-        """After all pieces: what the stage leaves behind of the source as a whole, where it is not there already."""
-        if key := self.manifest.read()["left_key"]:
-            record_left(self.run, self.stage, self.source, key, self._notes())
+    def leaves(self) -> bool:
+        """Whether the stage is to leave something behind of the source as a whole that is not there already."""
+        return bool(self.manifest.read()["left_key"])
+
+    def leave(self) -> None:
+        """After all pieces: what the stage leaves behind of the source as a whole."""
+        record_left(self.run, self.stage, self.source, self.manifest.read()["left_key"], self._notes())
 
     def _rounds(self) -> Rounds:
         return group_rounds(self.run, self.stage, self.source, self._notes())
@@ -185,6 +188,25 @@ class GroupStageWork:
 
     def _unit(self, index: int) -> Unit:
         return Unit(**self.manifest.read()["units"][index])
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveWork:
+    """What group stages leave behind of whole sources, side by side: an audit holds the longest of documents."""
+
+    groups: tuple[GroupStageWork, ...]
+
+    def sizes(self) -> Sequence[tuple[int, int]]:
+        """One piece a group, as large as what was judged."""
+        return [(index, sum(size for _, size in group.sketched())) for index, group in enumerate(self.groups)]
+
+    def name(self, index: int) -> str:
+        """The group."""
+        return f"what {self.groups[index].label} leaves behind"
+
+    def do(self, index: int) -> None:
+        """Complete one group."""
+        self.groups[index].leave()
 
 
 def group_stage_work(

@@ -9,7 +9,7 @@ from pipeline.group_stages import DEDUP, PAGES
 from pipeline.map_stages import CLEAN
 from pipeline.stages import done
 from pipeline.storage import Folder
-from pipeline.work import FitWork, Manifest, MapWork, group_stage_work
+from pipeline.work import FitWork, LeaveWork, Manifest, MapWork, group_stage_work
 
 
 @pytest.fixture
@@ -134,6 +134,28 @@ def test_a_stage_behind_the_deduplication_is_done_without_sketching_anew(copied_
     assert (work.applied(), work.sketched()) == ([2], [])
     work.apply(2, iter([]))
     assert run.output.exists(f"documents/perplexity/commoncrawl/{units[2].name}.parquet")
+
+
+def test_what_a_source_leaves_behind_is_a_piece_that_workers_do(copied_run, manifest):
+    run = copied_run.run()
+    units, page = run.units("books"), "near-dedup/books/audit.html"
+    digest = run.output.digest(page)
+    run.output.delete(page)
+    group = group_stage_work(run, NEAR_DEDUP, "books", units, [], manifest)
+    left = LeaveWork((group,))
+    assert (group.leaves(), group.applied()) == (True, [])
+    assert left.sizes() == [(0, sum(unit.size for unit in units))]
+    assert left.name(0) == "what near-dedup-books leaves behind"
+    by_hand(group)  # The audit tells of what was noted while the units were judged.
+    left.do(0)
+    assert run.output.digest(page) == digest
+    again = Manifest(manifest.folder, "again.json")
+    assert group_stage_work(run, NEAR_DEDUP, "books", units, [], again) is None
+
+
+def test_a_stage_that_leaves_nothing_behind_says_so(copied_run, manifest):
+    run, units, _, _ = spoiled(copied_run, "books", 1)
+    assert not group_stage_work(run, NEAR_DEDUP, "books", units, [], manifest).leaves()
 
 
 def test_work_is_small_when_it_is_sent_to_workers(small_run, manifest):
