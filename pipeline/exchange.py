@@ -20,8 +20,9 @@ from pipeline.faults import writing
 Keyed = tuple[int, bytes]
 _INDEX = np.dtype([("key", "<i8"), ("start", "<i8"), ("length", "<i8")])
 _COUNT = struct.Struct("<q")
-PARCEL_BYTES = 1 << 20
-"""The most of a block that crosses an engine in one record: Flink sorts records in buffers and refuses larger ones."""
+PARCEL_BYTES = 1 << 16
+"""The most of a block that crosses an engine in one record. Flink sorts records in buffers and refuses larger ones;
+and Java keeps a hundred messages to a Python worker, each of a record at least, outside its heap."""
 _PIECE = struct.Struct("<16sII")
 """Before each piece of a block: whose piece it is, which one, and of how many."""
 

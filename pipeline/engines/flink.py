@@ -16,6 +16,7 @@ from pipeline.engines.portable import (
     java_flags,
     line_of,
     local_heap,
+    message_flags,
     one_server,
     python_part,
     temporary_files,
@@ -58,7 +59,7 @@ def defaults(flags: Sequence[str], workers: int) -> tuple[str, ...]:
     ]
     # The sort buffers of tasks, and the groups that they read, lie in the heap; what does not fit there, in files.
     properties = [temporary_files(), *([local_heap(tasks)] if is_local(url) else [])]
-    return (*without_given(ours, flags), *java_flags(properties, flags))
+    return (*without_given(ours, flags), *message_flags(flags), *java_flags(properties, flags))
 
 
 def check(flags: Sequence[str]) -> None:

@@ -7,8 +7,10 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from pipeline.exchange import PARCEL_BYTES
 
 EXECUTOR = "TOKENMILL_EXECUTOR"
 """In the worker's environment, the number of the process that its keeper was started by."""
@@ -26,7 +28,23 @@ def be_harness(arguments: Sequence[str]) -> None:
     os.environ |= provisioned(arguments)
     from apache_beam.runners.worker import sdk_worker_main
 
+    bound_messages()
     sdk_worker_main.main([])
+
+
+def bound_messages(most: int = PARCEL_BYTES) -> None:
+    """Have Beam's worker send what it has once that is more than `most` bytes.
+
+    It collects up to 20 MB, and Java gathers a message outside its heap until it is whole, where Flink gives tasks next
+    to nothing: a cluster ran out of it, and hung for good. Beam has no setting for this.
+    """
+    from apache_beam.runners.worker import data_plane
+
+    def create(close: Callable[[bytes], None], flush: Callable[[bytes], None], _milliseconds: int) -> object:
+        return data_plane.SizeBasedBufferingClosableOutputStream(close, flush, most)
+
+    data_plane.ClosableOutputStream.create = staticmethod(create)
+    data_plane._DEFAULT_SIZE_FLUSH_THRESHOLD = most  # Up to which messages that wait are sent as one.
 
 
 def provisioned(arguments: Sequence[str]) -> dict[str, str]:

@@ -11,9 +11,11 @@ from pipeline.engines.flags import is_given, value_of, values_of
 from pipeline.engines.java_boot import launcher_path
 from pipeline.engines.worker_boot import command_path
 from pipeline.errors import SettingError
+from pipeline.exchange import PARCEL_BYTES
 from pipeline.memory import memory_bytes
 
 _GIBIBYTE = 1 << 30
+_MESSAGE = "data_buffer_size_limit="
 _HERE = ("localhost", "127.0.0.1", "::1", "[::1]")
 
 
@@ -94,6 +96,17 @@ def local_heap(tasks: int) -> str:
 def temporary_files() -> str:
     """Where Java puts what does not fit its heap: with our own, for it does not look at TMPDIR."""
     return f"-Djava.io.tmpdir={tempfile.gettempdir()}"
+
+
+def message_flags(flags: Sequence[str]) -> tuple[str, ...]:
+    """How much Java says to a Python worker in one message, less what the user sets.
+
+    It writes a hundred before it looks whether the worker keeps pace (`DirectStreamObserver`), and keeps them outside
+    its heap. Flink gives tasks next to nothing there; with Beam's own megabyte a cluster ran out, and hung for good.
+    """
+    if any(value.startswith(_MESSAGE) for value in values_of(flags, "--experiments")):
+        return ()
+    return (f"--experiments={_MESSAGE}{PARCEL_BYTES}",)
 
 
 def java_flags(properties: Iterable[str], flags: Sequence[str]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from pipeline.engines.portable import (
     java_flags,
     line_of,
     local_heap,
+    message_flags,
     one_server,
     python_part,
     temporary_files,
@@ -41,7 +42,11 @@ def defaults(flags: Sequence[str], workers: int) -> tuple[str, ...]:
         *one_server(),
         *jar_flags(SPARK, flags),
     ]
-    return (*without_given(ours, flags), *java_flags(_java(master(flags, workers), workers), flags))
+    return (
+        *without_given(ours, flags),
+        *message_flags(flags),
+        *java_flags(_java(master(flags, workers), workers), flags),
+    )
 
 
 def _java(url: str, workers: int) -> Iterator[str]:
