@@ -31,6 +31,15 @@ CONFIGURATION = Path(__file__).with_name("flink_conf")
 _LINE = "1.19"  # Of our Maven project; 1.19 and 1.20 are the last lines that have an engine for batch alone.
 _MOST_LOCAL = 8  # The 64 MB of network buffers that Flink has without a cluster suffice for shuffles of so many tasks.
 _ASK_SECONDS = 5.0
+_SHORT_OF = {
+    r"Insufficient number of network buffers: required \d+, but only \d+ available": (
+        "set taskmanager.network.sort-shuffle.min-buffers: 64 for the cluster, or give it more network memory"
+    ),
+    r"Cannot reserve \d+ bytes of direct buffer memory": (
+        "set taskmanager.memory.task.off-heap.size: 256m for the cluster"
+    ),
+}
+"""What a failure says that a task manager lacks, and what to do."""
 
 
 def defaults(flags: Sequence[str], workers: int) -> tuple[str, ...]:
@@ -81,9 +90,9 @@ def check(flags: Sequence[str]) -> None:
 
 def message(text: str) -> str | None:
     """The Python part of a failure that Flink reports; or what its cluster has to be given."""
-    if found := re.search(r"Insufficient number of network buffers: required \d+, but only \d+ available", text):
-        mend = "set taskmanager.network.sort-shuffle.min-buffers: 64 for the cluster, or give it more network memory"
-        return f"FatalError: {found[0]}: {mend}"
+    for said, mend in _SHORT_OF.items():
+        if found := re.search(said, text):
+            return f"FatalError: {found[0]}: {mend}"
     return python_part(text)
 
 

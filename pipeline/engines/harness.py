@@ -25,6 +25,7 @@ def be_harness(arguments: Sequence[str]) -> None:
     """Be a worker of Beam's, for as long as our keeper, or who has forked us, is there."""
     ends = (os.getppid(), int(os.environ.get(EXECUTOR, "0")))
     threading.Thread(target=_follow, args=ends, daemon=True).start()
+    threading.excepthook = _end_with_thread
     os.environ |= provisioned(arguments)
     from apache_beam.runners.worker import sdk_worker_main
 
@@ -45,6 +46,14 @@ def bound_messages(most: int = PARCEL_BYTES) -> None:
 
     data_plane.ClosableOutputStream.create = staticmethod(create)
     data_plane._DEFAULT_SIZE_FLUSH_THRESHOLD = most  # Up to which messages that wait are sent as one.
+
+
+def _end_with_thread(failed: threading.ExceptHookArgs) -> None:
+    """End with any of our threads: dealt work again, a worker without its channel of data waits for good."""
+    name = failed.thread.name if failed.thread else "a thread"
+    sys.stderr.write(f"the worker ends with {name}: {failed.exc_value!r}\n")
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def provisioned(arguments: Sequence[str]) -> dict[str, str]:

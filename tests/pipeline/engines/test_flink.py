@@ -111,7 +111,18 @@ def test_of_a_failure_the_python_part_is_told():
     assert flink.message("java.lang.Error") is None
 
 
-def test_a_cluster_with_too_few_network_buffers_is_told_what_it_lacks():
-    said = "java.io.IOException: Insufficient number of network buffers: required 512, but only 455 available. The"
-    found = flink.message(said)
-    assert "required 512, but only 455 available: set taskmanager.network.sort-shuffle.min-buffers: 64" in found
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "java.io.IOException: Insufficient number of network buffers: required 512, but only 455 available. The",
+            "required 512, but only 455 available: set taskmanager.network.sort-shuffle.min-buffers: 64",
+        ),
+        (
+            "Debug Text: Cannot reserve 2097152 bytes of direct buffer memory (allocated: 232236209, limit: 2",
+            "bytes of direct buffer memory: set taskmanager.memory.task.off-heap.size: 256m",
+        ),
+    ],
+)
+def test_a_cluster_is_told_what_its_task_managers_lack(said, told):
+    assert told in flink.message(said)

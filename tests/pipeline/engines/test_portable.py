@@ -93,6 +93,19 @@ def test_settings_of_java_are_left_out_one_by_one():
     assert list(portable.java_flags(["-Xmx1g", "-Da.b=2", "-Da.c=3"], given)) == ["--job_server_jvm_properties=-Da.c=3"]
 
 
+@pytest.mark.parametrize(
+    ("given", "ours"),
+    [
+        ([], ["--experiments=data_buffer_size_limit=65536"]),
+        (["--experiments=use_x"], ["--experiments=data_buffer_size_limit=65536"]),
+        (["--experiments=data_buffer_size_limit=9"], []),
+        (["--experiments", "data_buffer_size_limit=9"], []),
+    ],
+)
+def test_messages_of_java_are_as_small_as_a_piece_of_a_block_unless_told_otherwise(given, ours):
+    assert list(portable.message_flags(given)) == ours
+
+
 def test_one_process_has_one_job_server():
     assert portable.one_server() == portable.one_server()
 
