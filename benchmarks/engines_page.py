@@ -19,7 +19,8 @@ Spark's and Flink's). `embedded-1` and `embedded-2` are the embedded engine with
 output in a bucket of a server on this machine, and the clusters are a master and two workers, Spark's with executors
 of 1 GB.
 
-Every table is of the same dumps, settings and code. Peaks are of the largest process of each kind, shared pages
+Every table is of the same dumps, settings and code; a done record names the code that wrote it, so another
+version has another digest. Peaks are of the largest process of each kind, shared pages
 counted. The figures are of one run each on a machine that may have had other work: the digests are what is claimed.
 """
 
