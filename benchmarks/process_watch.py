@@ -47,9 +47,9 @@ class _Watch:
         """Take the figures of all that live."""
         for process in self._living():
             try:
-                key = process.pid, process.create_time()
+                key, role = (process.pid, process.create_time()), self._role(process)
                 held = self.seen.setdefault(key, _Seen(process))
-                held.role = self._role(process)  # It may have become another program.
+                held.role = role  # It may have become another program.
                 held.cpu_seconds = sum(process.cpu_times()[:2])
                 held.peak_bytes = max(held.peak_bytes, peak_bytes(process))
             except psutil.Error:
