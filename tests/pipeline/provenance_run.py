@@ -82,7 +82,6 @@ def judge(run: Run, scratch: Path) -> bool:
     found = _grouped(keyed)
     for index in work.applied():
         work.apply(index, iter(found.get(index, [])))
-    work.finish()
     return True
 
 

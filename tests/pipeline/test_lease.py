@@ -11,6 +11,7 @@ import pytest
 
 from pipeline import lease
 from pipeline.errors import FatalError, SettingError
+from pipeline.guards import interruptible
 from pipeline.lease import Lease, leased
 from pipeline.remote import RemotePath
 
@@ -104,7 +105,7 @@ def test_of_many_that_come_at_once_one_gets_in():
 
 def test_a_run_that_was_taken_for_dead_ends_in_one_line():
     told = pytest.raises(FatalError, match=r"node-3 .* took this run for dead, and works there now; this one ends")
-    with told, leased(ADDRESS, "--output", lambda _: None):
+    with told, interruptible(), leased(ADDRESS, "--output", lambda _: None):
         (name,) = names()
         left_behind(over=[name.removesuffix(".json")])
         time.sleep(5)
@@ -112,7 +113,7 @@ def test_a_run_that_was_taken_for_dead_ends_in_one_line():
 
 def test_a_run_whose_file_was_removed_ends():
     told = pytest.raises(FatalError, match=r"another run took this run for dead")
-    with told, leased(ADDRESS, "--output", lambda _: None):
+    with told, interruptible(), leased(ADDRESS, "--output", lambda _: None):
         RemotePath(f"{ADDRESS}/{names()[0]}").remove()
         time.sleep(5)
 
