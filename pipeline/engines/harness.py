@@ -53,7 +53,7 @@ def _end_with_thread(failed: threading.ExceptHookArgs) -> None:
     name = failed.thread.name if failed.thread else "a thread"
     sys.stderr.write(f"the worker ends with {name}: {failed.exc_value!r}\n")
     sys.stderr.flush()
-    os._exit(1)
+    os.kill(os.getpid(), signal.SIGKILL)  # As what kills it, so that its keeper sees to the executor.
 
 
 def provisioned(arguments: Sequence[str]) -> dict[str, str]:

@@ -111,7 +111,7 @@ class FlinkCluster:
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             with suppress(OSError):  # It has ended.
                 pid = int(path.parent.name)
-                if b"--harness" in path.read_bytes() and os.getsid(pid) in sessions:
+                if b"pipeline.engines.harness" in path.read_bytes() and os.getsid(pid) in sessions:
                     found.append(pid)
         return found
 

@@ -86,7 +86,7 @@ class SparkCluster:
 
     def python_workers(self) -> list[int]:
         """Process ids of the Python workers that executors started."""
-        return self._running("--harness")
+        return self._running("pipeline.engines.harness")
 
     def _running(self, word: str) -> list[int]:
         # Workers give executors folders below their own, and what those start stays there.
