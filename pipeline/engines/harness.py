@@ -10,8 +10,6 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pipeline.exchange import PARCEL_BYTES
-
 EXECUTOR = "TOKENMILL_EXECUTOR"
 """In the worker's environment, the number of the process that its keeper was started by."""
 LOOK_SECONDS = 1.0  # How long a worker may outlive its executor.
@@ -29,11 +27,13 @@ def be_harness(arguments: Sequence[str]) -> None:
     os.environ |= provisioned(arguments)
     from apache_beam.runners.worker import sdk_worker_main
 
-    bound_messages()
+    from pipeline.exchange import PARCEL_BYTES
+
+    bound_messages(PARCEL_BYTES)
     sdk_worker_main.main([])
 
 
-def bound_messages(most: int = PARCEL_BYTES) -> None:
+def bound_messages(most: int) -> None:
     """Have Beam's worker send what it has once that is more than `most` bytes.
 
     It collects up to 20 MB, and Java gathers a message outside its heap until it is whole, where Flink gives tasks next

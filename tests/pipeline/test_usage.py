@@ -16,8 +16,10 @@ def output(tmp_path):
 
 
 def spend(seconds):
-    until = time.process_time() + seconds
-    while time.process_time() < until:
+    """Take so long by the processor's clock and by the wall's, which do not tick as one."""
+    clocks = time.process_time, time.monotonic
+    ends = [clock() + seconds for clock in clocks]
+    while any(clock() < end for clock, end in zip(clocks, ends, strict=True)):
         pass
 
 
@@ -27,8 +29,8 @@ def test_a_piece_is_written_down_with_its_time_memory_and_bytes(output):
         sent += [3, 4]
     (piece,) = read_usage(output)
     assert piece.key == (UNIT, "clean", "c4", "file")
-    assert 0.04 <= piece.cpu_seconds < 5
-    assert piece.seconds >= 0.04  # the clock of the wall and the processor's do not tick as one
+    assert 0.05 <= piece.cpu_seconds < 5
+    assert piece.seconds >= 0.05
     assert (piece.sent_bytes, piece.peak_bytes > 10 << 20) == (7, True)
 
 
@@ -36,8 +38,8 @@ def test_a_piece_within_another_is_not_counted_twice(output):
     with measured(output, APPLY, "dedup", "c4", "file"), measured(output, UNIT, "tokenize", "c4", "file"):
         spend(0.1)
     outer, inner = read_usage(output)
-    assert inner.cpu_seconds >= 0.09
-    assert outer.cpu_seconds < 0.08
+    assert inner.cpu_seconds >= 0.1
+    assert outer.cpu_seconds < 0.09
 
 
 def test_the_peak_of_a_piece_is_not_that_of_one_before_it_but_holds_what_is_within_it(output):
@@ -56,7 +58,7 @@ def test_programs_that_a_piece_runs_count_as_its_own(output):
     with measured(output, UNIT, "fit"):
         loop = "import time\nwhile time.process_time() < 0.2: pass"
         subprocess.run([sys.executable, "-c", loop], check=True)
-    assert read_usage(output)[0].cpu_seconds >= 0.18
+    assert read_usage(output)[0].cpu_seconds >= 0.2
 
 
 def test_a_piece_that_fails_is_not_written_and_one_done_again_takes_the_place_of_the_first(output):

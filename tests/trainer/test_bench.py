@@ -79,7 +79,7 @@ def test_a_case_has_as_many_steps_as_fit_its_time(monkeypatch):
     monkeypatch.setattr(benching, "probe", lambda *_, **__: {"flops_per_second": {"model": 1.0}})
     found = bench(case(seconds=0.5), CPU, lambda _line: None, began=time.perf_counter())
     assert found["steps"] > 3
-    assert sum(found["step_seconds"]) < 2
+    assert sum(found["step_seconds"]) < 0.6
 
 
 def test_a_micro_batch_is_planned_where_none_is_asked_for(monkeypatch):

@@ -40,7 +40,7 @@ def test_without_a_kill_a_run_is_started_once(run):
 def test_a_killed_driver_is_started_again(run):
     made, said = run([kill(stage=1, share=0.3)], TWO_STAGES)
     assert (made.starts, made.landed[0].stage, made.landed[0].outcome) == (2, "b", "started again")
-    assert 0.3 <= made.landed[0].seconds < 5
+    assert 0.3 <= made.landed[0].seconds < 1
     assert said == [str(made.landed[0])] and "driver in b, " in said[0]
 
 

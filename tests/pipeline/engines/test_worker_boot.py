@@ -37,6 +37,11 @@ def ends(process, seconds=20):
     return not is_alive(process)
 
 
+def test_a_keeper_of_a_worker_loads_nothing_that_the_worker_will():
+    heavy = "import sys, pipeline.engines.worker_boot; sys.exit('numpy' in sys.modules or 'grpc' in sys.modules)"
+    subprocess.run([sys.executable, "-c", heavy], cwd=ROOT, check=True)
+
+
 def as_executor(name):
     return (sys.executable, "-c", EXECUTOR, f"org.apache.spark.executor.{name}")
 
