@@ -14,7 +14,7 @@ from benchmarks.inputs import Inputs, text_bytes
 from filters.batch import DOCUMENT_SCHEMA, document_batch
 from filters.contamination import CONTAMINATION, DropContaminated, FindContamination, find_contamination
 from filters.contamination_index import PASSAGES_SCHEMA, build_index, load_index, write_passages
-from filters.models import load_once
+from filters.load_once import load_once
 from filters.plain_shingles import plain_words
 from pipeline.ledger import Tally
 from pipeline.storage import Folder, ParquetSink, read_batches

@@ -22,9 +22,9 @@ from benchmarks.claims import DisagreementError, Figures, SkippedError
 from benchmarks.inputs import Inputs
 from benchmarks.models import LanguageModel, classifier, language_model
 from benchmarks.web_chain import chain_run, write_wet
-from pipeline.context import Run
 from pipeline.errors import SettingError
 from pipeline.exchange import Keyed
+from pipeline.run import Run
 from pipeline.storage import Folder, scratch_below
 from pipeline.work import GroupStageWork, Manifest, MapWork, group_stage_work
 
@@ -114,10 +114,10 @@ def command(side: str, folder: Path, models: tuple[Path, LanguageModel], flags: 
 
 def run_on_engine(run: Run, flags: Sequence[str], workers: int) -> None:
     """The stages as their command does them."""
+    from pipeline.conductor import Conductor
     from pipeline.engine import Engine
     from pipeline.guards import log_path
     from pipeline.progress import Reporter
-    from pipeline.run import Conductor
     from pipeline.scratch import scratch_path
 
     log_path(run.output).parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from benchmarks.growth import Growing, peak_bytes
 from benchmarks.inputs import Inputs, opened
-from pipeline.context import Run
 from pipeline.corpora.corpus import BadRecord
 from pipeline.corpora.posts import RowSplitter, parse_row
 from pipeline.corpora.posts_table import part_rows
@@ -24,6 +23,7 @@ from pipeline.inputs import Inputs as Dumps
 from pipeline.join_work import JoinWork, join_work
 from pipeline.map_stages import CLEAN
 from pipeline.recipe import Recipe
+from pipeline.run import Run
 from pipeline.storage import Folder
 from pipeline.tasks import Apply, Judge, Sketch
 from pipeline.work import Manifest

@@ -11,10 +11,10 @@ from tempfile import TemporaryDirectory
 from benchmarks.growth import Growing, peak_bytes
 from benchmarks.inputs import Inputs
 from filters.batch import DOCUMENT_SCHEMA, document_batch
-from pipeline.context import Run, TextSize
 from pipeline.fit_tokenizer import fit_tokenizer
 from pipeline.map_stages import SAMPLE_TOKENIZER_STAGE
 from pipeline.recipe import Recipe
+from pipeline.run import Run, TextSize
 from pipeline.storage import Folder, ParquetSink
 from pipeline.units import Unit
 

@@ -17,14 +17,14 @@ from benchmarks.language import fasttext_answer
 from benchmarks.models import LanguageModel, classifier, language_model
 from benchmarks.perplexity import plain_perplexity
 from filters.language_model import load_kenlm
-from filters.models import load_once
+from filters.load_once import load_once
 from filters.normalize import normalize_for_dedup
 from filters.perplexity import load_pieces
 from pipeline.commoncrawl_chain import LANGUAGE_STAGE, PERPLEXITY_STAGE
-from pipeline.context import Run
 from pipeline.dedup import ParagraphRounds
 from pipeline.map_stages import CLEAN
 from pipeline.recipe import Recipe
+from pipeline.run import Run
 from pipeline.stages import filter_documents, kept_before
 from pipeline.storage import Folder, read_batches
 

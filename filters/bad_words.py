@@ -8,7 +8,7 @@ from typing import ClassVar
 import pyarrow as pa
 
 from filters.batch import FilterResult, reasons, texts
-from filters.models import load_once
+from filters.load_once import load_once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

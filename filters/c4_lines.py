@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from filters.batch import FilterResult, reasons, with_column
 from filters.c4_line_loop import CURLY_BRACKET, LINE_VERDICTS, LOREM_IPSUM, clean_pages, decimal_digits
-from filters.models import load_once
+from filters.load_once import load_once
 from filters.punkt import load_punkt
 from tokenizer.kernels import text_array, text_buffers
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from filters.batch import FilterResult, reasons
 from filters.contamination_index import ContaminationIndex, load_index
 from filters.contamination_scan import COLUMNS, FIRST_WORD, FOUND, HITS, PASSAGE, PLACE, SHOWN, Tallies, scan
-from filters.models import load_once
+from filters.load_once import load_once
 from filters.shingle_loop import letters
 from tokenizer.kernels import text_buffers
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from filters.batch import FilterResult, with_column
 from filters.classifier import train_classifier
 from filters.fasttext_model import FastTextModel
-from filters.models import load_once
+from filters.load_once import load_once
 
 PIECE_CHARS = 300
 """Length of what a model is trained on: a paragraph, since short texts are the hard ones."""

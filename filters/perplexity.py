@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from filters.batch import FilterResult, with_column
 from filters.language_model import LanguageModel
-from filters.models import load_once
+from filters.load_once import load_once
 
 Bucket = Literal["head", "middle", "tail"]
 

@@ -1,6 +1,6 @@
 """What two texts share, counted in plain Python on tuples of words: slow, and without a hash to trust."""
 
-from filters.models import load_once
+from filters.load_once import load_once
 from filters.shingle_loop import ALONE, IGNORED, SEPARATOR, letter_of, letters
 
 

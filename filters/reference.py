@@ -13,7 +13,7 @@ import pyarrow as pa
 from filters.batch import FilterResult, with_column
 from filters.classifier import train_classifier
 from filters.fasttext_model import FastTextModel
-from filters.models import load_once
+from filters.load_once import load_once
 
 REFERENCE, RANDOM = "wiki", "cc"
 HELD_OUT_SHARE = 10

@@ -11,16 +11,16 @@ from filters.c4_language import DetectsEnglish
 from filters.c4_lines import C4Lines
 from filters.c4_urls import InTrainSplit, intended_keys, published_keys
 from filters.language import IdentifyLanguage
-from filters.models import load_once
+from filters.load_once import load_once
 from filters.punkt_model import load_punkt_model
 from filters.select import LanguageIs
-from pipeline.context import Run, external_digest
 from pipeline.errors import SettingError
 from pipeline.models import LANGUAGE, Model, external_path
 from pipeline.owned_lines import OwnedLineRounds
 from pipeline.pages import PageRounds
 from pipeline.quality import quality_filters
 from pipeline.recipe import Recipe
+from pipeline.run import Run, external_digest
 from pipeline.storage import digest_of
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 
-from pipeline.context import Run, check_addresses
 from pipeline.doctor import check_rooms, diagnose
 from pipeline.drill.command import drill
 from pipeline.engines.dataflow import check_elsewhere, is_rehearsal, spelled
@@ -28,8 +27,9 @@ from pipeline.planning.command import plan
 from pipeline.progress import Reporter
 from pipeline.recipe_file import load_recipe, shipped_recipes
 from pipeline.redact import redact, redacted
+from pipeline.run import Run, check_addresses
 from pipeline.scratch import scratch_path
-from pipeline.stage_help import STAGE_HELP
+from pipeline.stage_names import STAGE_HELP
 from pipeline.storage import Folder
 from pipeline.takedown_command import takedown
 from pipeline.takedown_order import check_finished
@@ -130,10 +130,10 @@ class _Session:
 
     def do(self, stages: Sequence[str]) -> None:
         """Bring the stages up to date, then say what is there."""
+        from pipeline.conductor import Conductor
         from pipeline.finish import check_finish
         from pipeline.group_stages import check_indexes
         from pipeline.manifest import write_manifest
-        from pipeline.run import Conductor
 
         check_finish(stages)
         self._check_needs(stages)
@@ -188,9 +188,9 @@ class _Session:
 
     def dry_run(self, stages: Sequence[str]) -> None:
         """Print the resolved recipe, the inputs and what is left to do; write nothing."""
+        from pipeline.conductor import Conductor
         from pipeline.mix_summary import mix_lines
-        from pipeline.run import Conductor
-        from pipeline.stream_work import MIX, foreseen
+        from pipeline.mix_work import MIX, foreseen
 
         self._check_needs(stages)
         conductor = Conductor(self._run, self._engine, self._reporter)
@@ -218,7 +218,7 @@ class _Session:
 
 
 def _stages_until(last: str | None) -> tuple[str, ...]:
-    from pipeline.run import STAGES
+    from pipeline.conductor import STAGES
 
     return STAGES[: STAGES.index(last) + 1] if last else STAGES
 

@@ -9,7 +9,6 @@ from filters.language import IdentifyLanguage
 from filters.perplexity import ScorePerplexity
 from filters.reference import ScoreReference
 from filters.select import LanguageIs, PerplexityBucketIs, ReferenceScoreAtLeast
-from pipeline.context import Run
 from pipeline.crawl_sample import bounds, write_sample
 from pipeline.fit_cutoffs import read_cutoffs
 from pipeline.fit_threshold import read_threshold
@@ -22,6 +21,7 @@ from pipeline.models import (
     language_model_path,
 )
 from pipeline.quality import quality_filters
+from pipeline.run import Run
 from pipeline.score_counts import COLUMNS, count_scores
 from pipeline.stages import FilterStage, SideStage
 from pipeline.storage import Output, read_batches

@@ -18,8 +18,7 @@ from filters.batch import DOCUMENT_SCHEMA, Filter, FilterResult, reasons
 from filters.contamination import CONTAMINATION, DropContaminated, FindContamination
 from filters.contamination_index import ContaminationIndex, load_index
 from filters.contamination_scan import Tallies
-from filters.models import load_once
-from pipeline.context import Run
+from filters.load_once import load_once
 from pipeline.corpora.registry import DECONTAMINATE
 from pipeline.fit_contamination import PASSAGES
 from pipeline.ledger import MODELS, LedgerEntry, Tally, as_made, read_entry
@@ -27,6 +26,7 @@ from pipeline.models import CONTAMINATION_INDEX, Model
 from pipeline.progress import Reporter
 from pipeline.recipe import Recipe
 from pipeline.report_contamination import FINDINGS
+from pipeline.run import Run
 from pipeline.stages import kept_before, stage_inputs
 from pipeline.storage import digest_of, read_batches
 from pipeline.units import Unit, UnitOutputs, process_batches

@@ -9,14 +9,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from filters.models import load_once
-from pipeline.context import Run
+from filters.load_once import load_once
 from pipeline.errors import SettingError
 from pipeline.explain_raw import raw_record
 from pipeline.explain_search import Found, find_documents, quarantined, trail
 from pipeline.explain_stream import Landing, StreamMap, steps_done, steps_skipped
 from pipeline.explain_tokens import TokenDocument
 from pipeline.models import TOKENIZER
+from pipeline.run import Run
 from pipeline.stages import load_vocabulary
 from pipeline.takedown_order import in_force
 from tokenizer.vocabulary import Vocabulary

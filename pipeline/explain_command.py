@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from pipeline.context import Run, check_addresses
 from pipeline.errors import SettingError
 from pipeline.explain import Explainer
 from pipeline.recipe_file import load_recipe
+from pipeline.run import Run, check_addresses
 from pipeline.storage import Folder
 
 _SHARD_TOKEN = re.compile(r"([^/]+)/(.+):(\d+)")

@@ -3,10 +3,10 @@
 import zlib
 from typing import Any
 
-from pipeline.context import Run
 from pipeline.corpora.corpus import BadRecord, RawFile
 from pipeline.corpora.registry import CORPORA
 from pipeline.errors import ShardError
+from pipeline.run import Run
 
 SHOWN = 400
 """How many bytes, or characters, of a record are shown."""

@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.context import Run
 from pipeline.corpora.registry import document_stages
 from pipeline.held_out import REASON, HoldOut, held_out_name
 from pipeline.ledger import read_entry
+from pipeline.run import Run
 from pipeline.storage import read_batches
 from pipeline.units import unit_name
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from mixtures.plan import ABSENT, Phase, Plan
 from mixtures.stream import RECORD_NAME, token_dtype
-from pipeline.context import Run
 from pipeline.errors import FatalError, SettingError
 from pipeline.explain_tokens import SourceTokens
+from pipeline.run import Run
 
 _BLOCKS_AT_A_TIME = 1 << 16
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-from pipeline.context import Run
 from pipeline.corpora.registry import DECONTAMINATE, chains
 from pipeline.decontaminate import write_findings
 from pipeline.engine import Engine
@@ -10,6 +9,7 @@ from pipeline.ledger import MODELS, Tally, read_ledger
 from pipeline.progress import Reporter
 from pipeline.report import NAME as REPORT
 from pipeline.report import write_report
+from pipeline.run import Run
 from pipeline.storage import digest_of
 from pipeline.training import TRAIN, check_training, train
 from pipeline.verify import verify

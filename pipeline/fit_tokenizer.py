@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipeline.context import TextSize
 from pipeline.document_rows import Read
 from pipeline.errors import FatalError, SettingError
 from pipeline.memory import memory_bytes
 from pipeline.recipe import Recipe
+from pipeline.run import TextSize
 from pipeline.tokenizer_sample import part_bytes
 from tokenizer.report import Measure, Tokenizer, tokenizer_report
 from tokenizer.train import BYTES_A_SAMPLE_BYTE, train_tokenizer

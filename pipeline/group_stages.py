@@ -3,10 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from filters.models import load_once
+from filters.load_once import load_once
 from pipeline.alike_books import AlikeRounds
 from pipeline.c4_chain import chain_settings, is_made, line_rounds, page_rounds
-from pipeline.context import Run
 from pipeline.corpora.registry import CORPORA, NEAR_DEDUP
 from pipeline.dedup import LINES, ExactRounds, ParagraphRounds, Rounds
 from pipeline.key_index import KEYS, KeyIndex, check_earlier, finish_index, index_digest
@@ -16,6 +15,7 @@ from pipeline.near_candidates import BandKeys, SampledKeys
 from pipeline.near_duplicates import NearRounds
 from pipeline.pages import ADDRESSES, TEXTS, PageRounds
 from pipeline.recipe import Recipe
+from pipeline.run import Run
 from pipeline.stages import kept_before, kept_by
 from pipeline.storage import Folder, digest_of
 from pipeline.units import Unit

@@ -8,11 +8,11 @@ question and its answers to meet. Nothing else than this sends text.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from pipeline.context import Run
 from pipeline.corpora.corpus import PartJoin, RawFile
 from pipeline.corpora.registry import CORPORA
 from pipeline.exchange import Keyed, straight_to
 from pipeline.map_stages import CLEAN
+from pipeline.run import Run
 from pipeline.stages import done
 from pipeline.units import Unit
 from pipeline.work import Manifest

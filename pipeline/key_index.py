@@ -13,7 +13,7 @@ import numpy as np
 
 from filters.dedup import is_member
 from filters.fingerprint import Array
-from filters.models import load_once
+from filters.load_once import load_once
 from pipeline.errors import SettingError
 from pipeline.storage import Folder, Output
 

@@ -6,9 +6,9 @@ It is written when a command ends, and removed as soon as one changes anything, 
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.context import MANIFEST, Run
 from pipeline.ledger import read_ledger
 from pipeline.redact import redacted
+from pipeline.run import MANIFEST, Run
 from pipeline.storage import digest_of
 from pipeline.verify_faults import Fault
 from pipeline.version import VERSION, code_digest

@@ -9,9 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from filters.models import load_once
+from filters.load_once import load_once
 from pipeline.ccnet_models import check_ccnet_models
-from pipeline.context import Run, external_digest, on_this_machine
 from pipeline.corpora.registry import SAMPLE_TOKENIZER
 from pipeline.errors import SettingError
 from pipeline.evaluation_sets import check_sets
@@ -27,6 +26,7 @@ from pipeline.ledger import MODELS, LedgerEntry, Tally, as_made
 from pipeline.recipe import Recipe
 from pipeline.redact import redact
 from pipeline.report_tokenizer import tokenizer_lines
+from pipeline.run import Run, external_digest, on_this_machine
 from pipeline.section import Section
 from pipeline.storage import Folder, digest_of
 from pipeline.tokenizer_sample import stream_ratios

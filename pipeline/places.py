@@ -6,9 +6,9 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pipeline.context import Run
 from pipeline.errors import SettingError
 from pipeline.memory import memory_bytes
+from pipeline.run import Run
 from pipeline.storage import Folder
 from pipeline.units import Unit
 

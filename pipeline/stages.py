@@ -8,8 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from filters.batch import Filter
-from filters.models import load_once
-from pipeline.context import Run
+from filters.load_once import load_once
 from pipeline.corpora.corpus import BadRecord, Corpus, RawFile, Record, document_batches
 from pipeline.corpora.registry import CORPORA, stage_before
 from pipeline.errors import ShardError
@@ -21,6 +20,7 @@ from pipeline.models import (
     Model,
 )
 from pipeline.recipe import Recipe
+from pipeline.run import Run
 from pipeline.storage import Output, read_batches
 from pipeline.takedown_order import in_force
 from pipeline.token_shards import write_token_shards

@@ -11,21 +11,21 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from filters.models import load_once
+from filters.load_once import load_once
 from mixtures.stream import RECORD_NAME
-from pipeline.context import MANIFEST, Run
 from pipeline.corpora.registry import DECONTAMINATE, NEAR_DEDUP
 from pipeline.decontaminate import FINDINGS_ENTRY
 from pipeline.explain_stream import StreamMap
 from pipeline.held_out import HELD_OUT
 from pipeline.ledger import MODELS, LedgerEntry, read_entry
 from pipeline.manifest import write_manifest
+from pipeline.mix_work import MIX, STREAM
 from pipeline.models import TOKENIZER
 from pipeline.near_audit import audit_name
 from pipeline.progress import Reporter
+from pipeline.run import MANIFEST, Run
 from pipeline.stages import load_vocabulary
 from pipeline.storage import Folder, Output
-from pipeline.stream_work import MIX, STREAM
 from pipeline.takedown_order import FOLDER, PENDING, put_in_force
 from pipeline.takedown_plan import Plan, is_report, plan_takedown, report_of
 from pipeline.takedown_text import Ranges, blank, mask

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from pipeline.context import Run, check_addresses
 from pipeline.guards import locked, log_path, logged
 from pipeline.places import check_places
 from pipeline.progress import Reporter
 from pipeline.recipe_file import load_recipe
+from pipeline.run import Run, check_addresses
 from pipeline.scratch import scratch_path
 from pipeline.storage import Folder
 from pipeline.takedown_order import read_list

@@ -12,12 +12,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.context import Run, documents_folder
 from pipeline.corpora.registry import chains, stage_before
 from pipeline.explain_search import Found, find_documents, trail
 from pipeline.explain_stream import StreamMap, steps_done
 from pipeline.ledger import LedgerEntry, read_entry
 from pipeline.models import ALL_MODELS
+from pipeline.run import Run, documents_folder
 from pipeline.storage import Folder, read_batches
 from pipeline.takedown_order import FOLDER
 

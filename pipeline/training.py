@@ -13,12 +13,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mixtures.stream import RECORD_NAME
-from pipeline.context import Run
 from pipeline.errors import FatalError, SettingError
 from pipeline.held_out import HELD_OUT
 from pipeline.ledger import MODELS, Tally
 from pipeline.models import TOKENIZER
 from pipeline.progress import Reporter
+from pipeline.run import Run
 from pipeline.storage import Output
 
 TRAIN = "train"

@@ -12,7 +12,6 @@ from typing import Any
 
 from mixtures.stream import shard_name
 from mixtures.token_format import TokenFormat
-from pipeline.context import Run
 from pipeline.errors import FatalError, FaultsFoundError, SettingError
 from pipeline.ledger import MODELS, Tally, entry_name
 from pipeline.listed import listed
@@ -20,6 +19,7 @@ from pipeline.manifest import manifest_faults
 from pipeline.mix import MixPlan, plan_mix
 from pipeline.models import TOKENIZER
 from pipeline.progress import Reporter
+from pipeline.run import Run
 from pipeline.storage import Folder, digest_of, scratch_below
 from pipeline.token_shards import token_format
 from pipeline.verify_faults import Fault

@@ -6,9 +6,9 @@ from typing import Any
 
 from mixtures.shards import SIDECARS
 from mixtures.stream import RECORD_NAME, shard_name
-from pipeline.context import Run
 from pipeline.ledger import MODELS, LedgerEntry, read_entry
-from pipeline.stream_work import MIX
+from pipeline.mix_work import MIX
+from pipeline.run import Run
 from pipeline.verify_faults import Fault
 from pipeline.verify_stream import STREAM
 

@@ -14,12 +14,12 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.models import load_once
+from filters.load_once import load_once
 from mixtures.plan import ABSENT
 from mixtures.token_format import TokenFormat
-from pipeline.context import Run
 from pipeline.exchange import Keyed, straight_to
 from pipeline.mix import MixPlan, read_blocks
+from pipeline.run import Run
 from pipeline.storage import Folder
 from pipeline.verify_shards import TokenShard
 from pipeline.verify_stream import SUMS, StreamProof, checksums, prove_stream_shard

@@ -6,8 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from filters.models import load_once
-from pipeline.context import Run
+from filters.load_once import load_once
 from pipeline.dedup import LookAgain, Rounds
 from pipeline.exchange import Keyed
 from pipeline.group_stages import (
@@ -24,6 +23,7 @@ from pipeline.ledger import LedgerEntry
 from pipeline.map_stages import MAP_STAGES
 from pipeline.models import ALL_MODELS
 from pipeline.near_audit import write_pairs
+from pipeline.run import Run
 from pipeline.stages import ensure, filter_documents
 from pipeline.storage import Folder, read_batches
 from pipeline.units import Unit

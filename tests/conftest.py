@@ -17,9 +17,9 @@ from hypothesis import settings
 
 from filters.batch import document_batch
 from filters.fasttext_model import FastTextModel
-from pipeline.context import Run
 from pipeline.demo_input import generate
 from pipeline.recipe_file import load_recipe
+from pipeline.run import Run
 from pipeline.storage import Folder
 from tokenizer.train import train_tokenizer
 

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.conductor import STAGES
 from pipeline.corpora.registry import chains, side_stages
 from pipeline.ledger import chain_faults, read_ledger
-from pipeline.run import STAGES
 from pipeline.section import SOURCES
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.context import Run
 from pipeline.corpora.corpus import QUARANTINED_BYTES
 from pipeline.corpora.registry import CORPORA
 from pipeline.ledger import LedgerEntry
 from pipeline.recipe import Recipe
+from pipeline.run import Run
 from pipeline.section import SOURCES
 from pipeline.stages import UNREADABLE, Clean
 from pipeline.storage import Folder

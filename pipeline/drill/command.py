@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from pipeline.context import Run, check_addresses
 from pipeline.drill.drill import Drill
 from pipeline.drill.kills import DRIVER, KINDS, STORE, WORKERS
 from pipeline.drill.processes import Store
@@ -19,7 +18,8 @@ from pipeline.guards import interruptible, locked
 from pipeline.progress import Reporter
 from pipeline.recipe_file import load_recipe
 from pipeline.redact import redacted
-from pipeline.stage_help import STAGE_HELP
+from pipeline.run import Run, check_addresses
+from pipeline.stage_names import STAGE_HELP
 from pipeline.storage import Folder
 
 

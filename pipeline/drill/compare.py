@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pipeline.context import MANIFEST, Run
 from pipeline.corpora.registry import chains
 from pipeline.ledger import chain_faults, read_ledger
 from pipeline.manifest import manifest_faults
 from pipeline.remote import TEMPORARY_SUFFIX
+from pipeline.run import MANIFEST, Run
 from pipeline.storage import Folder
 
 KEPT = ("tokenmill-logs", "tokenmill-models", "tokenmill-artifacts")

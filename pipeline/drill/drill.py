@@ -14,13 +14,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.context import MANIFEST, Run
 from pipeline.drill.compare import differences, file_digests
 from pipeline.drill.hurt import POLL_SECONDS, HurtRun
 from pipeline.drill.kills import Landed, Stage, draw
 from pipeline.drill.processes import MARK, Driver, Store, end_all, marked, start_driver, told, wait_until
 from pipeline.errors import FatalError, SettingError
 from pipeline.recipe import Recipe
+from pipeline.run import MANIFEST, Run
 from pipeline.storage import Folder, digest_of
 from pipeline.version import code_digest
 

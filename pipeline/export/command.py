@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from pipeline.context import Run
 from pipeline.errors import SettingError
 from pipeline.export.formats import FORMATS, SOURCES, STREAM, Order
 from pipeline.export.job import Export
@@ -15,6 +14,7 @@ from pipeline.guards import locked
 from pipeline.places import check_writable
 from pipeline.progress import Reporter
 from pipeline.recipe_file import load_recipe
+from pipeline.run import Run
 from pipeline.storage import Folder
 from pipeline.takedown_order import check_finished
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.context import Run
 from pipeline.errors import SettingError
 from pipeline.export.layout import Layout
 from pipeline.export.links import NAMES, link_plan
@@ -13,6 +12,7 @@ from pipeline.export.mds import Mds
 from pipeline.export.parquet import document_plan, sequence_plan
 from pipeline.export.pieces import Plan, layout_plan
 from pipeline.export.runs import SourceRun, SourceShard, TokenRun, source_shards, stream_run
+from pipeline.run import Run
 from pipeline.storage import Folder, digest_of
 
 LAYOUTS: Mapping[str, Callable[[TokenRun], Layout]] = {

@@ -7,13 +7,13 @@ file) and, until all files are there, a folder `_export-NAME` with a note for ea
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pipeline.context import Run
 from pipeline.errors import FatalError, SettingError
 from pipeline.export.formats import Order, plan_export
 from pipeline.export.layout import LaidFile
 from pipeline.export.pieces import Piece, Plan
 from pipeline.progress import Reporter
 from pipeline.remote import TEMPORARY_SUFFIX
+from pipeline.run import Run
 from pipeline.storage import Folder, digest_of
 
 VERSION = 1

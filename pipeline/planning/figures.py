@@ -4,10 +4,10 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from pipeline.context import Run
 from pipeline.corpora.registry import CORPORA
 from pipeline.ledger import MODELS, LedgerEntry, read_ledger
 from pipeline.map_stages import CLEAN
+from pipeline.run import Run
 from pipeline.usage import APPLY, COLD, FIT, SKETCH, UNIT, WALL, Usage, read_usage
 
 Place = tuple[str, str]

@@ -8,11 +8,11 @@ import pyarrow.compute as pc
 
 from filters.language import PIECE_CHARS
 from pipeline import fit_language, fit_reference
-from pipeline.context import Run
 from pipeline.ledger import read_entry
 from pipeline.models import LANGUAGE, LANGUAGE_MODEL, REFERENCE, TOKENIZER
 from pipeline.planning.estimate import Stratum, expand
 from pipeline.recipe import Recipe
+from pipeline.run import Run
 
 WIKIPEDIA, CRAWL = "wikipedia", "commoncrawl"
 

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 import pyarrow as pa
 
 from filters.batch import text_bytes
-from pipeline.context import Run
 from pipeline.corpora.registry import document_stages
 from pipeline.dedup import LookAgain, Rounds
 from pipeline.group_stages import DEDUP, GROUP_STAGES, documents_of, group_rounds, witnesses
 from pipeline.ledger import read_entry
 from pipeline.planning.estimate import Estimate
+from pipeline.run import Run
 from pipeline.storage import read_batches
 
 Read = Callable[[int], Iterator[pa.RecordBatch]]

@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow as pa
 
 from filters.fingerprint import document_keys, line_keys
-from pipeline.context import Run
 from pipeline.corpora.registry import document_stages
 from pipeline.dedup import ExactRounds, ParagraphRounds, Rounds
 from pipeline.group_stages import GROUP_STAGES, documents_of, group_rounds
 from pipeline.near_candidates import KEY
 from pipeline.near_duplicates import NearRounds
+from pipeline.run import Run
 from pipeline.storage import read_batches
 
 Array = np.ndarray[Any, Any]

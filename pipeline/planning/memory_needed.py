@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from pipeline.context import Run
 from pipeline.models import LANGUAGE_MODEL, TOKENIZER
 from pipeline.planning.estimate import Estimate
 from pipeline.planning.figures import Measured
 from pipeline.planning.prediction import Prediction
+from pipeline.run import Run
 from pipeline.usage import FIT, JUDGE
 from tokenizer.train import BYTES_A_SAMPLE_BYTE
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.context import Run
 from pipeline.guards import logged
 from pipeline.measured_engine import MeasuredEngine
 from pipeline.planning.estimate import Estimate, Stratum
@@ -20,6 +19,7 @@ from pipeline.planning.room import disk_warnings, hot_warnings, memory_warnings
 from pipeline.planning.sample_run import run_sample
 from pipeline.planning.sampling import draw
 from pipeline.planning.walls import Wall, walls
+from pipeline.run import Run
 from pipeline.storage import Folder
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mixtures.stream import token_dtype
-from pipeline.context import Run
 from pipeline.corpora.registry import NEAR_DEDUP, chains, side_stages
 from pipeline.ledger import read_entry
 from pipeline.planning.estimate import NOTHING, Estimate, Stratum, expand, total
@@ -14,6 +13,7 @@ from pipeline.planning.fits import fit_times
 from pipeline.planning.growth import growth_of
 from pipeline.planning.hot_keys import HotKey, hottest
 from pipeline.planning.sample_run import SampleRun
+from pipeline.run import Run
 from pipeline.usage import FIT, JUDGE, Usage
 
 MADE_LESS = frozenset({"documents", "samples", "tokens", "held-out"})

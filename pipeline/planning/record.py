@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline.context import Run
 from pipeline.planning.figures import Measured, measure
 from pipeline.recipe import Recipe
+from pipeline.run import Run
 from pipeline.storage import Folder, digest_of
 
 PLAN = "logs/plan.json"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.context import Run
+from pipeline.conductor import STEPS, Conductor
 from pipeline.errors import FatalError
 from pipeline.measured_engine import MeasuredEngine
 from pipeline.models import ALL_MODELS, LANGUAGE, LANGUAGE_MODEL, REFERENCE, TOKENIZER, Model
@@ -15,7 +15,7 @@ from pipeline.planning.sampled_inputs import Sample
 from pipeline.planning.sampling import in_fine_parts
 from pipeline.progress import Reporter
 from pipeline.recipe import Recipe
-from pipeline.run import STEPS, Conductor
+from pipeline.run import Run
 from pipeline.section import SOURCES
 from pipeline.storage import Folder
 

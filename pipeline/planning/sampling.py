@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.context import Run
 from pipeline.planning.estimate import Stratum
 from pipeline.planning.sampled_inputs import Sample
 from pipeline.recipe import Recipe
+from pipeline.run import Run
 from pipeline.storage import digest_of
 from pipeline.units import Unit, unit_name
 

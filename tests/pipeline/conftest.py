@@ -15,12 +15,12 @@ from provenance_run import make as make_provenance_run
 
 from filters.batch import document_batch
 from mixtures.stream import shard_name
-from pipeline.context import Run
 from pipeline.ledger import MODELS, Tally
 from pipeline.manifest import write_manifest
 from pipeline.mix import MixPlan, MixRounds, plan_mix, stream_record
 from pipeline.progress import Reporter
 from pipeline.recipe import Recipe
+from pipeline.run import Run
 from pipeline.storage import Folder, Output
 from pipeline.token_shards import list_token_shards, write_token_shards
 from pipeline.verify import Proof, prove

@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 
 from mixtures.shards import DOCUMENTS_SCHEMA, SIDECARS, file_summary
 from mixtures.stream import shard_name, stream_digest
-from pipeline.context import Run
 from pipeline.ledger import LedgerEntry
 from pipeline.manifest import write_manifest
+from pipeline.run import Run
 
 SUFFIXES = (".bin", *SIDECARS)
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.context import Run
 from pipeline.ledger import Tally
+from pipeline.mix_work import mix_work
 from pipeline.recipe import Recipe
+from pipeline.run import Run
 from pipeline.storage import Folder
-from pipeline.stream_work import mix_work
 from pipeline.work import Manifest
 
 WEIGHTS = {"c4": 0.5, "books": 0.3, "arxiv": 0.2}

@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 from mixed_run import mixed
 
 from filters.batch import document_batch
-from pipeline.context import Run
 from pipeline.ledger import MODELS, Tally
 from pipeline.manifest import write_manifest
 from pipeline.map_stages import MAP_STAGES
 from pipeline.models import TOKENIZER
 from pipeline.recipe import Recipe
+from pipeline.run import Run
 from pipeline.storage import Folder, Output
 from pipeline.token_shards import write_token_shards
 from pipeline.work import Manifest, group_stage_work

@@ -19,7 +19,7 @@ from pipeline.c4_chain import (
     page_rounds,
 )
 from pipeline.c4_counters import c4_counters
-from pipeline.context import Run
+from pipeline.conductor import Conductor
 from pipeline.corpora.registry import chains
 from pipeline.dedup import ExactRounds
 from pipeline.engine import Engine
@@ -29,7 +29,7 @@ from pipeline.ledger import read_ledger
 from pipeline.models import LANGUAGE
 from pipeline.progress import Reporter
 from pipeline.recipe import Recipe
-from pipeline.run import Conductor
+from pipeline.run import Run
 from pipeline.storage import Folder, read_batches
 
 STAGES = ("clean", "pages", "lines", "dedup", "english")

@@ -8,9 +8,9 @@ import pytest
 
 from pipeline import cli, training
 from pipeline.cli import _exit_code
+from pipeline.conductor import STAGES
 from pipeline.errors import SettingError
 from pipeline.guards import locked
-from pipeline.run import STAGES
 from pipeline.section import SOURCES
 from pipeline.storage import Folder
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from filters.batch import document_batch
-from pipeline.context import Run
+from pipeline.conductor import Conductor
 from pipeline.corpora.registry import document_stages
 from pipeline.decontaminate import SHOWN_EXAMPLES, Decontaminate, Examples, said_of, write_findings
 from pipeline.engine import Engine
@@ -19,7 +19,7 @@ from pipeline.models import CONTAMINATION_INDEX
 from pipeline.progress import Reporter
 from pipeline.recipe import Recipe
 from pipeline.report import write_report
-from pipeline.run import Conductor
+from pipeline.run import Run
 from pipeline.stages import done, ensure
 from pipeline.storage import Folder
 from pipeline.units import Unit, UnitOutputs, process_batches
@@ -160,14 +160,14 @@ def test_a_setting_is_in_the_key(made, settings, redone):
 
 
 def test_a_changed_set_is_indexed_anew_and_the_documents_are_put_to_it(made, tmp_path, monkeypatch):
-    monkeypatch.setattr("filters.models._loaded", {})
+    monkeypatch.setattr("filters.load_once._loaded", {})
     run = made()
     decontaminated(run)
     text = (tmp_path / "quiz.jsonl").read_text()
     (tmp_path / "quiz.jsonl").write_text(
         text + json.dumps({"q": "Or here, nothing: twelve words are enough, are they?"}) + "\n"
     )
-    monkeypatch.setattr("filters.models._loaded", {})  # As in another process.
+    monkeypatch.setattr("filters.load_once._loaded", {})  # As in another process.
     assert not CONTAMINATION_INDEX.is_current(run)
     CONTAMINATION_INDEX.train(run)
     assert done(STAGE, run, unit("wikipedia")) is None
@@ -177,7 +177,7 @@ def test_a_set_that_is_written_anew_with_the_same_items_redoes_no_document(made,
     run = made()
     decontaminated(run)
     (tmp_path / "quiz.jsonl").write_text("".join(json.dumps({"q": q, "n": 1}) + "\n" for q in QUESTIONS))
-    monkeypatch.setattr("filters.models._loaded", {})
+    monkeypatch.setattr("filters.load_once._loaded", {})
     assert not CONTAMINATION_INDEX.is_current(run)
     CONTAMINATION_INDEX.train(run)
     assert done(STAGE, run, unit("wikipedia")) is not None

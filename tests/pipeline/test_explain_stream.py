@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.context import Run
 from pipeline.errors import FatalError, SettingError
 from pipeline.explain_stream import StreamMap, steps_done, steps_skipped
+from pipeline.run import Run
 from pipeline.storage import Folder
 
 

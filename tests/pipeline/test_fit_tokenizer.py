@@ -8,10 +8,10 @@ import pyarrow as pa
 import pytest
 
 from pipeline import fit_tokenizer as fitting
-from pipeline.context import TextSize
 from pipeline.errors import FatalError, SettingError
 from pipeline.fit_tokenizer import check_memory, fit_tokenizer, part_of
 from pipeline.recipe import Recipe
+from pipeline.run import TextSize
 from pipeline.tokenizer_sample import SCHEMA
 from tokenizer import round_trip
 from tokenizer.round_trip import RANDOM_STRINGS

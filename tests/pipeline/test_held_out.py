@@ -5,12 +5,12 @@ import pytest
 from provenance_run import PAGES, document, marker, url, words_below
 
 from filters.batch import BATCH_BYTES, document_batch
-from pipeline.context import Run
 from pipeline.explain import Explainer
 from pipeline.held_out import SCHEMA, HeldOutFile, HoldOut, held_out_name
 from pipeline.ledger import read_entry
 from pipeline.map_stages import TOKENIZE
 from pipeline.progress import Reporter
+from pipeline.run import Run
 from pipeline.stages import done, ensure, kept_before
 from pipeline.storage import Folder
 from pipeline.takedown import take_down

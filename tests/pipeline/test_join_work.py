@@ -6,14 +6,14 @@ import py7zr
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.context import Run
+from pipeline.conductor import Conductor
 from pipeline.engine import Engine
 from pipeline.exchange import FileCarrier
 from pipeline.join_work import is_joined, join_work
 from pipeline.map_stages import CLEAN
 from pipeline.progress import Reporter
 from pipeline.recipe_file import load_recipe
-from pipeline.run import Conductor
+from pipeline.run import Run
 from pipeline.stages import done
 from pipeline.storage import Folder
 from pipeline.tasks import Apply, Judge, Sketch

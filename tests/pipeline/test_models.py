@@ -8,7 +8,6 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from pipeline.context import Run
 from pipeline.errors import FatalError, SettingError
 from pipeline.models import (
     ALL_MODELS,
@@ -24,6 +23,7 @@ from pipeline.models import (
 )
 from pipeline.recipe import Recipe
 from pipeline.recipe_file import load_recipe
+from pipeline.run import Run
 from pipeline.storage import Folder
 
 EXTERNAL = (

@@ -1,234 +1,192 @@
-"""A rerun does what no longer follows from what is there, and nothing else."""
+"""A run knows its units, and what each follows from."""
 
-import gzip
-import shutil
+import pickle
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from pipeline.engine import Engine
-from pipeline.errors import FatalError
-from pipeline.ledger import LedgerEntry, read_entry
-from pipeline.progress import Reporter
-from pipeline.run import STAGES, STEPS, Conductor
-
-DOCUMENTS = STAGES[: STAGES.index("sample-tokenizer")]
-
-
-def conductor(made, *overrides):
-    return Conductor(made.run(*overrides), Engine((), 2, made.output / "logs/run.log"), Reporter(quiet=True))
+from pipeline.errors import SettingError
+from pipeline.ledger import LedgerEntry
+from pipeline.recipe import Recipe
+from pipeline.recipe_file import load_recipe
+from pipeline.run import Run, TextSize, documents_folder, external_digest, on_this_machine
+from pipeline.storage import Folder
 
 
-def ledger(made):
-    """When each done record was written."""
-    root = made.output / "ledger"
-    return {str(path.relative_to(root)): path.stat().st_mtime_ns for path in root.rglob("*.json")}
+@pytest.fixture
+def run(tmp_path):
+    recipe = load_recipe("llama1", [f'inputs.root="{tmp_path / "dumps"}"'])
+    return Run(recipe, Folder(str(tmp_path / "out")))
 
 
-def redone(made, before):
-    return sorted(name for name, time in ledger(made).items() if before.get(name) != time)
+def dump(tmp_path, name, content=b"x"):
+    path = tmp_path / "dumps" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
 
 
-def digests(made, names):
-    return {name: made.run().output.digest(name) for name in names}
+def test_units_are_the_files_that_match_in_order(run, tmp_path):
+    for name in ("c4/b.json.gz", "c4/a/x.json.gz", "c4/readme.txt"):
+        dump(tmp_path, name)
+    units = run.units("c4")
+    assert [(unit.input, unit.size) for unit in units] == [("c4/a/x.json.gz", 1), ("c4/b.json.gz", 1)]
+    assert len({unit.name for unit in units}) == 2
 
 
-def test_each_stage_is_in_one_step():
-    assert len(STAGES) == len(set(STAGES)) == sum(len(step) for step in STEPS)
-
-
-@pytest.mark.parametrize("stage, sources", [("dedup", ("commoncrawl", "c4", "github")), ("near-dedup", ("books",))])
-def test_a_deleted_output_is_redone_alone_with_the_same_bytes(copied_run, stage, sources):
-    names = [
-        f"documents/{stage}/{source}/{(copied_run.run().output.list(f'documents/{stage}/{source}'))[0]}"
-        for source in sources
+def test_a_large_dump_is_several_units_that_share_its_bytes(tmp_path):
+    dump(tmp_path, "wikipedia/enwiki.xml", b"x" * 1001)
+    dump(tmp_path, "wikipedia/dewiki.xml", b"x" * 400)
+    recipe = load_recipe("llama1", [f'inputs.root="{tmp_path / "dumps"}"', "wikipedia.part_bytes=400"])
+    small, *parts = Run(recipe, Folder(str(tmp_path / "out"))).units("wikipedia")
+    assert (small.name, small.part, small.parts, small.size) == ("dewiki.xml", 1, 1, 400)
+    assert [(unit.input, unit.part, unit.parts) for unit in parts] == [
+        ("wikipedia/enwiki.xml", n, 3) for n in (1, 2, 3)
     ]
-    held, before = digests(copied_run, names), ledger(copied_run)
-    for name in names:
-        copied_run.run().output.delete(name)
-    work = conductor(copied_run)
-    work.stages((stage,))
-    assert digests(copied_run, names) == held
-    assert redone(copied_run, before) == sorted(
-        name.replace("documents/", "").replace(".parquet", ".json") for name in names
-    )
-    assert work.worked == [stage]
+    assert sum(unit.size for unit in parts) == 1001
+    assert len({unit.name for unit in parts}) == 3
 
 
-def test_a_deleted_output_of_a_map_stage_is_redone_alone(copied_run):
-    unit = copied_run.run().units("wikipedia")[0]
-    before = ledger(copied_run)
-    copied_run.run().output.delete(f"documents/clean/wikipedia/{unit.name}.parquet")
-    conductor(copied_run).stages(("clean",))
-    assert redone(copied_run, before) == [f"clean/wikipedia/{unit.name}.json"]
+def test_the_index_of_a_dump_is_an_input_too_and_the_parts_have_one_digest(run, tmp_path):
+    stem = "wikipedia/enwiki-20220720-pages-articles-multistream"
+    dump(tmp_path, f"{stem}.xml.bz2")
+    dump(tmp_path, f"{stem}-index.txt")
+    (unit,) = run.units("wikipedia")
+    digests = run.input_digests(unit)
+    assert list(digests) == [f"{stem}.xml.bz2", f"{stem}-index.txt"]
+    assert run.input_digests(replace(unit, name="other", part=2, parts=3)) == digests
+    assert len(run.output.list("logs/inputs/wikipedia")) == 2
 
 
-def test_a_raw_file_packed_anew_is_cleaned_anew_and_nothing_follows(small_run, tmp_path):
-    made = small_run.copied_to(tmp_path, dumps=True)
-    unit = made.run().units("c4")[0]
-    path = made.dumps / unit.input
-    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()), compresslevel=1))
-    before, work = ledger(made), conductor(made)
-    work.stages(DOCUMENTS)
-    assert (redone(made, before), work.worked) == ([f"clean/c4/{unit.name}.json"], ["clean"])
+def test_units_are_counted_or_known_to_be_so_many(run, tmp_path):
+    dump(tmp_path, "c4/b.json.gz")
+    assert run.unit_count("c4") == 1
+    assert replace(run, unit_counts=(("c4", 7),)).unit_count("c4") == 7
 
 
-def test_a_removed_raw_file_takes_what_came_of_it_along(small_run, tmp_path):
-    made = small_run.copied_to(tmp_path, dumps=True)
-    unit = made.run().units("arxiv")[0]
-    (made.dumps / unit.input).unlink()
-    before, work = ledger(made), conductor(made)
-    work.stages(DOCUMENTS)
-    assert [path for path in made.output.rglob(f"{unit.name}*") if "logs" not in path.parts] == []
-    assert (redone(made, before), work.worked) == ([], [])
+def test_what_a_stage_counted_is_summed_over_units(run):
+    for unit, counts in (("a", {"x": 1, "y": 2}), ("b", {"y": 3})):
+        run.record(LedgerEntry(stage="scores", source="c4", unit=unit, key="k", counts=counts))
+    assert run.counts("scores", "c4") == {"x": 1, "y": 5}
+    assert run.counts("scores", "books") == {}
+
+
+def test_a_source_without_files_is_a_wrong_setting(run):
+    with pytest.raises(SettingError, match=r"inputs.c4: no file below .* matches c4/\*\*/\*.json.gz"):
+        run.units("c4")
+
+
+def test_a_key_changes_with_settings_and_inputs(run):
+    keys = {
+        run.key("clean", "c4", "u", settings, inputs) for settings in (1, 2) for inputs in ({}, {"a": "1"}, {"a": "2"})
+    }
+    assert len(keys) == 6
+    assert run.key("clean", "c4", "u", 1, {}) == run.key("clean", "c4", "u", 1, {})
+
+
+def record(run, key="k", size=3):
+    run.output.local_path("d").parent.mkdir(parents=True, exist_ok=True)
+    run.output.local_path("d").write_bytes(b"abc")
+    outputs = {"d": {"bytes": size, "digest": "x"}}
+    return run.record(LedgerEntry(stage="clean", source="c4", unit="u", key=key, outputs=outputs))
+
+
+def test_a_unit_is_current_when_key_and_outputs_are(run):
+    entry = record(run)
+    assert run.current("clean", "c4", "u", "k") == entry
+
+
+@pytest.mark.parametrize("key, size", [("other", 3), ("k", 4)])
+def test_a_unit_with_another_key_or_a_cut_output_is_not_current(run, key, size):
+    record(run, key, size)
+    assert run.current("clean", "c4", "u", "k") is None
+
+
+def test_a_unit_whose_output_is_gone_is_not_current(run):
+    record(run)
+    run.output.delete("d")
+    assert run.current("clean", "c4", "u", "k") is None
+
+
+def test_an_inputs_digest_is_remembered_until_the_file_changes(run, tmp_path, monkeypatch):
+    dump(tmp_path, "c4/a.json.gz", b"1")
+    (unit,) = run.units("c4")
+    first = run.input_digests(unit)["c4/a.json.gz"]
+    monkeypatch.setattr("pipeline.inputs.digest_of_stream", lambda _: "read again")
+    assert run.input_digests(unit)["c4/a.json.gz"] == first
+    dump(tmp_path, "c4/a.json.gz", b"22")
+    assert run.input_digests(unit)["c4/a.json.gz"] == "read again"
+
+
+def test_a_run_travels_to_workers(run):
+    assert pickle.loads(pickle.dumps(run)) == run
+
+
+def test_an_external_digest_is_of_the_content(tmp_path):
+    (tmp_path / "a").write_bytes(b"1")
+    (tmp_path / "b").write_bytes(b"1")
+    assert external_digest(str(tmp_path / "a")) == external_digest(str(tmp_path / "b"))
+
+
+def test_a_remote_model_is_fetched_once(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    folder = Folder("memory://models")
+    with folder.create("m.bin") as pending:
+        pending.path.write_bytes(b"model")
+    path = on_this_machine(folder, "m.bin")
+    assert path.endswith("m.bin")
+    with Path(path).open("rb") as stream:
+        assert stream.read() == b"model"
+    assert on_this_machine(folder, "m.bin") == path
+
+
+def test_a_local_model_stays_where_it_is(tmp_path):
+    assert on_this_machine(Folder(str(tmp_path)), "m") == str(tmp_path / "m")
+
+
+def test_only_the_mixtures_sources_are_run():
+    assert Recipe(name="x").sources[0] == "commoncrawl"
+    assert load_recipe("llama1", ["mixture.weights={books=1.0}"]).sources == ("books",)
+
+
+def test_only_the_dumps_of_the_recipe_are_read(run, tmp_path):
+    for name in ("commoncrawl/CC-MAIN-2019-35/a.wet.gz", "commoncrawl/CC-MAIN-2021-04/b.wet.gz"):
+        dump(tmp_path, name)
+    chosen = load_recipe("llama1", [f'inputs.root="{tmp_path / "dumps"}"', 'commoncrawl.dumps=["2019-35"]'])
+    assert len(run.units("commoncrawl")) == 2
+    assert [unit.input for unit in Run(chosen, run.output).units("commoncrawl")] == [
+        "commoncrawl/CC-MAIN-2019-35/a.wet.gz"
+    ]
+
+
+def kept(run, stage, source, unit, documents, size):
+    figures = {"documents_in": documents, "documents_kept": documents, "bytes_in": size, "bytes_kept": size}
+    entry = LedgerEntry(stage=stage, source=source, unit=unit, key="k", inputs={}, outputs={}, **figures)
+    run.output.write_json(entry.name, entry.to_json())
+
+
+def test_how_much_text_goes_into_the_tokens_is_in_the_ledger(run):
+    kept(run, "dedup", "c4", "a", 2, 70)
+    kept(run, "dedup", "c4", "b", 1, 30)
+    kept(run, "clean", "c4", "a", 9, 900)
+    sizes = run.text_sizes()
+    assert list(sizes) == list(run.recipe.sources)
+    assert (sizes["c4"], sizes["books"]) == (TextSize(3, 100), TextSize(0, 0))
+
+
+def test_text_that_has_been_summed_is_not_summed_again(run):
+    told = replace(run, known_sizes=tuple(run.text_sizes().items()))
+    kept(run, "dedup", "c4", "a", 2, 70)
+    assert (told.text_sizes()["c4"], run.text_sizes()["c4"]) == (TextSize(0, 0), TextSize(2, 70))
 
 
 @pytest.mark.parametrize(
-    "setting, stages",
+    "stage, folder",
     [
-        ("reference.min_score=0.6", {"select", "threshold", "train-reference"}),
-        ("reference.token_budget=10000", {"select", "threshold"}),
-        ("arxiv.abstract=true", {"clean"}),
-        ("near_dedup.max_containment=0.8", {"near-dedup"}),
-        ("near_dedup.max_lost_fraction={books=0.99}", set()),
-        ("trainer.steps=30", set()),
+        ("clean", "documents/clean/c4"),
+        ("sample", "samples/c4"),
+        ("sample-tokenizer", "samples/tokenizer/c4"),
     ],
 )
-def test_a_changed_setting_redoes_the_stages_that_read_it(copied_run, setting, stages):
-    before = ledger(copied_run)
-    conductor(copied_run, setting).stages(DOCUMENTS)
-    assert {name.split("/")[0] for name in redone(copied_run, before)} == stages
-
-
-def test_a_changed_setting_of_one_source_leaves_the_others_alone(copied_run):
-    before = ledger(copied_run)
-    conductor(copied_run, "c4.max_line_bytes=5000").stages(("clean", "dedup"))
-    assert {name.split("/")[1] for name in redone(copied_run, before)} == {"c4"}
-
-
-def test_a_changed_language_threshold_identifies_and_scores_nothing_anew(copied_run):
-    plan = list(conductor(copied_run, "language.min_score=0.7").plan(("language", "perplexity", "select", "dedup")))
-    left = {stage: todo for stage, source, todo, _ in plan if source == "commoncrawl"}
-    assert left == {"language": 0, "perplexity": 0, "select": 4, "dedup": 0}
-
-
-def test_what_a_killed_run_left_is_cleared_up(copied_run):
-    left = [".x.parquet.0f.part", "documents/clean/c4/orphan.parquet", "tokens/c4/.y.part", "tokens/c4/z-9.bin"]
-    left += ["quarantine/clean/c4/old.parquet", "logs/work/0f/dedup", "models/language/.language.bin.0f.part"]
-    for name in left:
-        (copied_run.output / name).parent.mkdir(parents=True, exist_ok=True)
-        (copied_run.output / name).write_text("left")
-    before = ledger(copied_run)
-    conductor(copied_run).stages(("clean",))
-    assert [name for name in left if (copied_run.output / name).exists()] == []
-    assert redone(copied_run, before) == []
-
-
-def test_what_a_killed_worker_left_is_cleared_up_when_the_run_ends(copied_run):
-    left = copied_run.output / "documents/clean/c4/.u.parquet.0f.part"
-
-    class Meanwhile(Engine):
-        def run(self, work):
-            left.write_text("half")
-            return super().run(work)
-
-    shutil.rmtree(copied_run.output / "ledger/clean/c4")
-    engine = Meanwhile((), 2, copied_run.output / "logs/run.log")
-    done = Conductor(copied_run.run(), engine, Reporter(quiet=True))
-    done.stages(("clean",))
-    assert done.worked == ["clean"]
-    assert not left.exists()
-
-
-def test_past_the_limit_of_failed_records_the_stage_is_named(copied_run):
-    work = conductor(copied_run, "limits.max_failed_fraction=0.3")
-    work.stages(("clean",))
-    assert [text.split(":")[0] for text in work.exceeded] == ["clean/arxiv"]
-    assert "records failed, more than limits.max_failed_fraction = 0.3" in work.exceeded[0]
-
-
-@pytest.mark.parametrize("stages", [("near-dedup",), ("tokenize",), STAGES])
-def test_a_source_that_loses_too_much_to_near_duplicates_ends_the_run_before_anything_reads_it(copied_run, stages):
-    before, work = ledger(copied_run), conductor(copied_run, "near_dedup.max_lost_fraction={books=0.01}")
-    said = r"near-dedup/books: \d+ of \d+ documents are .*, more than near_dedup.max_lost_fraction.books = 0.01 \(see "
-    with pytest.raises(FatalError, match=said):
-        work.stages(stages)
-    assert redone(copied_run, before) == []
-
-
-def test_what_comes_before_near_duplicates_and_the_report_are_made_all_the_same(copied_run):
-    conductor(copied_run, "near_dedup.max_lost_fraction={books=0.01}").stages(("dedup", "report"))
-
-
-def test_the_audit_goes_with_the_stage(copied_run):
-    conductor(copied_run, "near_dedup.sources=[]").stages(("clean",))
-    left = [path for path in copied_run.output.rglob("near-dedup/**/*") if path.is_file() and "logs" not in path.parts]
-    assert left == []
-
-
-def test_an_audit_that_is_gone_is_made_again_with_the_same_bytes(copied_run):
-    path = copied_run.output / "near-dedup/books/audit.html"
-    held, before = path.read_bytes(), ledger(copied_run)
-    path.unlink()
-    conductor(copied_run).stages(("near-dedup",))
-    assert (path.read_bytes(), redone(copied_run, before)) == (held, ["near-dedup/models/audit-books.json"])
-
-
-def test_a_stage_without_the_one_before_it_says_what_to_run(copied_run):
-    shutil.rmtree(copied_run.output / "ledger/dedup/c4")
-    with pytest.raises(FatalError, match=r"stage tokenize needs dedup of c4/.*: run `tokenmill dedup` first"):
-        conductor(copied_run).stages(("tokenize",))
-
-
-def test_a_ledger_that_does_not_balance_ends_the_run(copied_run):
-    run = copied_run.run()
-    unit = run.units("c4")[0]
-    entry = read_entry(run.output, "clean", "c4", unit.name)
-    run.output.write_json(entry.name, entry.to_json() | {"documents_kept": entry.documents_kept - 1})
-    with pytest.raises(FatalError, match=r"the ledger does not balance: clean/c4/.* documents in, but"):
-        conductor(copied_run).stages(("clean",))
-
-
-def test_what_came_of_a_file_that_was_never_there_goes(copied_run):
-    run = copied_run.run()
-    run.output.write_json("documents/clean/c4/x.parquet", {})
-    outputs = {"documents/clean/c4/x.parquet": {"bytes": 3, "digest": ""}}
-    run.record(LedgerEntry(stage="clean", source="c4", unit="x", key="", outputs=outputs))
-    conductor(copied_run).stages(("verify", "report"))
-    assert read_entry(run.output, "clean", "c4", "x") is None
-    assert not run.output.exists("documents/clean/c4/x.parquet")
-
-
-def test_the_plan_counts_units_and_writes_nothing(small_run, tmp_path):
-    fresh = small_run.__class__(small_run.dumps, tmp_path / "none")
-    plan = list(conductor(fresh).plan(("clean", "tokenize")))
-    assert {(stage, todo == units) for stage, _, todo, units in plan} == {("clean", True), ("tokenize", True)}
-    assert not fresh.output.exists()
-
-
-def test_the_plan_of_a_finished_run_has_nothing_left(copied_run):
-    shutil.rmtree(copied_run.output / "logs")
-    assert {todo for _, _, todo, _ in conductor(copied_run).plan(STAGES)} == {0}
-    assert not (copied_run.output / "logs/inputs").exists()
-
-
-def test_a_fit_refuses_samples_of_documents_that_have_changed(copied_run):
-    again = "language.min_score=0.7"
-    with pytest.raises(FatalError, match=r"stage cutoffs needs sample of commoncrawl/.*: run `tokenmill sample` first"):
-        conductor(copied_run, again).stages(("cutoffs",))
-    conductor(copied_run, again).stages(("sample", "cutoffs"))
-
-
-def test_samples_are_swept_and_pruned_like_documents(small_run, tmp_path):
-    made = small_run.copied_to(tmp_path, dumps=True)
-    (made.output / "samples/commoncrawl/left.parquet").write_bytes(b"of a killed run")
-    unit = made.run().units("commoncrawl")[0]
-    (made.dumps / unit.input).unlink()
-    conductor(made).stages(("clean",))
-    kept = sorted(path.name for path in (made.output / "samples/commoncrawl").iterdir())
-    assert kept == sorted(f"{other.name}.parquet" for other in made.run().units("commoncrawl"))
-
-
-def test_a_stage_refuses_a_model_that_follows_from_nothing_there(copied_run):
-    copied_run.run().output.delete("ledger/cutoffs/models/perplexity.json")
-    with pytest.raises(FatalError, match="stage select needs cutoffs to be up to date: run `tokenmill cutoffs` first"):
-        conductor(copied_run).stages(("select",))
+def test_documents_of_a_stage_lie_in_its_folder_and_samples_beside(stage, folder):
+    assert documents_folder(stage, "c4") == folder

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from provenance_run import EMPTY, TWIN, document, judge, marker, text, url, words_below
 
-from pipeline.context import Run
 from pipeline.errors import SettingError
 from pipeline.explain import Explainer
 from pipeline.ledger import chain_faults, read_entry, read_ledger
 from pipeline.map_stages import MAP_STAGES
+from pipeline.mix_work import mix_work
 from pipeline.progress import Reporter
+from pipeline.run import Run
 from pipeline.stages import done
 from pipeline.storage import Folder
-from pipeline.stream_work import mix_work
 from pipeline.takedown import take_down
 from pipeline.takedown_order import LIST, PENDING, check_finished
 from pipeline.work import Manifest

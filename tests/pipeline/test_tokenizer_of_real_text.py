@@ -8,12 +8,12 @@ import pyarrow as pa
 import pytest
 
 from filters.batch import document_batch, text_bytes
-from pipeline.context import TextSize
 from pipeline.corpora.corpus import BadRecord, document_batches
 from pipeline.corpora.registry import CORPORA
 from pipeline.fit_tokenizer import fit_tokenizer
 from pipeline.inputs import Inputs
 from pipeline.recipe_file import load_recipe
+from pipeline.run import TextSize
 from pipeline.storage import Folder
 from pipeline.tokenizer_sample import SCHEMA, Shares, draw
 from tokenizer.report import Measure, Tokenizer

@@ -6,9 +6,9 @@ import pyarrow as pa
 import pytest
 
 from filters.batch import document_batch
-from pipeline.context import TextSize
 from pipeline.map_stages import SAMPLE_TOKENIZER_STAGE
 from pipeline.recipe import Recipe
+from pipeline.run import TextSize
 from pipeline.samples import rank
 from pipeline.stages import done, ensure
 from pipeline.storage import read_batches

@@ -15,9 +15,9 @@ from pipeline.engine import Engine
 from pipeline.errors import FatalError, SettingError
 from pipeline.finish import finish_steps
 from pipeline.ledger import read_entry
+from pipeline.mix_work import mix_work
 from pipeline.progress import Reporter
 from pipeline.storage import Folder
-from pipeline.stream_work import mix_work
 from pipeline.training import check_training, launcher, options, relayed, train
 from pipeline.work import Manifest
 
@@ -145,7 +145,7 @@ def contents(folder):
 
 def test_other_code_and_settings_that_only_say_how_leave_a_finished_run_as_it_is(copied_run, monkeypatch):
     before = contents(copied_run.output / "training")
-    monkeypatch.setattr("pipeline.context.code_digest", lambda packages: "other code")
+    monkeypatch.setattr("pipeline.run.code_digest", lambda packages: "other code")
     free = ("checkpoint_steps=5", "keep_checkpoints=1", "micro_batch_sequences=4")
     did, said = trained(copied_run.run(KEEPS, *(f"trainer.{setting}" for setting in free)))
     assert did and "already trained: 20 steps" in said

@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from pipeline.context import Run
 from pipeline.recipe import Recipe
+from pipeline.run import Run
 from pipeline.storage import Folder
 from pipeline.version import ALL, RULES, VERSION, code_digest
 
@@ -45,7 +45,7 @@ def test_what_is_no_code_changes_nothing(package):
 def test_a_key_follows_from_the_rules(monkeypatch, tmp_path):
     run = Run(Recipe(name="x"), Folder(str(tmp_path)))
     before = run.key("clean", "c4", "u", 1, {})
-    monkeypatch.setattr("pipeline.context.code_digest", lambda packages: "changed" if packages == RULES else "")
+    monkeypatch.setattr("pipeline.run.code_digest", lambda packages: "changed" if packages == RULES else "")
     assert run.key("clean", "c4", "u", 1, {}) != before
 
 

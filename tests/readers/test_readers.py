@@ -17,11 +17,11 @@ import pytest
 
 from mixtures.shards import ShardWriter
 from mixtures.token_format import TokenFormat
-from pipeline.context import Run
 from pipeline.export.formats import SOURCES, Order
 from pipeline.export.job import Export
 from pipeline.progress import Reporter
 from pipeline.recipe import Recipe
+from pipeline.run import Run
 from pipeline.storage import Folder
 from tests.readers import build
 

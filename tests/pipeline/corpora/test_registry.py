@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.conductor import STAGES
 from pipeline.corpora.registry import CORPORA, chains, document_stages, has_stage, stage_before
 from pipeline.recipe import Recipe
-from pipeline.run import STAGES
 from pipeline.section import SOURCES
 from pipeline.web_sections import Pages
 

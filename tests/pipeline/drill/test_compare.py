@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.context import Run
 from pipeline.drill.compare import differences, file_digests
 from pipeline.ledger import LedgerEntry
 from pipeline.manifest import write_manifest
 from pipeline.recipe_file import load_recipe
+from pipeline.run import Run
 from pipeline.storage import Folder
 
 NAME = "documents/clean/c4/a.parquet"

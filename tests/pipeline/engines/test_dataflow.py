@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from offline_dataflow import DRY, FLAGS, IMAGE, go_offline
 
-from pipeline.context import Run
 from pipeline.engine import Engine
 from pipeline.engines import dataflow
 from pipeline.engines.dataflow import check, check_elsewhere, defaults, figures, is_rehearsal, message, spelled
 from pipeline.errors import SettingError
 from pipeline.recipe_file import load_recipe
+from pipeline.run import Run
 from pipeline.storage import Folder
 from pipeline.work import Manifest, MapWork
 

@@ -12,7 +12,7 @@ from pipeline.cli import cli
 from pipeline.engines import dataflow, flex_template
 from pipeline.engines.flex_template import drive, launch, main, parameters
 from pipeline.errors import FatalError, SettingError
-from pipeline.stage_help import STAGE_HELP
+from pipeline.stage_names import STAGE_HELP
 
 TEMPLATE = Path(__file__).parents[3] / "flex-template"
 DESCRIBED = {item["name"]: item for item in json.loads((TEMPLATE / "metadata.json").read_text())["parameters"]}

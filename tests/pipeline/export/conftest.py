@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.context import Run
 from pipeline.export.formats import SOURCES, STREAM, Order
 from pipeline.export.job import Export
 from pipeline.export.links import NAMES
 from pipeline.progress import Reporter
+from pipeline.run import Run
 from pipeline.storage import Folder
 
 Exporter = Callable[..., Export]

@@ -2,10 +2,10 @@
 
 import pytest
 
-from pipeline.context import Run
 from pipeline.errors import SettingError
 from pipeline.export.formats import FORMATS, LAYOUTS, SOURCES, STREAM, Order, plan_export
 from pipeline.export.links import NAMES
+from pipeline.run import Run
 from pipeline.storage import Folder
 
 

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from pipeline.context import Run
 from pipeline.measured_engine import MeasuredEngine, MeasuredGroup
 from pipeline.planning.estimate import Stratum
 from pipeline.planning.figures import Measured, measure
 from pipeline.planning.prediction import Prediction, predict
 from pipeline.planning.sample_run import SampleRun, run_sample
 from pipeline.planning.sampling import draw
+from pipeline.run import Run
 from pipeline.storage import Folder
 
 

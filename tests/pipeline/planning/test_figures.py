@@ -2,10 +2,10 @@
 
 import pytest
 
-from pipeline.context import Run
 from pipeline.ledger import Tally
 from pipeline.planning.figures import by_unit, cold_starts, measure
 from pipeline.recipe_file import load_recipe
+from pipeline.run import Run
 from pipeline.storage import Folder
 from pipeline.usage import COLD, FIT, JUDGE, SKETCH, UNIT, WALL, measured
 

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from pipeline.context import Run
 from pipeline.planning.plan import plan_run, summary
 from pipeline.planning.record import PLAN
 from pipeline.planning.sample_run import with_changes
 from pipeline.planning.show import lines
+from pipeline.run import Run
 
 
 @pytest.fixture(scope="session")

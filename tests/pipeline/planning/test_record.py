@@ -2,10 +2,10 @@
 
 import pytest
 
-from pipeline.context import Run
 from pipeline.planning.plan import summary
 from pipeline.planning.record import PLAN, errors_of_last, recipe_digest, write_plan
 from pipeline.planning.sample_run import with_changes
+from pipeline.run import Run
 
 
 @pytest.fixture

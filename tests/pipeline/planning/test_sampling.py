@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipeline.context import Run
 from pipeline.planning.sampling import MIN_HEAD_BYTES, MIN_PIECES, draw, in_fine_parts
 from pipeline.recipe_file import load_recipe
+from pipeline.run import Run
 from pipeline.storage import Folder
 
 WEIGHTS = {"commoncrawl": 0.5, "wikipedia": 0.2, "books": 0.2, "stackexchange": 0.1}

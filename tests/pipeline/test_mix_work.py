@@ -7,8 +7,8 @@ import pytest
 from mixtures.stream import shard_name
 from pipeline.errors import FatalError
 from pipeline.ledger import read_entry
+from pipeline.mix_work import MIX, mix_work, token_shards
 from pipeline.storage import Folder
-from pipeline.stream_work import MIX, mix_work, token_shards
 from pipeline.work import Manifest
 
 

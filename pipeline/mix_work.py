@@ -4,15 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
-from filters.models import load_once
+from filters.load_once import load_once
 from mixtures.stream import RECORD_NAME, shard_name, token_dtype
 from mixtures.stream_shards import StreamShard
-from pipeline.context import Run
 from pipeline.errors import FatalError
 from pipeline.exchange import Keyed
 from pipeline.ledger import MODELS, LedgerEntry, Tally, as_made, read_entry
 from pipeline.mix import MixPlan, MixRounds, plan_mix, stream_record
 from pipeline.models import TOKENIZER
+from pipeline.run import Run
 from pipeline.stages import load_vocabulary
 from pipeline.storage import Folder, digest_of
 from pipeline.work import Manifest

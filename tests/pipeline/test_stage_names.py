@@ -1,7 +1,7 @@
 """Each stage has its line of help."""
 
-from pipeline.run import STAGES
-from pipeline.stage_help import STAGE_HELP
+from pipeline.conductor import STAGES
+from pipeline.stage_names import STAGE_HELP
 
 
 def test_each_stage_has_a_line_of_help_that_is_its_own():

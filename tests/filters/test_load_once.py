@@ -2,7 +2,7 @@
 
 import threading
 
-from filters.models import load_once
+from filters.load_once import load_once
 
 
 def test_eight_threads_load_a_model_once():
