@@ -21,7 +21,7 @@ from pipeline.corpora.posts_table import part_rows
 from pipeline.exchange import FileCarrier
 from pipeline.inputs import Inputs as Dumps
 from pipeline.join_work import JoinWork, join_work
-from pipeline.map_stages import CLEAN
+from pipeline.map_stages import CLEAN_STAGE
 from pipeline.recipe import Recipe
 from pipeline.run import Run
 from pipeline.storage import Folder
@@ -104,7 +104,7 @@ def clean(run: Run) -> None:
     work = join_work(run, {_SOURCE: units}, Manifest(Folder(run.output.address("logs")), "join.json"))
     if work is None:
         for unit in units:
-            CLEAN.process(run, unit)
+            CLEAN_STAGE.process(run, unit)
     else:
         _join(run, work)
 

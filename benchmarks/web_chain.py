@@ -22,7 +22,7 @@ from filters.normalize import normalize_for_dedup
 from filters.perplexity import load_pieces
 from pipeline.commoncrawl_chain import LANGUAGE_STAGE, PERPLEXITY_STAGE
 from pipeline.dedup import ParagraphRounds
-from pipeline.map_stages import CLEAN
+from pipeline.map_stages import CLEAN_STAGE
 from pipeline.recipe import Recipe
 from pipeline.run import Run
 from pipeline.stages import filter_documents, kept_before
@@ -111,7 +111,7 @@ def chain_run(folder: Path, language: Path, model: LanguageModel) -> Run:
 def run_chain(run: Run) -> None:
     """The unit through its stages, as one worker does it; nothing is skipped because it is there."""
     (unit,) = run.units("commoncrawl")
-    CLEAN.process(run, unit)
+    CLEAN_STAGE.process(run, unit)
     settings = run.recipe.dedup
     rounds = ParagraphRounds(block_files=settings.block_files, partitions=settings.partitions)
     blocks: dict[int, list[bytes]] = {}

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from pipeline.ledger import LedgerEntry
 from pipeline.source_sections import C4
+from pipeline.stage_names import CLEAN, DEDUP, ENGLISH, LINES, PAGES
 
 _NAMESPACES = {
     "c4_page": "split-wet-file",
@@ -39,7 +40,7 @@ def c4_counters(entries: Iterable[LedgerEntry], settings: C4) -> dict[str, dict[
         left = entry.documents_in - entry.documents_failed
         for name in stages[entry.stage]:
             left -= _count(name, entry, left, found.setdefault(_NAMESPACES[name], Counter()))
-        if entry.stage == "clean":
+        if entry.stage == CLEAN:
             found["split-wet-file"] += Counter({"wet-file": 1, "filtered:quarantined": entry.documents_failed})
     return {name: dict(sorted((+counter).items())) for name, counter in sorted(found.items())}
 
@@ -50,11 +51,11 @@ def _filters(settings: C4) -> dict[str, tuple[str, ...]]:
     english = (detector, *(("c4_bad_words",) if settings.bad_words else ()))
     faithful = settings.mode == "faithful"
     return {
-        "clean": ("c4_page", "c4_max_chars"),
-        "pages": ("drop_repeated_urls",),
-        "lines": ("c4_lines", *(() if faithful else english)),
-        "dedup": ("c4_owned_lines",),
-        "english": english if faithful else (),
+        CLEAN: ("c4_page", "c4_max_chars"),
+        PAGES: ("drop_repeated_urls",),
+        LINES: ("c4_lines", *(() if faithful else english)),
+        DEDUP: ("c4_owned_lines",),
+        ENGLISH: english if faithful else (),
     }
 
 

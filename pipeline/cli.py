@@ -190,7 +190,8 @@ class _Session:
         """Print the resolved recipe, the inputs and what is left to do; write nothing."""
         from pipeline.conductor import Conductor
         from pipeline.mix_summary import mix_lines
-        from pipeline.mix_work import MIX, foreseen
+        from pipeline.mix_work import foreseen
+        from pipeline.stage_names import MIX
 
         self._check_needs(stages)
         conductor = Conductor(self._run, self._engine, self._reporter)
@@ -218,7 +219,7 @@ class _Session:
 
 
 def _stages_until(last: str | None) -> tuple[str, ...]:
-    from pipeline.conductor import STAGES
+    from pipeline.stage_names import STAGES
 
     return STAGES[: STAGES.index(last) + 1] if last else STAGES
 

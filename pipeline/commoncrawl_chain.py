@@ -9,6 +9,7 @@ from filters.language import IdentifyLanguage
 from filters.perplexity import ScorePerplexity
 from filters.reference import ScoreReference
 from filters.select import LanguageIs, PerplexityBucketIs, ReferenceScoreAtLeast
+from pipeline import stage_names
 from pipeline.crawl_sample import bounds, write_sample
 from pipeline.fit_cutoffs import read_cutoffs
 from pipeline.fit_threshold import read_threshold
@@ -81,25 +82,25 @@ def _count_scores(run: Run, unit: Unit, documents: str) -> tuple[Counter[str], d
 
 
 LANGUAGE_STAGE = FilterStage(
-    name="language",
+    name=stage_names.LANGUAGE,
     filters=_identify_language,
     settings=lambda run: [run.recipe.commoncrawl.mode],
     uses=lambda _: (LANGUAGE,),
 )
 PERPLEXITY_STAGE = FilterStage(
-    name="perplexity",
+    name=stage_names.PERPLEXITY,
     filters=_score_perplexity,
     settings=lambda run: [run.recipe.commoncrawl.mode, run.recipe.language_model.language],
     uses=lambda _: (LANGUAGE_MODEL,),
 )
 REFERENCE_STAGE = FilterStage(
-    name="reference",
+    name=stage_names.REFERENCE,
     filters=lambda run: (ScoreReference(model_path=REFERENCE.path(run, "reference.bin")),),
     settings=lambda _: [],
     uses=lambda _: (REFERENCE,),
 )
 SAMPLE_STAGE = SideStage(
-    name="sample",
+    name=stage_names.SAMPLE,
     look=_sample,
     settings=lambda run, unit: [
         run.recipe.seed,
@@ -110,13 +111,13 @@ SAMPLE_STAGE = SideStage(
     ],
 )
 SCORES_STAGE = SideStage(
-    name="scores",
+    name=stage_names.SCORES,
     look=_count_scores,
     settings=lambda run, _: _before_the_threshold(run),
     uses=lambda _: (CUTOFFS,),
 )
 SELECT_STAGE = FilterStage(
-    name="select",
+    name=stage_names.SELECT,
     filters=_select,
     settings=lambda run: [
         *_before_the_threshold(run),

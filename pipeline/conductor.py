@@ -3,17 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from pipeline.corpora.registry import (
-    CORPORA,
-    DECONTAMINATE,
-    NEAR_DEDUP,
-    SAMPLE_TOKENIZER,
-    chains,
-    document_stages,
-    has_stage,
-    side_stages,
-    stage_before,
-)
+from pipeline.corpora.registry import CORPORA, chains, document_stages, has_stage, side_stages, stage_before
 from pipeline.decontaminate import FINDINGS_ENTRY
 from pipeline.engine import Engine
 from pipeline.errors import FatalError
@@ -22,44 +12,20 @@ from pipeline.group_stages import GROUP_STAGES
 from pipeline.join_work import is_joined, join_work
 from pipeline.ledger import MODELS, LedgerEntry, chain_faults, entry_name, read_entry
 from pipeline.listed import listed
-from pipeline.map_stages import CLEAN, MAP_STAGES
+from pipeline.map_stages import CLEAN_STAGE, MAP_STAGES
 from pipeline.mix_summary import mix_lines
-from pipeline.mix_work import MIX, STREAM_RECORD, mix_work
+from pipeline.mix_work import STREAM_RECORD, mix_work
 from pipeline.models import ALL_MODELS, TOKENIZER, Model
 from pipeline.near_audit import PAGE, audit_name, lost_too_much
 from pipeline.progress import Reporter
 from pipeline.run import Run
+from pipeline.stage_names import CLEAN, DECONTAMINATE, MIX, NEAR_DEDUP, REPORT, SAMPLE_TOKENIZER, STAGES, STEPS, VERIFY
 from pipeline.stages import done
 from pipeline.storage import Folder, scratch_below
 from pipeline.sweep import clear_temporary_files, sweep
 from pipeline.totals import StageTotals, sum_stages
 from pipeline.units import Unit
-from pipeline.verify_work import VERIFY
 from pipeline.work import FitWork, GroupStageWork, LeaveWork, Manifest, MapWork, group_stage_work
-
-STEPS: tuple[tuple[str, ...], ...] = (
-    ("index-evals",),
-    ("clean",),
-    ("train-language", "train-lm"),
-    ("pages", "lines"),
-    ("dedup", "english", "language", "perplexity", "sample"),
-    ("cutoffs", "train-reference"),
-    ("reference", "scores"),
-    ("threshold",),
-    ("select",),
-    ("near-dedup",),
-    ("decontaminate",),
-    ("sample-tokenizer",),
-    ("train-tokenizer",),
-    ("tokenize",),
-    ("mix",),
-    ("verify",),
-    ("train",),
-    ("report",),
-)
-"""Stages in their order; those of one step share a pipeline, between steps lies a barrier."""
-
-STAGES = tuple(stage for step in STEPS for stage in step)
 
 
 @dataclass(slots=True)
@@ -190,10 +156,10 @@ class Conductor:
 
     def _joins(self, names: list[str], scratch: Folder) -> bool:
         """Clean the files whose parts exchange what belongs together; whether any was left to do."""
-        work = join_work(self.run, self.units, Manifest(scratch, "join.json")) if CLEAN.name in names else None
+        work = join_work(self.run, self.units, Manifest(scratch, "join.json")) if CLEAN_STAGE.name in names else None
         if work is not None:
             total = sum(size for _, size in work.sketched())
-            with self.reporter.watch(CLEAN.name, total, work.bytes_done):
+            with self.reporter.watch(CLEAN_STAGE.name, total, work.bytes_done):
                 self.engine.run_groups([work])
         return work is not None
 
@@ -224,8 +190,8 @@ class Conductor:
         """Raise FatalError where what these stages read is not there, or no longer follows from what is."""
         seen = self.run.listed()
         for source, units in self.units.items():
-            first = next((name for name in names if has_stage(self.run.recipe, source, name)), "clean")
-            if first == "clean":
+            first = next((name for name in names if has_stage(self.run.recipe, source, name)), CLEAN)
+            if first == CLEAN:
                 continue
             before = stage_before(self.run.recipe, source, first)
             missing = (unit for unit in units if read_entry(seen.output, before, source, unit.name) is None)
@@ -254,7 +220,7 @@ class Conductor:
 
     def _guard(self, names: Sequence[str]) -> None:
         """Raise FatalError where a source has lost more near-duplicates than it may, before a stage reads the rest."""
-        if not set(names) & set(STAGES[STAGES.index(NEAR_DEDUP) :]) - {"report"}:
+        if not set(names) & set(STAGES[STAGES.index(NEAR_DEDUP) :]) - {REPORT}:
             return
         for total in sum_stages(self._entries([NEAR_DEDUP]), chains(self.run.recipe)):
             where = f"{NEAR_DEDUP}/{total.source}"

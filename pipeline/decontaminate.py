@@ -19,7 +19,6 @@ from filters.contamination import CONTAMINATION, DropContaminated, FindContamina
 from filters.contamination_index import ContaminationIndex, load_index
 from filters.contamination_scan import Tallies
 from filters.load_once import load_once
-from pipeline.corpora.registry import DECONTAMINATE
 from pipeline.fit_contamination import PASSAGES
 from pipeline.ledger import MODELS, LedgerEntry, Tally, as_made, read_entry
 from pipeline.models import CONTAMINATION_INDEX, Model
@@ -27,6 +26,7 @@ from pipeline.progress import Reporter
 from pipeline.recipe import Recipe
 from pipeline.report_contamination import FINDINGS
 from pipeline.run import Run
+from pipeline.stage_names import DECONTAMINATE
 from pipeline.stages import kept_before, stage_inputs
 from pipeline.storage import digest_of, read_batches
 from pipeline.units import Unit, UnitOutputs, process_batches

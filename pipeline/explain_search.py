@@ -14,6 +14,7 @@ from pipeline.corpora.registry import document_stages
 from pipeline.held_out import REASON, HoldOut, held_out_name
 from pipeline.ledger import read_entry
 from pipeline.run import Run
+from pipeline.stage_names import TOKENIZE
 from pipeline.storage import read_batches
 from pipeline.units import unit_name
 
@@ -94,7 +95,7 @@ def trail(run: Run, found: Found) -> list[dict[str, Any]]:
         return [*steps, {"stage": stage, "kept": False, "filter": why["filter"], "reason": why["reason"]}]
     place = held_out_name(found.source, found.unit)
     if run.output.size(place) is not None and _row(run, place, found.doc_id, ("doc_id",)) is not None:
-        steps.append({"stage": "tokenize", "kept": False, "filter": HoldOut.name, "reason": REASON})
+        steps.append({"stage": TOKENIZE, "kept": False, "filter": HoldOut.name, "reason": REASON})
     return steps
 
 

@@ -2,18 +2,18 @@
 
 from collections.abc import Callable, Sequence
 
-from pipeline.corpora.registry import DECONTAMINATE, chains
+from pipeline.corpora.registry import chains
 from pipeline.decontaminate import write_findings
 from pipeline.engine import Engine
 from pipeline.ledger import MODELS, Tally, read_ledger
 from pipeline.progress import Reporter
-from pipeline.report import NAME as REPORT
+from pipeline.report import NAME as PAGE
 from pipeline.report import write_report
 from pipeline.run import Run
+from pipeline.stage_names import DECONTAMINATE, REPORT, TRAIN, VERIFY
 from pipeline.storage import digest_of
-from pipeline.training import TRAIN, check_training, train
+from pipeline.training import check_training, train
 from pipeline.verify import verify
-from pipeline.verify_work import VERIFY
 
 
 def finish_steps(run: Run, reporter: Reporter, names: Sequence[str], engine: Engine) -> list[str]:
@@ -22,7 +22,7 @@ def finish_steps(run: Run, reporter: Reporter, names: Sequence[str], engine: Eng
         DECONTAMINATE: write_findings,
         VERIFY: lambda run, reporter: verify(run, lambda work: engine.run_groups([work]), reporter),
         TRAIN: train,
-        "report": _report,
+        REPORT: _report,
     }
     return [name for name, step in steps.items() if name in names and step(run, reporter)]
 
@@ -34,13 +34,13 @@ def check_finish(names: Sequence[str]) -> None:
 
 
 def _report(run: Run, reporter: Reporter) -> bool:
-    entries = [entry.to_json() for entry in read_ledger(run.output) if entry.stage != "report"]
+    entries = [entry.to_json() for entry in read_ledger(run.output) if entry.stage != REPORT]
     inputs = {"ledger": digest_of(entries)}
-    key = run.key("report", MODELS, "report", run.recipe.model_dump(mode="json"), inputs)
-    if run.current("report", MODELS, "report", key):
+    key = run.key(REPORT, MODELS, "report", run.recipe.model_dump(mode="json"), inputs)
+    if run.current(REPORT, MODELS, "report", key):
         return False
-    reporter.begins("report")
+    reporter.begins(REPORT)
     written = write_report(run.output, run.recipe, chains(run.recipe))
-    run.record(Tally().entry("report", MODELS, "report", key, inputs, {REPORT: written}))
-    reporter.say(f"  report: {run.output.address(REPORT)}")
+    run.record(Tally().entry(REPORT, MODELS, "report", key, inputs, {PAGE: written}))
+    reporter.say(f"  report: {run.output.address(PAGE)}")
     return True

@@ -6,7 +6,7 @@ from typing import Any
 from filters.load_once import load_once
 from pipeline.alike_books import AlikeRounds
 from pipeline.c4_chain import chain_settings, is_made, line_rounds, page_rounds
-from pipeline.corpora.registry import CORPORA, NEAR_DEDUP
+from pipeline.corpora.registry import CORPORA
 from pipeline.dedup import LINES, ExactRounds, ParagraphRounds, Rounds
 from pipeline.key_index import KEYS, KeyIndex, check_earlier, finish_index, index_digest
 from pipeline.ledger import MODELS, Tally
@@ -16,12 +16,12 @@ from pipeline.near_duplicates import NearRounds
 from pipeline.pages import ADDRESSES, TEXTS, PageRounds
 from pipeline.recipe import Recipe
 from pipeline.run import Run
+from pipeline.stage_names import DEDUP, NEAR_DEDUP, PAGES
 from pipeline.stages import kept_before, kept_by
 from pipeline.storage import Folder, digest_of
 from pipeline.units import Unit
 from pipeline.web_sections import Dedup, NearDedup, Pages
 
-PAGES, DEDUP = "pages", "dedup"
 GROUP_STAGES = (PAGES, DEDUP, NEAR_DEDUP)
 
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pipeline.corpora.corpus import PartJoin, RawFile
 from pipeline.corpora.registry import CORPORA
 from pipeline.exchange import Keyed, straight_to
-from pipeline.map_stages import CLEAN
+from pipeline.map_stages import CLEAN_STAGE
 from pipeline.run import Run
 from pipeline.stages import done
 from pipeline.units import Unit
@@ -74,7 +74,7 @@ class JoinWork:
             return  # Told something by a judge, but done.
         unit, _ = self._unit(index)
         file = self._file(unit)
-        CLEAN.write(self.run, unit, file, _join(unit).read(file, self._settings(unit), blocks))
+        CLEAN_STAGE.write(self.run, unit, file, _join(unit).read(file, self._settings(unit), blocks))
         self.manifest.mark(index)
 
     def bytes_done(self) -> int:
@@ -106,7 +106,7 @@ def join_work(run: Run, units: Mapping[str, Sequence[Unit]], manifest: Manifest)
     """What is left to do of the files whose parts are joined; None where there is none, or all is done."""
     joined = [unit for found in units.values() for unit in found if is_joined(unit)]
     seen = run.listed()
-    undone = [unit for unit in joined if done(CLEAN, seen, unit) is None]
+    undone = [unit for unit in joined if done(CLEAN_STAGE, seen, unit) is None]
     if not undone:
         return None
     files = {(unit.source, unit.input) for unit in undone}

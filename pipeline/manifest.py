@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.ledger import read_ledger
 from pipeline.redact import redacted
 from pipeline.run import MANIFEST, Run
+from pipeline.stage_names import CLEAN
 from pipeline.storage import digest_of
 from pipeline.verify_faults import Fault
 from pipeline.version import VERSION, code_digest
@@ -21,7 +22,7 @@ def manifest_of(run: Run) -> dict[str, Any]:
     """What the manifest has to say, by the done records."""
     entries = read_ledger(run.output)
     outputs = {name: str(output["digest"]) for entry in entries for name, output in entry.outputs.items()}
-    inputs = {name: digest for entry in entries if entry.stage == "clean" for name, digest in entry.inputs.items()}
+    inputs = {name: digest for entry in entries if entry.stage == CLEAN for name, digest in entry.inputs.items()}
     recipe = redacted(run.recipe.model_dump(mode="json", exclude={"inputs": {"root"}}))
     manifest = {
         "version": VERSION,

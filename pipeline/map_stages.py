@@ -9,20 +9,20 @@ from pipeline.commoncrawl_chain import (
     SCORES_STAGE,
     SELECT_STAGE,
 )
-from pipeline.corpora.registry import SAMPLE_TOKENIZER
 from pipeline.decontaminate import Decontaminate
+from pipeline.stage_names import ENGLISH, LINES, SAMPLE_TOKENIZER
 from pipeline.stages import Clean, FilterStage, SideStage, Stage, Tokenize
 from pipeline.tokenizer_sample import sample, settings
 
-CLEAN = Clean()
-LINES_STAGE = FilterStage(name="lines", filters=line_filters, settings=chain_settings, uses=chain_models)
-ENGLISH_STAGE = FilterStage(name="english", filters=english_filters, settings=chain_settings, uses=chain_models)
+CLEAN_STAGE = Clean()
+LINES_STAGE = FilterStage(name=LINES, filters=line_filters, settings=chain_settings, uses=chain_models)
+ENGLISH_STAGE = FilterStage(name=ENGLISH, filters=english_filters, settings=chain_settings, uses=chain_models)
 SAMPLE_TOKENIZER_STAGE = SideStage(name=SAMPLE_TOKENIZER, look=sample, settings=settings)
-TOKENIZE = Tokenize()
+TOKENIZE_STAGE = Tokenize()
 MAP_STAGES: dict[str, Stage] = {
     stage.name: stage
     for stage in (
-        *(CLEAN, LANGUAGE_STAGE, PERPLEXITY_STAGE, SAMPLE_STAGE, REFERENCE_STAGE, SCORES_STAGE, SELECT_STAGE),
-        *(LINES_STAGE, ENGLISH_STAGE, Decontaminate(), SAMPLE_TOKENIZER_STAGE, TOKENIZE),
+        *(CLEAN_STAGE, LANGUAGE_STAGE, PERPLEXITY_STAGE, SAMPLE_STAGE, REFERENCE_STAGE, SCORES_STAGE, SELECT_STAGE),
+        *(LINES_STAGE, ENGLISH_STAGE, Decontaminate(), SAMPLE_TOKENIZER_STAGE, TOKENIZE_STAGE),
     )
 }

@@ -13,11 +13,11 @@ from pipeline.ledger import MODELS, LedgerEntry, Tally, as_made, read_entry
 from pipeline.mix import MixPlan, MixRounds, plan_mix, stream_record
 from pipeline.models import TOKENIZER
 from pipeline.run import Run
+from pipeline.stage_names import MIX, TOKENIZE
 from pipeline.stages import load_vocabulary
 from pipeline.storage import Folder, digest_of
 from pipeline.work import Manifest
 
-MIX = "mix"
 STREAM = "stream"
 STREAM_RECORD = f"{STREAM}/{RECORD_NAME}"
 
@@ -130,7 +130,7 @@ def token_shards(run: Run) -> dict[str, dict[str, tuple[int, str]]]:
     for source in run.recipe.sources:
         found[source] = {}
         for file in run.output.list(f"ledger/tokenize/{source}"):
-            entry = read_entry(run.output, "tokenize", source, file.removesuffix(".json"))
+            entry = read_entry(run.output, TOKENIZE, source, file.removesuffix(".json"))
             for name, output in as_made(entry.outputs).items() if entry else ():
                 if name.endswith(".bin"):
                     shard = name.rsplit("/", 1)[-1].removesuffix(".bin")

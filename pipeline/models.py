@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from filters.load_once import load_once
+from pipeline import stage_names
 from pipeline.ccnet_models import check_ccnet_models
-from pipeline.corpora.registry import SAMPLE_TOKENIZER
 from pipeline.errors import SettingError
 from pipeline.evaluation_sets import check_sets
 from pipeline.faults import writing
@@ -28,6 +28,7 @@ from pipeline.redact import redact
 from pipeline.report_tokenizer import tokenizer_lines
 from pipeline.run import Run, external_digest, on_this_machine
 from pipeline.section import Section
+from pipeline.stage_names import SAMPLE_TOKENIZER
 from pipeline.storage import Folder, digest_of
 from pipeline.tokenizer_sample import stream_ratios
 from pipeline.usage import FIT, measured
@@ -154,7 +155,7 @@ def external_path(path: str) -> str:
 
 CONTAMINATION_INDEX = Model(
     name="contamination",
-    stage="index-evals",
+    stage=stage_names.INDEX_EVALS,
     files=(PASSAGES,),
     fit=fit_contamination,
     reads=lambda _: {},
@@ -165,10 +166,10 @@ CONTAMINATION_INDEX = Model(
 )
 LANGUAGE = Model(
     name="language",
-    stage="train-language",
+    stage=stage_names.TRAIN_LANGUAGE,
     files=("language.bin",),
     fit=fit_language,
-    reads=lambda _: {"wikipedia": "clean"},
+    reads=lambda _: {"wikipedia": stage_names.CLEAN},
     settings=lambda recipe: [recipe.language.keep, recipe.language.max_text_bytes],
     external=lambda recipe: (recipe.language.model,),
     used_by=lambda recipe: (
@@ -177,10 +178,10 @@ LANGUAGE = Model(
 )
 LANGUAGE_MODEL = Model(
     name="language_model",
-    stage="train-lm",
+    stage=stage_names.TRAIN_LM,
     files=("lm.arpa", "pieces.model"),
     fit=fit_language_model,
-    reads=lambda _: {"wikipedia": "clean"},
+    reads=lambda _: {"wikipedia": stage_names.CLEAN},
     settings=lambda recipe: [recipe.language_model.model_dump(mode="json", exclude={"memory_bytes"})],
     external=lambda recipe: (recipe.language_model.arpa, recipe.language_model.pieces),
 )
@@ -194,10 +195,10 @@ def language_model_path(run: Run) -> str:
 
 CUTOFFS = Model(
     name="perplexity",
-    stage="cutoffs",
+    stage=stage_names.CUTOFFS,
     files=("cutoffs.json",),
     fit=fit_cutoffs,
-    reads=lambda _: {"commoncrawl": "sample"},
+    reads=lambda _: {"commoncrawl": stage_names.SAMPLE},
     settings=lambda recipe: [
         recipe.perplexity,
         recipe.language.keep,
@@ -208,11 +209,12 @@ CUTOFFS = Model(
 )
 REFERENCE = Model(
     name="reference",
-    stage="train-reference",
+    stage=stage_names.TRAIN_REFERENCE,
     files=("reference.bin",),
     fit=fit_reference,
     reads=lambda recipe: (
-        {"commoncrawl": "sample"} | ({"wikipedia": "clean"} if recipe.reference.positives == "articles" else {})
+        {"commoncrawl": stage_names.SAMPLE}
+        | ({"wikipedia": stage_names.CLEAN} if recipe.reference.positives == "articles" else {})
     ),
     settings=lambda recipe: [
         recipe.reference.model_dump(mode="json", exclude={"token_budget", "bytes_per_token"}),
@@ -223,10 +225,10 @@ REFERENCE = Model(
 )
 THRESHOLD = Model(
     name="threshold",
-    stage="threshold",
+    stage=stage_names.THRESHOLD,
     files=("threshold.json",),
     fit=fit_threshold,
-    reads=lambda _: {"commoncrawl": "scores"},
+    reads=lambda _: {"commoncrawl": stage_names.SCORES},
     reads_counts=True,
     settings=lambda recipe: [
         recipe.reference.min_score,
@@ -236,7 +238,7 @@ THRESHOLD = Model(
 )
 TOKENIZER = Model(
     name="tokenizer",
-    stage="train-tokenizer",
+    stage=stage_names.TRAIN_TOKENIZER,
     files=("tokenizer.model",),
     fit=fit_tokenizer,
     reads=lambda recipe: dict.fromkeys(recipe.sources, SAMPLE_TOKENIZER),

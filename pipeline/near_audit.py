@@ -18,11 +18,12 @@ from filters.batch import Filter
 from filters.near_duplicates import DropNearDuplicates
 from filters.plain_shingles import overlap_of_words
 from filters.precision import precision_interval
-from pipeline.corpora.registry import NEAR_DEDUP, stage_before
+from pipeline.corpora.registry import stage_before
 from pipeline.ledger import read_entry
 from pipeline.near_duplicates import CLUSTERS_OF
 from pipeline.near_page import DrawnPair, Side, near_page
 from pipeline.run import Run
+from pipeline.stage_names import NEAR_DEDUP
 from pipeline.storage import Folder, Output, ParquetSink, read_batches
 from pipeline.totals import StageTotals
 from pipeline.units import Unit

@@ -6,7 +6,6 @@ the recipe and the stage alone, since workers read the list of units when they r
 
 from collections.abc import Sequence
 
-from pipeline.conductor import STEPS
 from pipeline.corpora.registry import document_stages, has_stage
 from pipeline.engine import Engine
 from pipeline.engines.dataflow import JobFigures, figures
@@ -15,6 +14,7 @@ from pipeline.group_stages import GROUP_STAGES
 from pipeline.map_stages import MAP_STAGES
 from pipeline.models import ALL_MODELS
 from pipeline.run import Run
+from pipeline.stage_names import STEPS
 from pipeline.storage import Folder
 from pipeline.tasks import GroupWork, Work
 from pipeline.work import FitWork, GroupStageWork, Manifest, MapWork

@@ -19,6 +19,7 @@ from pipeline.report_scores import scores_section
 from pipeline.report_style import STYLE
 from pipeline.report_tokenizer import tokenizer_section
 from pipeline.report_training import training_section
+from pipeline.stage_names import TOKENIZE
 from pipeline.storage import Folder, Output
 from pipeline.totals import StageTotals
 
@@ -193,7 +194,7 @@ def _models(figures: Figures) -> Html:
 
 def _mixture(figures: Figures, recipe: Recipe) -> Html:
     """What the recipe asks for beside what the stream holds."""
-    tokens = {item.source: item.tokens for item in figures.stages if item.stage == "tokenize"}
+    tokens = {item.source: item.tokens for item in figures.stages if item.stage == TOKENIZE}
     sources = _sources_of_stream(figures.stream)
     total = sum(_number(got, "tokens") for got in sources.values())
     rows = []
@@ -227,7 +228,7 @@ def _first_and_last(stages: Sequence[StageTotals]) -> Iterable[tuple[StageTotals
     """Where each source's documents come in, and where they leave for the tokens."""
     for _, items in groupby(stages, key=lambda item: item.source):
         held = list(items)
-        yield held[0], next((item for item in reversed(held) if item.stage != "tokenize"), held[-1])
+        yield held[0], next((item for item in reversed(held) if item.stage != TOKENIZE), held[-1])
 
 
 def _missing(text: str) -> Html:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipeline.corpora.registry import DECONTAMINATE
 from pipeline.report_html import Html, element, joined, table
+from pipeline.stage_names import DECONTAMINATE
 from pipeline.storage import Folder
 
 FINDINGS = f"{DECONTAMINATE}/report.json"

@@ -17,6 +17,7 @@ from pipeline.report_near import read_audits
 from pipeline.report_scores import Scores, read_scores
 from pipeline.report_tokenizer import read_tokenizer
 from pipeline.report_training import Training, read_training
+from pipeline.stage_names import TOKENIZE
 from pipeline.storage import Folder
 from pipeline.totals import StageTotals, sum_stages
 
@@ -97,7 +98,7 @@ def read_figures(output: Folder, chains: Mapping[str, tuple[str, ...]]) -> Figur
 
 def _last_document_stage(stages: Sequence[StageTotals], source: str) -> str:
     """The stage whose documents go into the tokens."""
-    return next((item.stage for item in reversed(stages) if item.source == source and item.stage != "tokenize"), "")
+    return next((item.stage for item in reversed(stages) if item.source == source and item.stage != TOKENIZE), "")
 
 
 def _examples(output: Folder, what: str, figures: StageTotals, order: str, kinds: tuple[str, ...]) -> Iterator[Example]:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.corpora.registry import NEAR_DEDUP
 from pipeline.near_audit import FIGURES, PAGE
 from pipeline.report_html import Html, element, joined, table
+from pipeline.stage_names import NEAR_DEDUP
 from pipeline.storage import Folder
 
 

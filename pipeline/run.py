@@ -11,7 +11,7 @@ from typing import Any
 import fsspec
 import pyarrow as pa
 
-from pipeline.corpora.registry import CORPORA, SAMPLE_TOKENIZER, document_stages
+from pipeline.corpora.registry import CORPORA, document_stages
 from pipeline.errors import SettingError
 from pipeline.inputs import Inputs
 from pipeline.ledger import LedgerEntry, read_entry
@@ -19,6 +19,7 @@ from pipeline.listed import listed
 from pipeline.planning.sampled_inputs import Sample, SampledInputs
 from pipeline.recipe import Recipe
 from pipeline.remote import check_reach
+from pipeline.stage_names import SAMPLE, SAMPLE_TOKENIZER
 from pipeline.storage import Folder, digest_of, digest_of_stream, read_batches
 from pipeline.units import Unit, unit_name
 from pipeline.version import RULES, VERSION, code_digest
@@ -167,7 +168,7 @@ class Run:
         return digest
 
 
-_SAMPLES = {"sample": "samples", SAMPLE_TOKENIZER: "samples/tokenizer"}
+_SAMPLES = {SAMPLE: "samples", SAMPLE_TOKENIZER: "samples/tokenizer"}
 
 
 def documents_folder(stage: str, source: str) -> str:

@@ -21,6 +21,7 @@ from pipeline.models import (
 )
 from pipeline.recipe import Recipe
 from pipeline.run import Run
+from pipeline.stage_names import CLEAN, TOKENIZE
 from pipeline.storage import Output, read_batches
 from pipeline.takedown_order import in_force
 from pipeline.token_shards import write_token_shards
@@ -85,7 +86,7 @@ def kept_by(run: Run, stage: str, unit: Unit) -> tuple[str, dict[str, str]]:
 class Clean:
     """Raw dump to documents: the corpus's reader and its rules."""
 
-    name: str = "clean"
+    name: str = CLEAN
 
     def models(self, recipe: Recipe) -> tuple[Model, ...]:
         """None: what is read and cleaned hangs on the dump alone."""
@@ -214,7 +215,7 @@ def stage_inputs(run: Run, stage: Stage, unit: Unit) -> dict[str, str]:
 class Tokenize:
     """Documents to token shards and their sidecars, but for those that are held out of training."""
 
-    name: str = "tokenize"
+    name: str = TOKENIZE
 
     def models(self, recipe: Recipe) -> tuple[Model, ...]:
         """The tokenizer."""

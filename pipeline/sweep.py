@@ -3,12 +3,12 @@
 import shutil
 from collections.abc import Sequence
 
-from pipeline.corpora.registry import DECONTAMINATE, NEAR_DEDUP
 from pipeline.held_out import HELD_OUT
 from pipeline.key_index import KEYS
 from pipeline.ledger import read_ledger
 from pipeline.remote import TEMPORARY_SUFFIX
 from pipeline.scratch import scratch_path
+from pipeline.stage_names import DECONTAMINATE, NEAR_DEDUP
 from pipeline.storage import Folder
 
 RECORDED = (

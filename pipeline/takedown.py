@@ -13,17 +13,17 @@ from typing import Any
 
 from filters.load_once import load_once
 from mixtures.stream import RECORD_NAME
-from pipeline.corpora.registry import DECONTAMINATE, NEAR_DEDUP
 from pipeline.decontaminate import FINDINGS_ENTRY
 from pipeline.explain_stream import StreamMap
 from pipeline.held_out import HELD_OUT
 from pipeline.ledger import MODELS, LedgerEntry, read_entry
 from pipeline.manifest import write_manifest
-from pipeline.mix_work import MIX, STREAM
+from pipeline.mix_work import STREAM
 from pipeline.models import TOKENIZER
 from pipeline.near_audit import audit_name
 from pipeline.progress import Reporter
 from pipeline.run import MANIFEST, Run
+from pipeline.stage_names import DECONTAMINATE, MIX, NEAR_DEDUP, REPORT, TOKENIZE, VERIFY
 from pipeline.stages import load_vocabulary
 from pipeline.storage import Folder, Output
 from pipeline.takedown_order import FOLDER, PENDING, put_in_force
@@ -65,7 +65,7 @@ def _apply(run: Run, plan: Plan, finish: Finish) -> dict[str, Any]:
     report = report_of(plan) | {"stream_shards": masked, "report": plan["report"]}
     if run.output.read_json(plan["report"]) != report:
         run.output.write_json(plan["report"], report)
-    done = {"verify": STREAM, "report": "report"}
+    done = {VERIFY: STREAM, REPORT: "report"}
     finish([step for step, unit in done.items() if read_entry(run.output, step, MODELS, unit)])
     write_manifest(run)
     run.output.delete(PENDING)
@@ -143,7 +143,7 @@ class _Tokens:
         """Mask all of them, with the records beside them; gives the names of the stream's shards."""
         for (source, unit), shards in self._shards().items():
             names = [name for shard, ranges in shards.items() for name in self._mask_shard(source, shard, ranges)]
-            self._follow("tokenize", source, unit, names)
+            self._follow(TOKENIZE, source, unit, names)
         ranges = self._landed()
         names = [str(self._stream.record["shards"][number]["name"]) for number in ranges]
         for name, held in zip(names, ranges.values(), strict=True):

@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from filters.batch import text_bytes
-from pipeline.corpora.registry import SAMPLE_TOKENIZER
 from pipeline.recipe import Recipe
 from pipeline.run import Run, TextSize, documents_folder
 from pipeline.samples import rank
+from pipeline.stage_names import SAMPLE_TOKENIZER
 from pipeline.storage import Output, ParquetSink, read_batches
 from pipeline.units import Unit
 

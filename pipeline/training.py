@@ -19,9 +19,9 @@ from pipeline.ledger import MODELS, Tally
 from pipeline.models import TOKENIZER
 from pipeline.progress import Reporter
 from pipeline.run import Run
+from pipeline.stage_names import TRAIN
 from pipeline.storage import Output
 
-TRAIN = "train"
 TRAINING = "training"
 _COPIED = ("metrics.jsonl", "evaluation.jsonl")
 """What of a run in a folder of its own is put into the output."""

@@ -20,6 +20,7 @@ from pipeline.mix import MixPlan, plan_mix
 from pipeline.models import TOKENIZER
 from pipeline.progress import Reporter
 from pipeline.run import Run
+from pipeline.stage_names import VERIFY
 from pipeline.storage import Folder, digest_of, scratch_below
 from pipeline.token_shards import token_format
 from pipeline.verify_faults import Fault
@@ -27,7 +28,7 @@ from pipeline.verify_records import Records, count_faults, listing_faults, read_
 from pipeline.verify_shards import file_faults, read_record
 from pipeline.verify_stream import STREAM, WHERE, record_faults, shard_faults
 from pipeline.verify_table import count_stream, sum_reads, table_faults, table_lines
-from pipeline.verify_work import VERIFY, VerifyWork, list_work
+from pipeline.verify_work import VerifyWork, list_work
 from pipeline.work import Manifest
 from tokenizer.vocabulary import Vocabulary
 

@@ -7,12 +7,12 @@ from typing import Any
 from mixtures.shards import SIDECARS
 from mixtures.stream import RECORD_NAME, shard_name
 from pipeline.ledger import MODELS, LedgerEntry, read_entry
-from pipeline.mix_work import MIX
 from pipeline.run import Run
+from pipeline.stage_names import MIX, TOKENIZE
 from pipeline.verify_faults import Fault
 from pipeline.verify_stream import STREAM
 
-TOKENIZE, TOKENS = "tokenize", "tokens"
+TOKENS = "tokens"
 
 
 @dataclass(slots=True, kw_only=True)

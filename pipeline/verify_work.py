@@ -20,13 +20,13 @@ from mixtures.token_format import TokenFormat
 from pipeline.exchange import Keyed, straight_to
 from pipeline.mix import MixPlan, read_blocks
 from pipeline.run import Run
+from pipeline.stage_names import VERIFY
 from pipeline.storage import Folder
 from pipeline.verify_shards import TokenShard
 from pipeline.verify_stream import SUMS, StreamProof, checksums, prove_stream_shard
 from pipeline.verify_table import read_tokens
 from pipeline.work import Manifest
 
-VERIFY = "verify"
 PARTITION_DOCUMENTS = 2_000_000
 """So many documents' ids meet in one place, at 20 bytes each."""
 PACK_PIECES = 1 << 20

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.conductor import STAGES
 from pipeline.corpora.registry import chains, side_stages
 from pipeline.ledger import chain_faults, read_ledger
 from pipeline.section import SOURCES
+from pipeline.stage_names import STAGES
 
 
 def manifest(run):

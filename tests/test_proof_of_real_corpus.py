@@ -13,13 +13,14 @@ sys.path.append(str(Path(__file__).parent / "pipeline"))  # where the corruption
 from corruptions import CORRUPTIONS, Spot
 
 from mixtures.llama1 import TABLE
-from pipeline.conductor import STAGES, Conductor
+from pipeline.conductor import Conductor
 from pipeline.demo import github
 from pipeline.engine import Engine
 from pipeline.manifest import write_manifest
 from pipeline.progress import Reporter
 from pipeline.recipe_file import load_recipe
 from pipeline.run import Run
+from pipeline.stage_names import STAGES
 from pipeline.storage import Folder
 from pipeline.verify import prove
 

@@ -17,6 +17,7 @@ from pipeline.corpora.html_book import is_html, read_html
 from pipeline.corpora.marked_book import BookError, MarkedBook, license_of
 from pipeline.corpora.tei import is_tei, read_tei
 from pipeline.source_sections import Books
+from pipeline.stage_names import CLEAN, DEDUP
 
 COPYRIGHTED = "Copyrighted Project Gutenberg eBook"
 MAX_MEMBERS = 1000
@@ -223,7 +224,7 @@ def _member_book(name: str, raw: bytes, max_bytes: int) -> RawDocument | BadReco
 
 def _stages(recipe: Any) -> tuple[str, ...]:
     """As RedPajama v1 made them, books are deduplicated by SimHash, and not by what they contain of each other."""
-    return ("clean", "dedup") if recipe.books.mode == "faithful" else ("clean",)
+    return (CLEAN, DEDUP) if recipe.books.mode == "faithful" else (CLEAN,)
 
 
 CORPUS = Corpus(source="books", read=read, filters=filters, bad_reasons=BAD_REASONS, stages=_stages)

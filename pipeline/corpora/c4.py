@@ -11,6 +11,7 @@ from pipeline.corpora.gzip_members import BAD_REASONS as GZIP_REASONS
 from pipeline.corpora.gzip_members import WASTE_RECORDS, DamageError, Unpacked, allowed_waste
 from pipeline.recipe import Recipe
 from pipeline.source_sections import C4
+from pipeline.stage_names import CLEAN, DEDUP, ENGLISH, LINES, PAGES
 
 BAD_REASONS = tuple(dict.fromkeys((*GZIP_REASONS, "line_too_large", "bad_json", "missing_field", *c4_wet.BAD_REASONS)))
 
@@ -107,8 +108,8 @@ def filters(settings: C4) -> tuple[Filter, ...]:
 def _stages(recipe: Recipe) -> tuple[str, ...]:
     """What is published is clean but for copies; WET files go through C4's own stages, faithful: English last."""
     if recipe.c4.form == "published":
-        return ("clean", "dedup")
-    return ("clean", "pages", "lines", "dedup", *(("english",) if recipe.c4.mode == "faithful" else ()))
+        return (CLEAN, DEDUP)
+    return (CLEAN, PAGES, LINES, DEDUP, *((ENGLISH,) if recipe.c4.mode == "faithful" else ()))
 
 
 CORPUS = Corpus(source="c4", read=read, filters=filters, bad_reasons=BAD_REASONS, stages=_stages)

@@ -11,6 +11,7 @@ from pipeline.corpora.warc import BAD_REASONS as WARC_REASONS
 from pipeline.corpora.warc import WarcRecord, warc_records
 from pipeline.recipe import Recipe
 from pipeline.source_sections import CommonCrawl
+from pipeline.stage_names import CLEAN, DEDUP, LANGUAGE, PAGES, PERPLEXITY, REFERENCE, SAMPLE, SCORES, SELECT
 
 BAD_REASONS = (
     *WARC_REASONS,
@@ -155,7 +156,7 @@ def filters(settings: CommonCrawl) -> tuple[Filter, ...]:
 def _stages(recipe: Recipe) -> tuple[str, ...]:
     """Pages are judged where there is something to say: copies that go, or a Wikipedia that cites them."""
     judged = "wikipedia" in recipe.sources or recipe.pages.unique_url or recipe.pages.unique_text
-    return ("clean", *(("pages",) if judged else ()), "dedup", "language", "perplexity", "reference", "select")
+    return (CLEAN, *((PAGES,) if judged else ()), DEDUP, LANGUAGE, PERPLEXITY, REFERENCE, SELECT)
 
 
 CORPUS = Corpus(
@@ -164,5 +165,5 @@ CORPUS = Corpus(
     filters=filters,
     bad_reasons=BAD_REASONS,
     stages=_stages,
-    side_stages={"sample": "perplexity", "scores": "reference"},
+    side_stages={SAMPLE: PERPLEXITY, SCORES: REFERENCE},
 )

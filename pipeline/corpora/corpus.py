@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from filters.batch import BATCH_BYTES, BATCH_DOCUMENTS, DOCUMENT_SCHEMA, Filter, document_id
+from pipeline.stage_names import CLEAN
 
 _SURROGATE = re.compile(rb"\xed[\xa0-\xbf]")  # U+D800 to U+DFFF, which no UTF-8 holds.
 
@@ -124,7 +125,7 @@ class Corpus:
     bad_reasons: tuple[str, ...]
     parts: Callable[[str, int, Any], int] = lambda name, size, settings: 1
     join: PartJoin | None = None
-    stages: Callable[[Any], tuple[str, ...]] = lambda _: ("clean",)
+    stages: Callable[[Any], tuple[str, ...]] = lambda _: (CLEAN,)
     side_stages: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -26,6 +26,7 @@ from pipeline.corpora.git_tree import BAD_OBJECT_REASONS, git_members
 from pipeline.corpora.repository_licenses import UNKNOWN, FolderLicenses, is_license_file
 from pipeline.corpora.source_archives import BAD_MEMBER_REASONS, SUFFIXES, Member, members
 from pipeline.source_sections import GitHub
+from pipeline.stage_names import CLEAN, DEDUP
 
 _Members = Callable[[RawFile, int, Callable[[str], bool]], Iterator[Member | BadRecord]]
 
@@ -165,5 +166,5 @@ CORPUS = Corpus(
     read=read,
     filters=filters,
     bad_reasons=("unknown_format", *dict.fromkeys((*BAD_ROW_REASONS, *BAD_MEMBER_REASONS, *BAD_OBJECT_REASONS))),
-    stages=lambda _: ("clean", "dedup"),
+    stages=lambda _: (CLEAN, DEDUP),
 )

@@ -5,20 +5,11 @@ from collections.abc import Mapping
 from pipeline.corpora import arxiv, books, c4, commoncrawl, github, stackexchange, wikipedia
 from pipeline.corpora.corpus import Corpus
 from pipeline.recipe import Recipe
+from pipeline.stage_names import DECONTAMINATE, NEAR_DEDUP, SAMPLE_TOKENIZER, TOKENIZE
 
 CORPORA: dict[str, Corpus] = {
     module.CORPUS.source: module.CORPUS for module in (commoncrawl, c4, github, wikipedia, books, arxiv, stackexchange)
 }
-
-
-NEAR_DEDUP = "near-dedup"
-"""The stage of a source whose near-duplicates the recipe takes out, behind all that are its own."""
-DECONTAMINATE = "decontaminate"
-"""The last stage of each source, where the recipe names evaluation sets."""
-
-
-SAMPLE_TOKENIZER = "sample-tokenizer"
-"""The stage beside each source's last that draws what the tokenizer is trained on and measured by."""
 
 
 def document_stages(recipe: Recipe, source: str) -> tuple[str, ...]:
@@ -31,7 +22,7 @@ def document_stages(recipe: Recipe, source: str) -> tuple[str, ...]:
 
 def chains(recipe: Recipe) -> dict[str, tuple[str, ...]]:
     """The stages that each source goes through, tokens included."""
-    return {source: (*document_stages(recipe, source), "tokenize") for source in CORPORA}
+    return {source: (*document_stages(recipe, source), TOKENIZE) for source in CORPORA}
 
 
 def side_stages(recipe: Recipe, source: str) -> Mapping[str, str]:

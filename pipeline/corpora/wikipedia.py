@@ -24,6 +24,7 @@ from pipeline.corpora.wikipage import Page, Site
 from pipeline.corpora.wikixml import Head, pages, read_head
 from pipeline.errors import SettingError
 from pipeline.source_sections import Wikipedia
+from pipeline.stage_names import CLEAN
 
 _DUMP_NAME = re.compile(r"^([a-z][a-z_-]*?)wiki(?![a-z])(?:-(\d{8}))?")
 _LICENSE_CHANGE = "2023-06-07"
@@ -82,7 +83,7 @@ def filters(settings: Wikipedia) -> tuple[Filter, ...]:
 
 def check_wikipedia(settings: Wikipedia, sources: Collection[str], stages: Collection[str]) -> None:
     """Raise SettingError where a library that these stages need is not there, before any work."""
-    needed = settings.mode == "faithful" and "wikipedia" in sources and "clean" in stages
+    needed = settings.mode == "faithful" and "wikipedia" in sources and CLEAN in stages
     if needed and find_spec("mwparserfromhell") is None:
         asking = 'wikipedia.mode = "faithful"'
         raise SettingError(f"{asking} needs a library that is not there: install tokenmill[mwparserfromhell]")

@@ -47,11 +47,11 @@ def plan(
     \b
     Example: tokenmill plan demo --output out/demo --workers 2 --workers 16
     """
-    from pipeline.conductor import STAGES
     from pipeline.corpora.wikipedia import check_wikipedia
     from pipeline.models import check_models
     from pipeline.planning.plan import plan_run
     from pipeline.planning.show import lines
+    from pipeline.stage_names import STAGES
 
     loaded = load_recipe(recipe, overrides)
     folder = Folder(output) if output else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from pipeline.corpora.registry import CORPORA
 from pipeline.ledger import MODELS, LedgerEntry, read_ledger
-from pipeline.map_stages import CLEAN
+from pipeline.map_stages import CLEAN_STAGE
 from pipeline.run import Run
 from pipeline.usage import APPLY, COLD, FIT, SKETCH, UNIT, WALL, Usage, read_usage
 
@@ -123,7 +123,7 @@ def _named(piece: Usage) -> Usage:
     if piece.stage != "join":
         return piece
     source = next(name for name, corpus in CORPORA.items() if corpus.join)
-    return replace(piece, stage=CLEAN.name, source=source)
+    return replace(piece, stage=CLEAN_STAGE.name, source=source)
 
 
 def _summed(rows: Iterable[tuple[Place, float]]) -> dict[Place, float]:

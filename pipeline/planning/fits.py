@@ -13,6 +13,7 @@ from pipeline.models import LANGUAGE, LANGUAGE_MODEL, REFERENCE, TOKENIZER
 from pipeline.planning.estimate import Stratum, expand
 from pipeline.recipe import Recipe
 from pipeline.run import Run
+from pipeline.stage_names import CLEAN
 
 WIKIPEDIA, CRAWL = "wikipedia", "commoncrawl"
 
@@ -62,7 +63,7 @@ def fit_times(recipe: Recipe, run: Run, strata: Mapping[str, Sequence[Stratum]])
 
 
 def _text(run: Run, source: str, strata: Sequence[Stratum]) -> Text:
-    entries = [read_entry(run.output, "clean", source, unit.name) for unit in run.units(source)]
+    entries = [read_entry(run.output, CLEAN, source, unit.name) for unit in run.units(source)]
     kept = {entry.unit: float(entry.bytes_kept) for entry in entries if entry}
     return Text(sum(kept.values()), expand(strata, kept).value)
 
@@ -70,7 +71,7 @@ def _text(run: Run, source: str, strata: Sequence[Stratum]) -> Text:
 def _languages(run: Run) -> Counter[str]:
     """Bytes of text of each language in the sample of Wikipedia."""
     found: Counter[str] = Counter()
-    for batch in run.documents("clean", WIKIPEDIA, ("language", "text")):
+    for batch in run.documents(CLEAN, WIKIPEDIA, ("language", "text")):
         sizes = pc.binary_length(batch.column("text")).to_pylist()
         for language, size in zip(batch.column("language").to_pylist(), sizes, strict=True):
             found[language or ""] += size

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mixtures.stream import token_dtype
-from pipeline.corpora.registry import NEAR_DEDUP, chains, side_stages
+from pipeline.corpora.registry import chains, side_stages
 from pipeline.ledger import read_entry
 from pipeline.planning.estimate import NOTHING, Estimate, Stratum, expand, total
 from pipeline.planning.figures import Measured, Place, by_unit, cold_starts, is_of_unit
@@ -14,6 +14,7 @@ from pipeline.planning.growth import growth_of
 from pipeline.planning.hot_keys import HotKey, hottest
 from pipeline.planning.sample_run import SampleRun
 from pipeline.run import Run
+from pipeline.stage_names import NEAR_DEDUP, TOKENIZE
 from pipeline.usage import FIT, JUDGE, Usage
 
 MADE_LESS = frozenset({"documents", "samples", "tokens", "held-out"})
@@ -179,7 +180,7 @@ class _Predictor:
             if folder in MADE_LESS:
                 size = size.times(self._found.growth.get((stage, source), Estimate.exactly(1.0)))
             sums[folder] += size
-        if stream_tokens(self._run) and any(written.stage == "tokenize" for written in self._measured.files):
+        if stream_tokens(self._run) and any(written.stage == TOKENIZE for written in self._measured.files):
             width = token_dtype(self._run.recipe.tokenizer.vocabulary_size).itemsize
             sums["stream"] = Estimate.exactly(float(stream_tokens(self._run) * width))
         self._found.output_bytes = dict(sums)

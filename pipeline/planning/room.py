@@ -5,13 +5,13 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from pipeline.conductor import STEPS
 from pipeline.memory import memory_bytes
 from pipeline.planning.estimate import Estimate
 from pipeline.planning.hot_keys import HotKey
 from pipeline.planning.prediction import Prediction
 from pipeline.planning.show import size
 from pipeline.scratch import scratch_path
+from pipeline.stage_names import STEPS
 from pipeline.storage import Folder
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.conductor import STEPS, Conductor
+from pipeline.conductor import Conductor
 from pipeline.errors import FatalError
 from pipeline.measured_engine import MeasuredEngine
 from pipeline.models import ALL_MODELS, LANGUAGE, LANGUAGE_MODEL, REFERENCE, TOKENIZER, Model
@@ -17,13 +17,14 @@ from pipeline.progress import Reporter
 from pipeline.recipe import Recipe
 from pipeline.run import Run
 from pipeline.section import SOURCES
+from pipeline.stage_names import MIX, STEPS, VERIFY
 from pipeline.storage import Folder
 
 MIN_SEQUENCES = 64
 """So many sequences of the stream are mixed at least, however small the sample is."""
 LEFT_OUT = frozenset({"train", "report"})
 """Stages that a plan says nothing of: the trainer has a plan of its own, the report takes no time."""
-MIXING = frozenset({"mix", "verify"})
+MIXING = frozenset({MIX, VERIFY})
 
 _KEYS = {
     LANGUAGE.name: ("language", ("model",)),

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.conductor import STEPS
 from pipeline.planning.estimate import Estimate, Stratum, fixed_part, rate
 from pipeline.planning.figures import Measured, Place, by_unit, cold_starts, is_of_unit
 from pipeline.planning.prediction import Prediction, least_of
 from pipeline.planning.sample_run import LEFT_OUT
+from pipeline.stage_names import STEPS
 from pipeline.usage import FIT, SKETCH, Usage
 
 DEALT_ONE_BY_ONE = 100_000

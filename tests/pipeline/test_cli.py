@@ -8,10 +8,10 @@ import pytest
 
 from pipeline import cli, training
 from pipeline.cli import _exit_code
-from pipeline.conductor import STAGES
 from pipeline.errors import SettingError
 from pipeline.guards import locked
 from pipeline.section import SOURCES
+from pipeline.stage_names import STAGES
 from pipeline.storage import Folder
 
 

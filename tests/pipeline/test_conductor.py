@@ -5,11 +5,12 @@ import shutil
 
 import pytest
 
-from pipeline.conductor import STAGES, STEPS, Conductor
+from pipeline.conductor import Conductor
 from pipeline.engine import Engine
 from pipeline.errors import FatalError
 from pipeline.ledger import LedgerEntry, read_entry
 from pipeline.progress import Reporter
+from pipeline.stage_names import STAGES, STEPS
 
 DOCUMENTS = STAGES[: STAGES.index("sample-tokenizer")]
 

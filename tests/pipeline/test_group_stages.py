@@ -3,12 +3,9 @@
 import pytest
 
 from pipeline.alike_books import AlikeRounds
-from pipeline.corpora.registry import NEAR_DEDUP
 from pipeline.dedup import ExactRounds, ParagraphRounds
 from pipeline.errors import SettingError
 from pipeline.group_stages import (
-    DEDUP,
-    PAGES,
     check_indexes,
     documents_of,
     group_digests,
@@ -25,6 +22,7 @@ from pipeline.ledger import read_entry, read_ledger
 from pipeline.near_candidates import BandKeys, SampledKeys
 from pipeline.near_duplicates import NearRounds
 from pipeline.pages import PageRounds
+from pipeline.stage_names import DEDUP, NEAR_DEDUP, PAGES
 from pipeline.storage import Folder
 
 

@@ -8,7 +8,7 @@ from filters.batch import BATCH_BYTES, document_batch
 from pipeline.explain import Explainer
 from pipeline.held_out import SCHEMA, HeldOutFile, HoldOut, held_out_name
 from pipeline.ledger import read_entry
-from pipeline.map_stages import TOKENIZE
+from pipeline.map_stages import TOKENIZE_STAGE
 from pipeline.progress import Reporter
 from pipeline.run import Run
 from pipeline.stages import done, ensure, kept_before
@@ -119,24 +119,24 @@ def test_they_are_kept_where_other_rejected_documents_are_not(copied_run):
     run = copied_run.run("rejected.keep=false")
     unit = next(unit for unit in run.units("commoncrawl") if held_out_rows(run, unit))
     before = held_out_rows(run, unit)
-    TOKENIZE.process(run, unit)
+    TOKENIZE_STAGE.process(run, unit)
     assert held_out_rows(run, unit) == before
 
 
 def test_their_file_goes_when_nothing_is_held_out_any_more(copied_run):
     run, none = copied_run.run(), copied_run.run("tokens.held_out_fraction=0")
     unit = next(unit for unit in run.units("commoncrawl") if held_out_rows(run, unit))
-    assert done(TOKENIZE, none, unit) is None
-    entry = ensure(TOKENIZE, none, unit)
+    assert done(TOKENIZE_STAGE, none, unit) is None
+    entry = ensure(TOKENIZE_STAGE, none, unit)
     assert held_out_rows(none, unit) == [] and entry.rejected == {}
-    assert done(TOKENIZE, none, unit) is not None
+    assert done(TOKENIZE_STAGE, none, unit) is not None
 
 
 def test_the_seed_does_not_matter_where_nothing_is_held_out(copied_run):
     none = "tokens.held_out_fraction=0"
     unit = copied_run.run().units("arxiv")[0]
-    ensure(TOKENIZE, copied_run.run(none), unit)
-    assert done(TOKENIZE, copied_run.run(none, "seed=2"), unit) is not None
+    ensure(TOKENIZE_STAGE, copied_run.run(none), unit)
+    assert done(TOKENIZE_STAGE, copied_run.run(none, "seed=2"), unit) is not None
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def held_out_run(provenance_run):
     tokens = provenance_run.recipe.tokens.model_copy(update={"held_out_fraction": 0.5})
     run = Run(provenance_run.recipe.model_copy(update={"tokens": tokens}), provenance_run.output)
     for unit in run.units("c4"):
-        TOKENIZE.process(run, unit)
+        TOKENIZE_STAGE.process(run, unit)
     return run
 
 
@@ -172,4 +172,4 @@ def test_a_takedown_reaches_them(held_out_run, vocabulary_path):
     assert report["documents"][0]["ended"][0]["reason"] == "held_out"
     after = sum(bool(row["text"]) for unit in held_out_run.units("c4") for row in held_out_rows(held_out_run, unit))
     assert after == before - 1
-    assert all(done(TOKENIZE, held_out_run, unit) for unit in held_out_run.units("c4"))
+    assert all(done(TOKENIZE_STAGE, held_out_run, unit) for unit in held_out_run.units("c4"))

@@ -10,7 +10,7 @@ from pipeline.conductor import Conductor
 from pipeline.engine import Engine
 from pipeline.exchange import FileCarrier
 from pipeline.join_work import is_joined, join_work
-from pipeline.map_stages import CLEAN
+from pipeline.map_stages import CLEAN_STAGE
 from pipeline.progress import Reporter
 from pipeline.recipe_file import load_recipe
 from pipeline.run import Run
@@ -72,7 +72,7 @@ def texts(run, kind="documents"):
 
 
 def entries(run):
-    return [done(CLEAN, run, unit) for unit in run.units("stackexchange")]
+    return [done(CLEAN_STAGE, run, unit) for unit in run.units("stackexchange")]
 
 
 def test_a_small_file_is_one_unit_and_joined_with_none(dumps):
@@ -86,9 +86,9 @@ def test_a_small_file_is_one_unit_and_joined_with_none(dumps):
 def test_parts_give_the_documents_that_the_whole_gives(dumps):
     whole, run = make(dumps, "whole", 1 << 20), make(dumps)
     for unit in whole.units("stackexchange"):
-        CLEAN.process(whole, unit)
+        CLEAN_STAGE.process(whole, unit)
     by_hand(run)
-    CLEAN.process(run, run.units("stackexchange")[-1])
+    CLEAN_STAGE.process(run, run.units("stackexchange")[-1])
     assert texts(run) == texts(whole)
     assert texts(run, "quarantine") == texts(whole, "quarantine")
     assert [fault for entry in entries(run) for fault in entry.faults()] == []

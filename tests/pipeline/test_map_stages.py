@@ -2,10 +2,10 @@
 
 import pytest
 
-from pipeline.conductor import STAGES
 from pipeline.corpora.registry import CORPORA, has_stage
 from pipeline.map_stages import MAP_STAGES
 from pipeline.recipe import Recipe
+from pipeline.stage_names import STAGES
 
 WET = Recipe(name="t", c4={"form": "wet", "mode": "faithful"}, decontaminate={"sets": {"quiz": "quiz.jsonl"}})
 

@@ -7,7 +7,8 @@ import pytest
 from mixtures.stream import shard_name
 from pipeline.errors import FatalError
 from pipeline.ledger import read_entry
-from pipeline.mix_work import MIX, mix_work, token_shards
+from pipeline.mix_work import mix_work, token_shards
+from pipeline.stage_names import MIX
 from pipeline.storage import Folder
 from pipeline.work import Manifest
 

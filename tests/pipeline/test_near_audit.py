@@ -10,9 +10,9 @@ from lxml import html as lxml_html
 from filters.c4 import HasText
 from filters.near_duplicates import VERDICT, DropNearDuplicates
 from pipeline import near_audit
-from pipeline.corpora.registry import NEAR_DEDUP
 from pipeline.ledger import MODELS, read_entry, read_ledger
 from pipeline.near_audit import lost_too_much, write_audit, write_pairs
+from pipeline.stage_names import NEAR_DEDUP
 from pipeline.storage import Folder
 from pipeline.totals import StageTotals
 from pipeline.units import Unit

@@ -7,12 +7,12 @@ from click.testing import CliRunner
 from offline_dataflow import DRY, FLAGS, IMAGE, go_offline
 
 from pipeline.cli import cli
-from pipeline.conductor import STAGES
 from pipeline.engine import Engine
 from pipeline.errors import SettingError
 from pipeline.recipe_file import load_recipe
 from pipeline.rehearsal import _works, rehearse
 from pipeline.run import Run
+from pipeline.stage_names import STAGES
 from pipeline.storage import Folder
 from pipeline.work import FitWork, MapWork
 

@@ -6,7 +6,7 @@ from pipeline.commoncrawl_chain import REFERENCE_STAGE
 from pipeline.corpora.corpus import BadRecord, Corpus, RawDocument
 from pipeline.corpora.registry import CORPORA
 from pipeline.errors import ShardError
-from pipeline.map_stages import CLEAN, MAP_STAGES, TOKENIZE
+from pipeline.map_stages import CLEAN_STAGE, MAP_STAGES, TOKENIZE_STAGE
 from pipeline.stages import done, ensure, kept_before
 from pipeline.storage import read_batches
 
@@ -36,7 +36,7 @@ def test_a_unit_that_is_done_is_not_done_again(small_run):
     unit = run.units("c4")[0]
     path = small_run.output / f"documents/clean/c4/{unit.name}.parquet"
     before = path.stat().st_mtime_ns
-    ensure(CLEAN, run, unit)
+    ensure(CLEAN_STAGE, run, unit)
     assert path.stat().st_mtime_ns == before
 
 
@@ -102,8 +102,8 @@ def test_the_stage_before_is_the_one_in_the_chain_of_the_source(small_run):
 def test_smaller_shards_leave_none_of_the_larger(copied_run):
     small, large = copied_run.run("tokens.shard_bytes=4096"), copied_run.run()
     unit = large.units("arxiv")[0]
-    many = ensure(TOKENIZE, small, unit)
-    few = ensure(TOKENIZE, large, unit)
+    many = ensure(TOKENIZE_STAGE, small, unit)
+    few = ensure(TOKENIZE_STAGE, large, unit)
     assert len(many.outputs) > len(few.outputs)
     assert many.tokens == few.tokens
     assert [name for name in many.outputs if name not in few.outputs and large.output.exists(name)] == []
@@ -126,7 +126,7 @@ def test_a_file_that_breaks_off_is_quarantined_and_what_came_before_is_kept(copi
     monkeypatch.setitem(CORPORA, "c4", broken_corpus(error))
     run = copied_run.run()
     unit = run.units("c4")[0]
-    entry = CLEAN.process(run, unit)
+    entry = CLEAN_STAGE.process(run, unit)
     assert list(entry.faults()) == []
     assert (entry.documents_kept, entry.documents_failed, entry.failed) == (2, 2, {"broken": 1, "unreadable_file": 1})
     assert (entry.bytes_kept, entry.bytes_failed) == (8, 5 + unit.size)
@@ -141,9 +141,9 @@ def test_a_full_disk_is_no_fault_of_the_file(copied_run, monkeypatch):
 
     run = copied_run.run()
     unit = run.units("c4")[0]
-    before = done(CLEAN, run, unit)
+    before = done(CLEAN_STAGE, run, unit)
     monkeypatch.setattr("pipeline.units.ParquetSink.write", full)
     with pytest.raises(OSError, match="No space left"):
-        CLEAN.process(run, unit)
-    assert done(CLEAN, run, unit) == before
+        CLEAN_STAGE.process(run, unit)
+    assert done(CLEAN_STAGE, run, unit) == before
     assert not list(copied_run.output.rglob("*.part"))

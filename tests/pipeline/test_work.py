@@ -4,9 +4,8 @@ import pickle
 
 import pytest
 
-from pipeline.corpora.registry import NEAR_DEDUP
-from pipeline.group_stages import DEDUP, PAGES
-from pipeline.map_stages import CLEAN
+from pipeline.map_stages import CLEAN_STAGE
+from pipeline.stage_names import DEDUP, NEAR_DEDUP, PAGES
 from pipeline.stages import done
 from pipeline.storage import Folder
 from pipeline.work import FitWork, LeaveWork, Manifest, MapWork, group_stage_work
@@ -48,7 +47,7 @@ def test_map_work_does_a_unit_that_is_not_done_and_marks_it(copied_run, manifest
     assert work.sizes() == [(0, unit.size)]
     work.do(0)
     assert manifest.marked() == {0}
-    assert done(CLEAN, run, unit) is not None
+    assert done(CLEAN_STAGE, run, unit) is not None
 
 
 def test_fit_work_trains_the_models_it_names(copied_run):

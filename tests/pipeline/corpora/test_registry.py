@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.conductor import STAGES
 from pipeline.corpora.registry import CORPORA, chains, document_stages, has_stage, stage_before
 from pipeline.recipe import Recipe
 from pipeline.section import SOURCES
+from pipeline.stage_names import STAGES
 from pipeline.web_sections import Pages
 
 ALL = Recipe(name="all")

@@ -4,13 +4,13 @@ from typing import ClassVar
 
 import pytest
 
-from pipeline.conductor import STAGES
 from pipeline.errors import FatalError
 from pipeline.planning import sample_run
 from pipeline.planning.sample_run import LEFT_OUT, for_sample, run_sample, with_changes
 from pipeline.planning.sampled_inputs import Sample
 from pipeline.recipe_file import load_recipe
 from pipeline.run import Run
+from pipeline.stage_names import STAGES
 from pipeline.storage import Folder
 
 
