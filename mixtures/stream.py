@@ -16,6 +16,7 @@ from mixtures.mixture import Ratios, describe_sources, plan_of
 from mixtures.permutation import Integers
 from mixtures.plan import Plan
 from mixtures.token_files import TokenFiles, as_bytes
+from mixtures.token_format import IDS, shard_names
 
 VERSION = 2
 RECORD_NAME = "stream.json"
@@ -247,9 +248,9 @@ class VirtualStream(_Sequences):
 
 
 def list_shards(files: Files, source: str, dtype: np.dtype[Any]) -> list[tuple[str, int]]:
-    """(name, tokens) of a source's token shards in name order, by one listing."""
+    """(file, tokens) of a source's token shards in their order, by one listing."""
     sizes = files.sizes(source)
-    names = sorted(name for name in sizes if name.endswith(".bin"))
+    names = [f"{name}{IDS}" for name in shard_names(sizes)]
     return [(f"{source}/{name}", sizes[name] // dtype.itemsize) for name in names]
 
 

@@ -1,9 +1,21 @@
 """What all token shards of a run share: how an id is stored, and the vocabulary that it belongs to."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+IDS = ".bin"
+"""The end of the name of a token shard's ids; its sidecars have others."""
+
+
+def shard_names(files: Iterable[str]) -> list[str]:
+    """The token shards among a source's files, in the order in which everyone reads them: by name without its end.
+
+    `a` stands before `a-b`, though `a-b.bin` would stand before `a.bin`.
+    """
+    return sorted(file.removesuffix(IDS) for file in files if file.endswith(IDS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from mixtures.shards import ShardSummary, ShardWriter
 from mixtures.stream import token_dtype
-from mixtures.token_format import TokenFormat
+from mixtures.token_format import IDS, TokenFormat, shard_names
 from pipeline.errors import SettingError
 from pipeline.storage import Folder
 from tokenizer.vocabulary import Vocabulary
@@ -42,7 +42,7 @@ def write_token_shards(
 
 
 def list_token_shards(tokens: Folder, source: str, item_bytes: int) -> list[tuple[str, int]]:
-    """(name, tokens) of the source's token shards below the folder, in name order: what `mix` plans with."""
-    # Sorted again: `a-b.bin` comes before `a.bin`, but the name `a` before `a-b`.
-    names = sorted(name.removesuffix(".bin") for name in tokens.list(source) if name.endswith(".bin"))
-    return [(name, (tokens.size(f"{source}/{name}.bin") or 0) // item_bytes) for name in names]
+    """(name, tokens) of the source's token shards below the folder, in their order."""
+    return [
+        (name, (tokens.size(f"{source}/{name}{IDS}") or 0) // item_bytes) for name in shard_names(tokens.list(source))
+    ]

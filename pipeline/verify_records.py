@@ -6,6 +6,7 @@ from typing import Any
 
 from mixtures.shards import SIDECARS
 from mixtures.stream import RECORD_NAME, shard_name
+from mixtures.token_format import shard_names
 from pipeline.ledger import MODELS, LedgerEntry, read_entry
 from pipeline.run import Run
 from pipeline.stage_names import MIX, TOKENIZE
@@ -27,9 +28,7 @@ class Records:
     def shards(self, source: str) -> list[str]:
         """Names of the source's token shards, in order."""
         start = f"{TOKENS}/{source}/"
-        return sorted(
-            name[len(start) : -len(".bin")] for name in self.files if name.startswith(start) and name.endswith(".bin")
-        )
+        return shard_names(name.removeprefix(start) for name in self.files if name.startswith(start))
 
     def shard_files(self, source: str, shard: str) -> dict[str, dict[str, Any]]:
         """The files of one token shard, by name below the output folder."""

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import sentencepiece
 
+from tokenizer.special_ids import BOS, EOS, UNK
+
 THREADS = 80
 """The release's: the model file records it. Any number trains the same pieces."""
 
@@ -75,9 +77,9 @@ def train_tokenizer(
             normalization_rule_name="identity",
             remove_extra_whitespaces=False,
             add_dummy_prefix=True,
-            unk_id=0,
-            bos_id=1,
-            eos_id=2,
+            unk_id=UNK,
+            bos_id=BOS,
+            eos_id=EOS,
             pad_id=-1,
             minloglevel=2,
         )

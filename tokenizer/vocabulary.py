@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tokenizer.encode import Encoded, Encoder
+from tokenizer.special_ids import BOS, EOS, UNK
 
 _ROUND_TRIP = ("a  b\n\tc ", "1²ﬁ Å")
 _UNKNOWN = " ⁇ ".encode()
@@ -51,9 +52,12 @@ class Vocabulary:
     def faults(self) -> tuple[str, ...]:
         """What keeps this vocabulary from serving as LLaMA's: a sentence each, none where all is well."""
         found = []
-        for name, token in (("BOS", self.bos_id), ("EOS", self.eos_id), ("UNK", self.unk_id)):
+        special = (("BOS", self.bos_id, BOS), ("EOS", self.eos_id, EOS), ("UNK", self.unk_id, UNK))
+        for name, token, expected in special:
             if token < 0:
                 found.append(f"it has no {name} piece")
+            elif token != expected:
+                found.append(f"its {name} has the id {token}, not {expected}")
         bytes_found = sum(self._processor.is_byte(i) for i in range(self.size))
         if bytes_found != 256:
             found.append(f"it has {bytes_found} byte pieces, not 256")

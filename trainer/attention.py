@@ -16,12 +16,12 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
 
+from tokenizer.special_ids import BOS
 from trainer.progress import Say
 
 DocumentMask = Tensor | BlockMask
 """Which positions see which, of one micro-batch: a BlockMask on a GPU, else booleans (B, 1, T, T)."""
 
-BOS = 1
 """The id that every document begins with."""
 
 # Best first. Only the last forms the weights, (B, H, T, T).

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mixtures.loader import Batch, Loader, Readable
+from tokenizer.special_ids import UNK
 from trainer.config import TrainerConfig
 from trainer.errors import SettingsError, TrainingError
 from trainer.loss import UNCOUNTED
 from trainer.parallel import World
-
-UNK = 0
 
 
 class TokenStream(Readable, Protocol):

@@ -13,13 +13,14 @@ from typing import Literal, NamedTuple
 import pyarrow as pa
 import torch
 
+from tokenizer.special_ids import BOS, EOS
 from tokenizer.vocabulary import Vocabulary
 from trainer.config import TrainerConfig
 from trainer.decoding import Decoder
 from trainer.errors import SettingsError
 from trainer.model import Llama
 from trainer.sampling import Sampling, chance_of, choose
-from trainer.saved_model import BOS, EOS, open_model
+from trainer.saved_model import open_model
 from trainer.state import compute_dtype
 
 End = Literal["", "eos", "length"]

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from tokenizer.huggingface import huggingface_files
+from tokenizer.special_ids import BOS, EOS
 from trainer.config import TrainerConfig
 from trainer.errors import SettingsError
-from trainer.saved_model import BOS, EOS, ImportedModel, SavedModel, new_folder, weight_shapes
+from trainer.saved_model import ImportedModel, SavedModel, new_folder, weight_shapes
 from trainer.stored_tensors import (
     Entry,
     Naming,

@@ -24,9 +24,6 @@ from trainer.tensor_files import Chunk, Saveable, SavedTensor, file_digests, lay
 if TYPE_CHECKING:
     from tokenizer.vocabulary import Vocabulary
 
-BOS, EOS = 1, 2
-"""LLaMA's ids, which the pipeline's tokenizers have too."""
-
 _PREFIX = "weights."
 _MODEL_KEYS = ("dimension", "layers", "heads", "feed_forward", "norm_epsilon", "rope_base")
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mixtures.shards import VERSION
 from mixtures.stream import RECORD_NAME, Stream, Stretch
+from mixtures.token_format import shard_names
 from pipeline.errors import FatalError, SettingError
 from pipeline.storage import Folder, digest_of
 
@@ -79,8 +80,7 @@ def source_shards(tokens: Folder, sources: Sequence[str]) -> list[SourceShard]:
 
 
 def _shards_of(tokens: Folder, source: str) -> Iterator[SourceShard]:
-    present = tokens.list(source)
-    for name in sorted(file.removesuffix(".bin") for file in present if file.endswith(".bin")):
+    for name in shard_names(tokens.list(source)):
         record = tokens.read_json(f"{source}/{name}.json")
         if record is None or record.get("version") != VERSION:
             raise FatalError(f"{tokens.address(f'{source}/{name}.json')} is no record of version {VERSION}")

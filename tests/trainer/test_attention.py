@@ -5,8 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from tokenizer.special_ids import BOS
 from trainer import attention
-from trainer.attention import BOS, attend, block_mask, choose_backend, document_mask, find_faults
+from trainer.attention import attend, block_mask, choose_backend, document_mask, find_faults
 from trainer.config import TrainerConfig
 from trainer.model import rope_table, rotate
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from mixtures.loader import Batch
-from trainer.attention import BOS, document_mask
+from tokenizer.special_ids import BOS
+from trainer.attention import document_mask
 from trainer.batches import count_predictions, micro_batches
 from trainer.config import TrainerConfig
 from trainer.model import Rope, new_model, rope_table

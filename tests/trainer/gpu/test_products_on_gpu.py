@@ -5,8 +5,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tokenizer.special_ids import BOS
 from trainer.activations import prepare_block
-from trainer.attention import BOS, attend, choose_backend, document_mask
+from trainer.attention import attend, choose_backend, document_mask
 from trainer.config import TrainerConfig
 from trainer.float8 import float8_linear
 from trainer.linear import add_product, gradients, keep_gradient_sums, linear, product, sums_in_float32
