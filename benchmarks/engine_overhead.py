@@ -133,10 +133,10 @@ def run_in_pool(run: Run, workers: int) -> None:
         list(pool.map(MapWork(run, Manifest(scratch, "units.json").write({"items": items})).do, range(len(units))))
         work = group_stage_work(run, "dedup", SOURCE, units, STAGES[2:], Manifest(scratch, "dedup.json"))
         assert work is not None  # nothing is done yet
-        blocks = _by_key(pool.map(partial(_sketched, work), [index for index, _ in work.sketched()]))
+        blocks = _by_key(pool.map(partial(_sketched, work), [index for index, _ in work.senders()]))
         for index in range(work.rounds()):
             blocks = _by_key(pool.map(partial(_judged, work, index), blocks.items()))
-        list(pool.map(partial(_applied, work), [(index, blocks.get(index, [])) for index in work.applied()]))
+        list(pool.map(partial(_applied, work), [(index, blocks.get(index, [])) for index in work.receivers()]))
 
 
 def _by_key(sent: Iterable[list[Keyed]]) -> dict[int, list[bytes]]:
@@ -147,7 +147,7 @@ def _by_key(sent: Iterable[list[Keyed]]) -> dict[int, list[bytes]]:
 
 
 def _sketched(work: GroupStageWork, index: int) -> list[Keyed]:
-    return list(work.sketch(index))
+    return list(work.send(index))
 
 
 def _judged(work: GroupStageWork, round_index: int, sent: tuple[int, list[bytes]]) -> list[Keyed]:
@@ -155,7 +155,7 @@ def _judged(work: GroupStageWork, round_index: int, sent: tuple[int, list[bytes]
 
 
 def _applied(work: GroupStageWork, sent: tuple[int, list[bytes]]) -> None:
-    work.apply(sent[0], iter(sent[1]))
+    work.receive(sent[0], iter(sent[1]))
 
 
 def main(told: dict[str, str], flags: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ from mixtures.llama1 import TABLE
 from mixtures.mixture import largest_remainder
 from mixtures.stream import shard_name
 from pipeline.exchange import FileCarrier
-from pipeline.mix import MixPlan, MixRounds, plan_mix
+from pipeline.mix import MixPlan, plan_mix, send_blocks, write_shard
 from pipeline.recipe import Recipe
 from pipeline.storage import Folder
 
@@ -86,7 +86,7 @@ def token_path(folder: Path, source: str, name: str) -> Path:
 
 def mixed(plan: MixPlan, folder: Path) -> list[str]:
     """The stream mixed by one worker, with packs in files as the embedded engine has them; each shard's digest."""
-    rounds, output = MixRounds(plan), Folder(str(folder / "stream"))
+    output = Folder(str(folder / "stream"))
     carrier = FileCarrier(folder / "packs")
 
     def open_shard(source: str, name: str) -> BinaryIO:
@@ -94,11 +94,11 @@ def mixed(plan: MixPlan, folder: Path) -> list[str]:
 
     for source, shards in plan.shards.items():
         for unit in range(len(shards)):
-            list(carrier.pack("sketch", f"{source}-{unit}", rounds.sketch(source, unit, open_shard)))
+            list(carrier.pack("sketch", f"{source}-{unit}", send_blocks(plan, source, unit, open_shard)))
     found = []
     for index in range(len(plan.stream_shards)):
         with output.create(shard_name(index)) as pending, pending.path.open("wb") as sink:
-            rounds.write_shard(index, carrier.unpack([("sketch", index)], ()), sink)
+            write_shard(plan, index, carrier.unpack([("sketch", index)], ()), sink)
         found.append(pending.output.digest if pending.output else "")
     return found
 

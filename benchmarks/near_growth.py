@@ -20,9 +20,9 @@ from benchmarks.growth import SIZES, peak_bytes
 from benchmarks.inputs import Inputs
 from filters.batch import DOCUMENT_SCHEMA, document_batch, document_id
 from filters.near_duplicates import DropNearDuplicates
-from pipeline.dedup import LookAgain
 from pipeline.exchange import FileCarrier, Keyed
 from pipeline.group_stages import near_rounds
+from pipeline.rounds import LookAgain
 from pipeline.storage import Folder, ParquetSink, read_batches
 from pipeline.web_sections import NearDedup
 

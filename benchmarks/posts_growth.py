@@ -25,7 +25,7 @@ from pipeline.map_stages import CLEAN_STAGE
 from pipeline.recipe import Recipe
 from pipeline.run import Run
 from pipeline.storage import Folder
-from pipeline.tasks import Apply, Judge, Sketch
+from pipeline.tasks import Judge, Receive, Send
 from pipeline.work import Manifest
 
 TABLE = "stackexchange/grown/Posts.xml"
@@ -111,11 +111,11 @@ def clean(run: Run) -> None:
 
 def _join(run: Run, work: JoinWork) -> None:
     carrier = FileCarrier(run.output.local_path("logs/exchange"))
-    sent = {key for index, _ in work.sketched() for key, _ in Sketch(work, carrier)(index, ())}
+    sent = {key for index, _ in work.senders() for key, _ in Send(work, carrier)(index, ())}
     for piece in (key for key in sorted(sent) if key >= 0):
         list(Judge(work, carrier, 0)(piece, ()))
-    for piece in work.applied():
-        list(Apply(work, carrier)(piece, ()))
+    for piece in work.receivers():
+        list(Receive(work, carrier)(piece, ()))
 
 
 def _write(inputs: Inputs, size: int) -> int:

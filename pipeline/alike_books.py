@@ -9,8 +9,7 @@ import pyarrow as pa
 from filters.batch import Filter
 from filters.books import DropAlikeBooks
 from filters.simhash import BLOCKS, block_keys, near_earlier_in_block, simhash
-from pipeline.blocks import by_unit, pack, unpack
-from pipeline.dedup import Judge
+from pipeline.rounds import Judge, by_unit, pack, unpack
 
 _BOOK = np.dtype([("hash", "<u8"), ("place", "<u8"), ("doc_id", "S32")])
 """A book's SimHash, its unit and row in one number, and its id."""
@@ -51,14 +50,14 @@ class AlikeRounds:
         """One: who has an earlier book alike, told to each unit."""
         return (self._judge,)
 
-    def _judge(self, partition: int, blocks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-        books = np.concatenate([np.frombuffer(unpack(block)[2], _BOOK) for block in blocks])
+    def _judge(self, partition: int, messages: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+        books = np.concatenate([np.frombuffer(unpack(message)[2], _BOOK) for message in messages])
         books = books[np.argsort(books["place"])]
         gone = books[near_earlier_in_block(books["hash"].copy(), partition // self.partitions)]
         for unit, rows in by_unit((gone["place"] >> np.uint64(_ROW_BITS)).astype(np.int64), gone):
             yield unit, pack(_BOOKS, unit, rows["doc_id"])
 
-    def filters(self, blocks: Iterable[bytes]) -> tuple[Filter, ...]:
+    def filters(self, messages: Iterable[bytes]) -> tuple[Filter, ...]:
         """The filter that drops a unit's books that have an earlier one alike."""
-        dropped = (np.frombuffer(unpack(block)[2], "S32").tolist() for block in blocks)
+        dropped = (np.frombuffer(unpack(message)[2], "S32").tolist() for message in messages)
         return (DropAlikeBooks(dropped=frozenset(doc_id.decode() for ids in dropped for doc_id in ids)),)

@@ -127,12 +127,12 @@ class Conductor:
             if group_stages := [name for name in names if name in GROUP_STAGES]:
                 found = (self._group(group_stages[0], source, names, scratch) for source in self.units)
                 groups = [work for work in found if work is not None]
-                total = sum(size for work in groups for _, size in work.sketched())
+                total = sum(size for work in groups for _, size in work.senders())
                 if groups:
                     with self.reporter.watch(
                         ", ".join(names), total, lambda: sum(_bytes_done(work) for work in groups)
                     ):
-                        self.engine.run_groups(groups)
+                        self.engine.run_exchanges(groups)
                         if leaving := tuple(work for work in groups if work.leaves()):
                             self.engine.run(LeaveWork(leaving))
                     self.worked += names
@@ -158,9 +158,9 @@ class Conductor:
         """Clean the files whose parts exchange what belongs together; whether any was left to do."""
         work = join_work(self.run, self.units, Manifest(scratch, "join.json")) if CLEAN_STAGE.name in names else None
         if work is not None:
-            total = sum(size for _, size in work.sketched())
+            total = sum(size for _, size in work.senders())
             with self.reporter.watch(CLEAN_STAGE.name, total, work.bytes_done):
-                self.engine.run_groups([work])
+                self.engine.run_exchanges([work])
         return work is not None
 
     def _maps(self, names: list[str], scratch: Folder) -> MapWork | None:
@@ -179,8 +179,8 @@ class Conductor:
             work = mix_work(self.run, Manifest(scratch, "mix.json"))
             if work is not None:
                 with self.reporter.watch(MIX, work.total_bytes(), work.bytes_done):
-                    if work.applied():
-                        self.engine.run_groups([work])
+                    if work.receivers():
+                        self.engine.run_exchanges([work])
                     work.finish()
                 for line in mix_lines(self.run.output.read_json(STREAM_RECORD) or {}):
                     self.reporter.say(f"  {line}")

@@ -1,15 +1,9 @@
-"""Deduplication across units: what a group stage sketches, judges and applies, without any engine.
+"""Deduplication within a source: lines of CommonCrawl, whole documents of C4 and GitHub, as `Rounds`."""
 
-A stage shows each unit's documents to `sketch`, which gives small packed blocks for numbered partitions. All blocks
-of one partition are brought together, in any order, and judged; what a judge gives goes to the partitions of the next
-round, and after the last round to the units themselves, as the filters that apply the verdict. Text stays where it is.
-"""
-
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
-from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -18,8 +12,8 @@ from filters.batch import Filter
 from filters.dedup import DropDuplicateDocuments, DropDuplicateLines, counted_lines, identities
 from filters.fingerprint import Array, document_keys, line_keys
 from filters.key_sets import KeySet, chosen_keys, held_twice, repeated, sorted_keys
-from pipeline.blocks import by_unit
 from pipeline.key_index import KeyIndex
+from pipeline.rounds import Judge, by_unit
 
 SKETCH_ITEMS = 1 << 20
 """Fingerprints that a sketch holds before it sends them: 8 MB of lines, 32 MB of documents."""
@@ -28,36 +22,6 @@ LINES = "lines"
 """The kind of these keys in an index."""
 
 _NO_KEYS = np.empty(0, np.uint64)
-
-Judge = Callable[[int, Iterable[bytes]], Iterator[tuple[int, bytes]]]
-"""`judge(partition, blocks)` gives (partition of the next round, block); of the last round, (unit, block)."""
-
-
-@dataclass(frozen=True, slots=True)
-class LookAgain:
-    """A round whose partitions are units, and whose judge may read the unit's documents, as `sketch` did."""
-
-    judge: Callable[[int, Iterable[bytes], Iterable[pa.RecordBatch]], Iterator[tuple[int, bytes]]]
-
-
-class Rounds(Protocol):
-    """How one group stage decides. A frozen, picklable object; results do not depend on the order of blocks.
-
-    Units are numbered from 0 in the order of their source's list. A block is opaque to the engine and carries its unit.
-    """
-
-    def sketch(self, unit: int, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[int, bytes]]:
-        """The unit's fingerprints as (partition, packed block) pairs, in bounded memory."""
-        ...
-
-    @property
-    def judges(self) -> Sequence[Judge | LookAgain]:
-        """At least one round; the keys that the last one gives are units."""
-        ...
-
-    def filters(self, blocks: Iterable[bytes]) -> tuple[Filter, ...]:
-        """The filters that apply a unit's verdict; of no blocks, the filters that apply an empty verdict."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +59,9 @@ class ParagraphRounds:
             held.append(self._keys_by_document(batch))
             size += len(held[-1])
             if size >= SKETCH_ITEMS:
-                yield from self._blocks(unit, held)
+                yield from self._messages(unit, held)
                 size = 0
-        yield from self._blocks(unit, held)
+        yield from self._messages(unit, held)
 
     def _keys_by_document(self, batch: pa.RecordBatch) -> Array:
         """The keys of the batch's lines, each once a document."""
@@ -106,7 +70,7 @@ class ParagraphRounds:
         keys: Array = lines.keys[counted & ~repeated(lines.keys, lines.document, counted)]
         return keys
 
-    def _blocks(self, unit: int, held: list[Array]) -> Iterator[tuple[int, bytes]]:
+    def _messages(self, unit: int, held: list[Array]) -> Iterator[tuple[int, bytes]]:
         """What is held, sent and let go."""
         keys = np.concatenate([_NO_KEYS, *held])
         held.clear()
@@ -121,8 +85,8 @@ class ParagraphRounds:
         """One: which keys come twice, told to each unit that has them."""
         return (self._judge,)
 
-    def _judge(self, partition: int, blocks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-        rows = sorted(map(_unpack, blocks), key=lambda row: row[0])
+    def _judge(self, partition: int, messages: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+        rows = sorted(map(_unpack, messages), key=lambda row: row[0])
         starts = np.cumsum([0, *(len(keys) for _, keys in rows)])
         units = [unit for unit, _ in rows]
         together = np.concatenate([keys for _, keys in rows])
@@ -145,9 +109,9 @@ class ParagraphRounds:
         self.index.write(block, place, own)
         return KeySet.of(own[self.index.known(own, place, self.partitions)]).holds(keys)
 
-    def filters(self, blocks: Iterable[bytes]) -> tuple[Filter, ...]:
+    def filters(self, messages: Iterable[bytes]) -> tuple[Filter, ...]:
         """Drop the lines of the verdict, and repeats within a document."""
-        told = [keys for _, keys in map(_unpack, blocks)]
+        told = [keys for _, keys in map(_unpack, messages)]
         if self.zero_key_is_removed:
             told.append(np.zeros(1, np.uint64))
         keys = sorted_keys(np.concatenate([_NO_KEYS, *told]))
@@ -181,12 +145,12 @@ class ExactRounds:
             row += batch.num_rows
             size += batch.num_rows
             if size >= SKETCH_ITEMS:
-                yield from self._blocks(unit, held)
+                yield from self._messages(unit, held)
                 held, size = [], 0
         if size:
-            yield from self._blocks(unit, held)
+            yield from self._messages(unit, held)
 
-    def _blocks(self, unit: int, held: list[Array]) -> Iterator[tuple[int, bytes]]:
+    def _messages(self, unit: int, held: list[Array]) -> Iterator[tuple[int, bytes]]:
         items = np.concatenate(held)
         items = items[np.lexsort((items[:, 2], items[:, 1], items[:, 0]))]
         third = np.zeros(len(items), np.bool_)
@@ -200,8 +164,8 @@ class ExactRounds:
         """One: who wins each text, told to each unit with a loser."""
         return (self._judge,)
 
-    def _judge(self, partition: int, blocks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-        held = [(unit, items.reshape(-1, 4)) for unit, items in map(_unpack, blocks)]
+    def _judge(self, partition: int, messages: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+        held = [(unit, items.reshape(-1, 4)) for unit, items in map(_unpack, messages)]
         items = np.concatenate([items for _, items in held])
         units = np.concatenate([np.full(len(items), unit, np.int64) for unit, items in held])
         order = np.lexsort((items[:, 2], units, items[:, 1], items[:, 0]))
@@ -214,9 +178,9 @@ class ExactRounds:
         for unit, rows in by_unit(units, verdicts):
             yield unit, _pack(unit, np.unique(rows, axis=0))
 
-    def filters(self, blocks: Iterable[bytes]) -> tuple[Filter, ...]:
+    def filters(self, messages: Iterable[bytes]) -> tuple[Filter, ...]:
         """Drop the documents whose text another one keeps."""
-        rows = [np.empty((0, 3), np.uint64), *(_unpack(block)[1].reshape(-1, 3) for block in blocks)]
+        rows = [np.empty((0, 3), np.uint64), *(_unpack(message)[1].reshape(-1, 3) for message in messages)]
         return (DropDuplicateDocuments(winners=np.unique(np.concatenate(rows), axis=0)),)
 
 
@@ -237,9 +201,9 @@ def _partitioned(keys: Array, partitions: int) -> Iterator[tuple[int, slice]]:
 
 
 def _pack(unit: int, values: Array) -> bytes:
-    """A block: the unit, then the values, little-endian 64-bit words."""
+    """A message: the unit, then the values, little-endian 64-bit words."""
     return unit.to_bytes(8, "little") + values.astype("<u8", copy=False).tobytes()
 
 
-def _unpack(block: bytes) -> tuple[int, Array]:
-    return int.from_bytes(block[:8], "little"), np.frombuffer(block, "<u8", offset=8)
+def _unpack(message: bytes) -> tuple[int, Array]:
+    return int.from_bytes(message[:8], "little"), np.frombuffer(message, "<u8", offset=8)

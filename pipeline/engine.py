@@ -1,4 +1,4 @@
-"""The thin Beam shell: deals units to workers on any runner, and carries packed blocks between them.
+"""The thin Beam shell: deals units to workers on any runner, and carries messages between them.
 
 Embedded default: Beam's FnApiRunner with worker processes. Every other runner comes with Beam's own flags.
 """
@@ -29,7 +29,7 @@ from pipeline.exchange import Carrier, FileCarrier, Keyed, ShuffleCarrier, strai
 from pipeline.pool import Pool
 from pipeline.redact import redacting
 from pipeline.scratch import scratch_on_this_machine, temporary_files_below
-from pipeline.tasks import Apply, Do, GroupWork, Judge, Sketch, Task, Work, named
+from pipeline.tasks import Do, ExchangeWork, Judge, Receive, Send, Task, Work, named
 
 EMBEDDED = "FnApiRunner"
 _OTHERS = {"SparkRunner": "spark", "FlinkRunner": "flink", "DataflowRunner": "dataflow"}
@@ -81,12 +81,12 @@ class Engine:
 
         return self._execute(build)
 
-    def run_groups(self, works: Sequence[GroupWork]) -> Any:
-        """Sketch, judge and apply each group's pieces, all in one pipeline; gives Beam's result."""
+    def run_exchanges(self, works: Sequence[ExchangeWork]) -> Any:
+        """Do each exchange: send, judge, receive, all in one pipeline; gives Beam's result."""
 
         def build(pipeline: Any, carrier: Carrier, pool: str) -> None:
             for work in works:
-                _ = pipeline | work.label >> _Group(work, carrier, pool)
+                _ = pipeline | work.label >> _Exchange(work, carrier, pool)
 
         return self._execute(build)
 
@@ -111,7 +111,7 @@ class Engine:
 
     @contextmanager
     def _carried(self) -> Iterator[tuple[PipelineOptions, Any, Carrier, str]]:
-        """Options, runner, how blocks travel on it, and the name of the pool that does its work, empty on clusters."""
+        """Options, runner, how messages travel on it, the name of the pool that does its work (empty on clusters)."""
         if not self.is_embedded:
             with temporary_files_below(self.scratch):
                 options = self.options()
@@ -122,7 +122,7 @@ class Engine:
             name = str(scratch)
             _POOLS[name] = pool
             try:
-                yield self.options(), FnApiRunner(), FileCarrier(scratch / "blocks"), name
+                yield self.options(), FnApiRunner(), FileCarrier(scratch / "messages"), name
             finally:
                 del _POOLS[name]
 
@@ -260,7 +260,7 @@ class _Each(beam.DoFn):  # type: ignore[misc]
 
     def process(self, element: tuple[int, Iterable[bytes]]) -> Iterator[Keyed]:
         if self._pool:
-            self._held.append(element[0])  # Its parcels are empty: the blocks lie in files.
+            self._held.append(element[0])  # Its parcels are empty: the messages lie in files.
         else:
             yield from named(self._task, *element)
 
@@ -274,18 +274,18 @@ class _Each(beam.DoFn):  # type: ignore[misc]
             yield WindowedValue((key, b""), GlobalWindow().max_timestamp(), [GlobalWindow()])
 
 
-class _Group(beam.PTransform):  # type: ignore[misc]
-    """From nothing to files: blocks of all pieces by partition, judged round by round, applied to the pieces."""
+class _Exchange(beam.PTransform):  # type: ignore[misc]
+    """From nothing to files: messages of all pieces by partition, judged round by round, received by the pieces."""
 
-    def __init__(self, work: GroupWork, carrier: Carrier, pool: str) -> None:
+    def __init__(self, work: ExchangeWork, carrier: Carrier, pool: str) -> None:
         super().__init__()
         self._work, self._carrier, self._pool = work, carrier, pool
 
     def expand(self, pipeline: Any) -> Any:
         work, carrier = self._work, self._carrier
-        pieces = pipeline | "deal" >> _Deal(work.sketched)
+        pieces = pipeline | "deal" >> _Deal(work.senders)
         # (partition, parcel)
-        parcels = pieces | "sketch" >> self._each(Sketch(work, carrier))
+        parcels = pieces | "send" >> self._each(Send(work, carrier))
         straight = []
         if work.rounds():
             # (piece, parcel) of what is for no judge
@@ -298,13 +298,13 @@ class _Group(beam.PTransform):  # type: ignore[misc]
             pipeline
             | "start" >> beam.Create([0], reshuffle=False)
             # (piece, nothing): a piece that no verdict reaches is applied too
-            | "pieces" >> beam.FlatMap(lambda _: ((i, b"") for i in work.applied())).with_output_types(_KEYED)
+            | "pieces" >> beam.FlatMap(lambda _: ((i, b"") for i in work.receivers())).with_output_types(_KEYED)
         )
         return (
             (parcels, *straight, marks)
             | "verdicts" >> beam.Flatten()
             | "by piece" >> beam.GroupByKey()
-            | "apply" >> self._each(Apply(work, carrier))
+            | "receive" >> self._each(Receive(work, carrier))
         )
 
     def _each(self, task: Task) -> Any:

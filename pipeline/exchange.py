@@ -1,7 +1,7 @@
-"""How packed blocks get from those who make them to those who judge them.
+"""How packed messages get from those who make them to those who judge them.
 
-On Spark, Flink and Dataflow the blocks themselves cross the engine's shuffle. The embedded runner keeps all that
-crosses in the parent's memory, so there the blocks lie in files on this machine and only their keys cross.
+On Spark, Flink and Dataflow the messages themselves cross the engine's shuffle. The embedded runner keeps all that
+crosses in the parent's memory, so there the messages lie in files on this machine and only their keys cross.
 """
 
 import hashlib
@@ -21,44 +21,44 @@ Keyed = tuple[int, bytes]
 _INDEX = np.dtype([("key", "<i8"), ("start", "<i8"), ("length", "<i8")])
 _COUNT = struct.Struct("<q")
 PARCEL_BYTES = 1 << 16
-"""The most of a block that crosses an engine in one record. Flink sorts records in buffers and refuses larger ones;
+"""The most of a message that crosses an engine in one record. Flink sorts records in buffers and refuses larger ones;
 and Java keeps a hundred messages to a Python worker, each of a record at least, outside its heap."""
 _PIECE = struct.Struct("<16sII")
-"""Before each piece of a block: whose piece it is, which one, and of how many."""
+"""Before each piece of a message: whose piece it is, which one, and of how many."""
 
 
 def straight_to(piece: int) -> int:
-    """The partition of a block that no judge is to see: it goes to the piece as it is."""
+    """The partition of a message that no judge is to see: it goes to the piece as it is."""
     return -1 - piece
 
 
 class Carrier(Protocol):
-    """Turns keyed blocks into keyed parcels that cross the engine, and the parcels of a key back into its blocks."""
+    """Turns keyed messages into keyed parcels that cross the engine, and a key's parcels back into its messages."""
 
-    def pack(self, step: str, name: str, blocks: Iterable[Keyed]) -> Iterator[Keyed]:
-        """Parcels for blocks; `name` is distinct for each call of a step. Packing again replaces what was packed."""
+    def pack(self, step: str, name: str, messages: Iterable[Keyed]) -> Iterator[Keyed]:
+        """Parcels for messages; `name` is distinct for each call of a step. Packing again replaces what was packed."""
         ...
 
     def unpack(self, sent: Sequence[tuple[str, int]], parcels: Iterable[bytes]) -> Iterator[bytes]:
-        """The blocks that steps sent to keys, one in memory at a time; `parcels` is what crossed the engine."""
+        """The messages that steps sent to keys, one in memory at a time; `parcels` is what crossed the engine."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ShuffleCarrier:
-    """The blocks cross the engine, in pieces that every engine can sort."""
+    """The messages cross the engine, in pieces that every engine can sort."""
 
-    def pack(self, step: str, name: str, blocks: Iterable[Keyed]) -> Iterator[Keyed]:
-        """The pieces of the blocks."""
-        for number, (key, block) in enumerate(blocks):
+    def pack(self, step: str, name: str, messages: Iterable[Keyed]) -> Iterator[Keyed]:
+        """The pieces of the messages."""
+        for number, (key, message) in enumerate(messages):
             whose = hashlib.blake2b(f"{step}/{name}/{number}".encode(), digest_size=16).digest()
-            count = -(-len(block) // PARCEL_BYTES) or 1
+            count = -(-len(message) // PARCEL_BYTES) or 1
             for piece in range(count):
-                part = memoryview(block)[piece * PARCEL_BYTES : (piece + 1) * PARCEL_BYTES]
+                part = memoryview(message)[piece * PARCEL_BYTES : (piece + 1) * PARCEL_BYTES]
                 yield key, _PIECE.pack(whose, piece, count) + part
 
     def unpack(self, sent: Sequence[tuple[str, int]], parcels: Iterable[bytes]) -> Iterator[bytes]:
-        """The blocks, each once its last piece has come; an empty parcel says no more than that the key is there."""
+        """The messages, each once its last piece has come; an empty parcel says no more than that the key is there."""
         begun: dict[bytes, dict[int, bytes]] = {}
         for parcel in filter(None, parcels):
             whose, piece, count = _PIECE.unpack_from(parcel)
@@ -71,44 +71,44 @@ class ShuffleCarrier:
 
 @dataclass(frozen=True, slots=True)
 class FileCarrier:
-    """The blocks of a call lie in the file `folder/STEP/NAME`, with an index behind them; keys cross the engine.
+    """The messages of a call lie in the file `folder/STEP/NAME`, with an index behind them; keys cross the engine.
 
     The index is sorted by key: (key, start, length) as 64-bit integers, then how many of them there are.
     """
 
     folder: Path
 
-    def pack(self, step: str, name: str, blocks: Iterable[Keyed]) -> Iterator[Keyed]:
-        """Write the blocks one behind another, then tell which keys there are."""
+    def pack(self, step: str, name: str, messages: Iterable[Keyed]) -> Iterator[Keyed]:
+        """Write the messages one behind another, then tell which keys there are."""
         target = self.folder / step / name
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{name}.{os.getpid()}")
         with writing(target), temporary.open("wb") as stream:
-            index = _write(stream, blocks)
+            index = _write(stream, messages)
         temporary.replace(target)
         yield from ((key, b"") for key in np.unique(index["key"]).tolist())
 
     def unpack(self, sent: Sequence[tuple[str, int]], parcels: Iterable[bytes]) -> Iterator[bytes]:
-        """Look in the files of each step for blocks of the key."""
+        """Look in the files of each step for messages of the key."""
         for step, key in sent:
             for path in self._files(step):
                 with path.open("rb") as stream:
                     yield from _read(stream, key)
 
     def _files(self, step: str) -> list[Path]:
-        """In an order that follows from their names alone, so that blocks come in the same one every time."""
+        """In an order that follows from their names alone, so that messages come in the same one every time."""
         folder = self.folder / step
         found = [path for path in folder.iterdir() if not path.name.startswith(".")] if folder.is_dir() else []
         return sorted(found, key=lambda path: (len(path.name), path.name))
 
 
-def _write(stream: BinaryIO, blocks: Iterable[Keyed]) -> Array:
+def _write(stream: BinaryIO, messages: Iterable[Keyed]) -> Array:
     rows: list[tuple[int, int, int]] = []
     start = 0
-    for key, block in blocks:
-        stream.write(block)
-        rows.append((key, start, len(block)))
-        start += len(block)
+    for key, message in messages:
+        stream.write(message)
+        rows.append((key, start, len(message)))
+        start += len(message)
     index = np.sort(np.array(rows, _INDEX), order=("key", "start"))
     stream.write(index.tobytes())
     stream.write(_COUNT.pack(len(index)))
@@ -120,7 +120,7 @@ def _read(stream: BinaryIO, key: int) -> Iterator[bytes]:
     (count,) = _COUNT.unpack(stream.read())
     if not count:
         return
-    # Mapped, since a file can hold blocks for many thousand keys and one of them is wanted.
+    # Mapped, since a file can hold messages for many thousand keys and one of them is wanted.
     index = np.memmap(stream, _INDEX, "r", offset=end - count * _INDEX.itemsize, shape=count)
     first, last = np.searchsorted(index["key"], [key, key + 1])
     for _, start, length in index[first:last].tolist():

@@ -20,7 +20,7 @@ def finish_steps(run: Run, reporter: Reporter, names: Sequence[str], engine: Eng
     """Bring what those that are named leave behind up to date; gives those that did something."""
     steps: dict[str, Callable[[Run, Reporter], bool]] = {
         DECONTAMINATE: write_findings,
-        VERIFY: lambda run, reporter: verify(run, lambda work: engine.run_groups([work]), reporter),
+        VERIFY: lambda run, reporter: verify(run, lambda work: engine.run_exchanges([work]), reporter),
         TRAIN: train,
         REPORT: _report,
     }

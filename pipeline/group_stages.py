@@ -7,7 +7,7 @@ from filters.load_once import load_once
 from pipeline.alike_books import AlikeRounds
 from pipeline.c4_chain import chain_settings, is_made, line_rounds, page_rounds
 from pipeline.corpora.registry import CORPORA
-from pipeline.dedup import LINES, ExactRounds, ParagraphRounds, Rounds
+from pipeline.dedup import LINES, ExactRounds, ParagraphRounds
 from pipeline.key_index import KEYS, KeyIndex, check_earlier, finish_index, index_digest
 from pipeline.ledger import MODELS, Tally
 from pipeline.near_audit import audit_name, write_audit
@@ -15,6 +15,7 @@ from pipeline.near_candidates import BandKeys, SampledKeys
 from pipeline.near_duplicates import NearRounds
 from pipeline.pages import ADDRESSES, TEXTS, PageRounds
 from pipeline.recipe import Recipe
+from pipeline.rounds import Rounds
 from pipeline.run import Run
 from pipeline.stage_names import DEDUP, NEAR_DEDUP, PAGES
 from pipeline.stages import kept_before, kept_by

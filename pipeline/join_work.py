@@ -1,8 +1,8 @@
 """Stage `clean` of files whose parts exchange what belongs together, as work for the engine.
 
 Each part reads its share and sends what it finds to the parts that it belongs to; each part then cleans what it was
-sent, with the outputs and the ledger entry of any other unit. Text crosses here, in compressed blocks: it has to, for a
-question and its answers to meet. Nothing else than this sends text.
+sent, with the outputs and the ledger entry of any other unit. Text crosses here, in compressed messages: it has to, for
+a question and its answers to meet. Nothing else than this sends text.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ class JoinWork:
     manifest: Manifest
     label: str = "join"
 
-    def sketched(self) -> Sequence[tuple[int, int]]:
+    def senders(self) -> Sequence[tuple[int, int]]:
         """(index, bytes) of the units that read; one that reads all of its file has all of its bytes."""
         units = self._units()
         found = []
@@ -38,7 +38,7 @@ class JoinWork:
                 found.append((first + part - 1, size))
         return found
 
-    def applied(self) -> Sequence[int]:
+    def receivers(self) -> Sequence[int]:
         """The units to do."""
         return list(self.manifest.read()["applied"])
 
@@ -50,31 +50,31 @@ class JoinWork:
         """Bytes of the unit."""
         return self._unit(index)[0].size
 
-    def sketch(self, index: int) -> Iterator[Keyed]:
+    def send(self, index: int) -> Iterator[Keyed]:
         """What the unit reads, for the units that it belongs to."""
         unit, first = self._unit(index)
-        wanted = [piece - first + 1 for piece in self.applied() if first <= piece < first + unit.parts]
-        for part, judged, block in _join(unit).sketch(self._file(unit), self._settings(unit), wanted):
+        wanted = [piece - first + 1 for piece in self.receivers() if first <= piece < first + unit.parts]
+        for part, judged, message in _join(unit).send(self._file(unit), self._settings(unit), wanted):
             piece = first + part - 1
-            yield (piece if judged else straight_to(piece)), block
+            yield (piece if judged else straight_to(piece)), message
 
     def rounds(self) -> int:
         """One: what is repeated in other parts is judged, and nothing else."""
         return 1
 
-    def judge(self, round_index: int, partition: int, blocks: Iterator[bytes]) -> Iterator[Keyed]:
+    def judge(self, round_index: int, partition: int, messages: Iterator[bytes]) -> Iterator[Keyed]:
         """What a unit is told by what others have."""
         unit, first = self._unit(partition)
-        for part, block in _join(unit).judge(blocks):
-            yield first + part - 1, block
+        for part, message in _join(unit).judge(messages):
+            yield first + part - 1, message
 
-    def apply(self, index: int, blocks: Iterator[bytes]) -> None:
+    def receive(self, index: int, messages: Iterator[bytes]) -> None:
         """Clean what was sent to the unit."""
-        if index not in self.applied():
+        if index not in self.receivers():
             return  # Told something by a judge, but done.
         unit, _ = self._unit(index)
         file = self._file(unit)
-        CLEAN_STAGE.write(self.run, unit, file, _join(unit).read(file, self._settings(unit), blocks))
+        CLEAN_STAGE.write(self.run, unit, file, _join(unit).read(file, self._settings(unit), messages))
         self.manifest.mark(index)
 
     def bytes_done(self) -> int:

@@ -10,7 +10,7 @@ from pipeline.engine import Engine
 from pipeline.exchange import Keyed
 from pipeline.join_work import JoinWork
 from pipeline.storage import Folder
-from pipeline.tasks import GroupWork, Work
+from pipeline.tasks import ExchangeWork, Work
 from pipeline.usage import APPLY, COLD, JUDGE, SKETCH, WALL, is_first, measured
 from pipeline.work import FitWork, GroupStageWork, MapWork
 
@@ -19,7 +19,7 @@ from pipeline.work import FitWork, GroupStageWork, MapWork
 class MeasuredGroup:
     """Work in rounds, with what its parts took and sent written down; a process's first sketch twice, if so told."""
 
-    work: GroupWork
+    work: ExchangeWork
     output: Folder
     warms: bool = False
 
@@ -28,13 +28,13 @@ class MeasuredGroup:
         """As the work has it."""
         return self.work.label
 
-    def sketched(self) -> Sequence[tuple[int, int]]:
+    def senders(self) -> Sequence[tuple[int, int]]:
         """As the work has them."""
-        return self.work.sketched()
+        return self.work.senders()
 
-    def applied(self) -> Sequence[int]:
+    def receivers(self) -> Sequence[int]:
         """As the work has them."""
-        return self.work.applied()
+        return self.work.receivers()
 
     def name(self, index: int) -> str:
         """As the work has it."""
@@ -48,24 +48,24 @@ class MeasuredGroup:
         """As the work has them."""
         return self.work.rounds()
 
-    def sketch(self, index: int) -> Iterator[Keyed]:
-        """The work's blocks."""
+    def send(self, index: int) -> Iterator[Keyed]:
+        """The work's messages."""
         if self.warms and is_first(SKETCH, *self._place):
             with self._measured(COLD + SKETCH, self.work.name(index)):
-                deque(self.work.sketch(index), maxlen=0)
+                deque(self.work.send(index), maxlen=0)
         with self._measured(SKETCH, self.work.name(index)) as sent:
-            yield from _counted(self.work.sketch(index), sent)
+            yield from _counted(self.work.send(index), sent)
 
-    def judge(self, round_index: int, partition: int, blocks: Iterator[bytes]) -> Iterator[Keyed]:
+    def judge(self, round_index: int, partition: int, messages: Iterator[bytes]) -> Iterator[Keyed]:
         """The work's verdicts."""
         with self._measured(JUDGE, f"{round_index}/{partition}") as sent:
-            yield from _counted(self.work.judge(round_index, partition, blocks), sent)
+            yield from _counted(self.work.judge(round_index, partition, messages), sent)
 
-    def apply(self, index: int, blocks: Iterator[bytes]) -> None:
+    def receive(self, index: int, messages: Iterator[bytes]) -> None:
         """As the work does it."""
         is_unit = isinstance(self.work, (GroupStageWork, JoinWork))
         with self._measured(APPLY, self.work.name(index) if is_unit else str(index)):
-            self.work.apply(index, blocks)
+            self.work.receive(index, messages)
 
     def _measured(self, part: str, unit: str) -> AbstractContextManager[list[int]]:
         stage, source = self._place
@@ -89,10 +89,10 @@ class MeasuredEngine(Engine):
         with measured(self.output, WALL, _label(work), unit=str(self.hands)):
             return Engine.run(self, work)
 
-    def run_groups(self, works: Sequence[GroupWork]) -> Any:
-        """Sketch, judge and apply each group's pieces."""
+    def run_exchanges(self, works: Sequence[ExchangeWork]) -> Any:
+        """Do each exchange: send, judge, receive."""
         with measured(self.output, WALL, ",".join(work.label for work in works), unit=str(self.hands)):
-            return Engine.run_groups(self, [MeasuredGroup(work, self.output, self.warms) for work in works])
+            return Engine.run_exchanges(self, [MeasuredGroup(work, self.output, self.warms) for work in works])
 
 
 def _label(work: Work) -> str:
@@ -103,8 +103,8 @@ def _label(work: Work) -> str:
     return type(work).__name__
 
 
-def _counted(blocks: Iterable[Keyed], sent: list[int]) -> Iterator[Keyed]:
-    """The blocks as they are; their sizes are added to the list."""
-    for key, block in blocks:
-        sent.append(len(block))
-        yield key, block
+def _counted(messages: Iterable[Keyed], sent: list[int]) -> Iterator[Keyed]:
+    """The messages as they are; their sizes are added to the list."""
+    for key, message in messages:
+        sent.append(len(message))
+        yield key, message

@@ -1,9 +1,9 @@
 """Stage `mix`: source token shards → the stream in training order, without any engine.
 
 A source is its token shards end to end, in name order, cut into blocks; what is left at the end is counted, not used. A
-unit is one token shard with the blocks that begin in it. `sketch` reads it once, from front to back, and packs each
-block's parts for wherever the plan puts them; `write_shard` puts what has come into place and writes it. A worker holds
-a chunk of tokens, or a shard of the stream, and one pack.
+unit is one token shard with the blocks that begin in it. `send_blocks` reads it once, from front to back, and packs
+each block's parts for wherever the plan puts them; `write_shard` puts what has come into place and writes it. A worker
+holds a chunk of tokens, or a shard of the stream, and one pack.
 """
 
 import struct
@@ -24,7 +24,7 @@ from pipeline.errors import FatalError
 from pipeline.recipe import Recipe
 
 CHUNK_BYTES = 128 << 20
-"""How many bytes of tokens `sketch` holds at a time: the more, the fewer and larger are the packs."""
+"""How many bytes of tokens `send_blocks` holds at a time: the more, the fewer and larger are the packs."""
 
 CHUNK_BLOCKS = 1 << 18
 """And how many blocks, where they are short: of each it is worked out where it goes."""
@@ -99,57 +99,52 @@ def plan_mix(
     return MixPlan(shards=ordered, record=record, shard_sequences=settings.shard_sequences)
 
 
-@dataclass(frozen=True, slots=True)
-class MixRounds:
-    """How the stage decides: picklable, and its results do not depend on the order in which blocks arrive."""
+def send_blocks(
+    mix: MixPlan, source: str, unit: int, open_shard: OpenShard, wanted: Collection[int] | None = None
+) -> Iterator[tuple[int, bytes]]:
+    """(stream shard, packed parts) for the blocks that begin in the source's token shard number `unit`.
 
-    mix: MixPlan
+    For all stream shards, or for those that are `wanted`.
+    """
+    plan, shards = mix.plan, mix.stream_shards
+    number = plan.names.index(source)
+    asked = np.ones(len(shards), dtype=bool) if wanted is None else np.zeros(len(shards), dtype=bool)
+    asked[list(wanted or ())] = True
+    phases = [phase for phase in plan.phases if asked[np.array(shards.of_phase(phase))].any()]
+    for first, blocks in read_blocks(mix, source, unit, open_shard):
+        numbers = np.arange(first, first + len(blocks))
+        for phase in phases:
+            parts = as_records(blocks.reshape(-1, phase.piece_tokens))
+            for epoch in plan.epochs(phase, number):
+                tokens = plan.landings(phase, number, epoch, numbers).ravel()
+                chosen = np.flatnonzero(tokens != ABSENT)
+                chosen = chosen[asked[shards.holding(phase, tokens[chosen])]]
+                chosen = chosen[np.argsort(tokens[chosen])]
+                yield from _packed(tokens[chosen], shards.holding(phase, tokens[chosen]), parts, chosen)
 
-    def sketch(
-        self, source: str, unit: int, open_shard: OpenShard, wanted: Collection[int] | None = None
-    ) -> Iterator[tuple[int, bytes]]:
-        """(stream shard, packed parts) for the blocks that begin in the source's token shard number `unit`.
 
-        For all stream shards, or for those that are `wanted`.
-        """
-        plan, shards = self.mix.plan, self.mix.stream_shards
-        number = plan.names.index(source)
-        asked = np.ones(len(shards), dtype=bool) if wanted is None else np.zeros(len(shards), dtype=bool)
-        asked[list(wanted or ())] = True
-        phases = [phase for phase in plan.phases if asked[np.array(shards.of_phase(phase))].any()]
-        for first, blocks in read_blocks(self.mix, source, unit, open_shard):
-            numbers = np.arange(first, first + len(blocks))
-            for phase in phases:
-                parts = as_records(blocks.reshape(-1, phase.piece_tokens))
-                for epoch in plan.epochs(phase, number):
-                    tokens = plan.landings(phase, number, epoch, numbers).ravel()
-                    chosen = np.flatnonzero(tokens != ABSENT)
-                    chosen = chosen[asked[shards.holding(phase, tokens[chosen])]]
-                    chosen = chosen[np.argsort(tokens[chosen])]
-                    yield from _packed(tokens[chosen], shards.holding(phase, tokens[chosen]), parts, chosen)
+def write_shard(mix: MixPlan, index: int, packs: Iterable[bytes], sink: BinaryIO) -> int:
+    """Put a stream shard's parts into their places, write it, and give the number of its sequences.
 
-    def write_shard(self, index: int, packs: Iterable[bytes], sink: BinaryIO) -> int:
-        """Put a stream shard's parts into their places, write it, and give the number of its sequences.
-
-        Memory holds the shard and one pack. Raises ValueError where a part is missing or comes twice.
-        """
-        shard = self.mix.stream_shards[index]
-        piece = shard.phase.piece_tokens
-        whole = as_records(np.empty((shard.tokens // piece, piece), self.mix.dtype))
-        seen = np.zeros(len(whole), dtype=bool)
-        for pack in packs:
-            tokens, rows = _unpacked(pack, whole.dtype)
-            places = (tokens - shard.first_token) // piece
-            if len(places) and not (places.min() >= 0 and places.max() < len(seen)):
-                raise ValueError(f"stream shard {index} was sent a sequence of another shard")
-            if seen[places].any() or (np.diff(places) <= 0).any():
-                raise ValueError(f"stream shard {index} was sent a sequence twice")
-            seen[places] = True
-            whole[places] = rows
-        if not seen.all():
-            raise ValueError(f"stream shard {index} lacks {int((~seen).sum())} of {len(seen)} sequences")
-        sink.write(whole.view(np.uint8).data)
-        return shard.end - shard.first
+    Memory holds the shard and one pack. Raises ValueError where a part is missing or comes twice.
+    """
+    shard = mix.stream_shards[index]
+    piece = shard.phase.piece_tokens
+    whole = as_records(np.empty((shard.tokens // piece, piece), mix.dtype))
+    seen = np.zeros(len(whole), dtype=bool)
+    for pack in packs:
+        tokens, rows = _unpacked(pack, whole.dtype)
+        places = (tokens - shard.first_token) // piece
+        if len(places) and not (places.min() >= 0 and places.max() < len(seen)):
+            raise ValueError(f"stream shard {index} was sent a sequence of another shard")
+        if seen[places].any() or (np.diff(places) <= 0).any():
+            raise ValueError(f"stream shard {index} was sent a sequence twice")
+        seen[places] = True
+        whole[places] = rows
+    if not seen.all():
+        raise ValueError(f"stream shard {index} lacks {int((~seen).sum())} of {len(seen)} sequences")
+    sink.write(whole.view(np.uint8).data)
+    return shard.end - shard.first
 
 
 def as_records(rows: NDArray[Any]) -> NDArray[np.void]:

@@ -1,4 +1,4 @@
-"""Stage `mix` as work for the engine: token shards are sketched, stream shards written."""
+"""Stage `mix` as work for the engine: token shards send their blocks, stream shards receive them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from mixtures.stream_shards import StreamShard
 from pipeline.errors import FatalError
 from pipeline.exchange import Keyed
 from pipeline.ledger import MODELS, LedgerEntry, Tally, as_made, read_entry
-from pipeline.mix import MixPlan, MixRounds, plan_mix, stream_record
+from pipeline.mix import MixPlan, plan_mix, send_blocks, stream_record, write_shard
 from pipeline.models import TOKENIZER
 from pipeline.run import Run
 from pipeline.stage_names import MIX, TOKENIZE
@@ -31,12 +31,12 @@ class MixWork:
     key: str
     label: str = MIX
 
-    def sketched(self) -> Sequence[tuple[int, int]]:
+    def senders(self) -> Sequence[tuple[int, int]]:
         """(index, bytes) of each source token shard that is read."""
         read, units = set(self.manifest.read()["sources"]), self._units()
         return [(index, size) for index, (source, _, size) in enumerate(units) if source in read]
 
-    def applied(self) -> Sequence[int]:
+    def receivers(self) -> Sequence[int]:
         """The stream's shards that are to be written."""
         return sorted(int(index) for index in self._keys())
 
@@ -49,10 +49,10 @@ class MixWork:
         """Tokens of the stream's shard."""
         return self._plan().stream_shards[index].tokens
 
-    def sketch(self, index: int) -> Iterator[Keyed]:
+    def send(self, index: int) -> Iterator[Keyed]:
         """The sequences of one token shard, for the stream shards that they go to."""
         source, unit, _ = self._units()[index]
-        return MixRounds(self._plan()).sketch(source, unit, self._open_shard, self.applied())
+        return send_blocks(self._plan(), source, unit, self._open_shard, self.receivers())
 
     def rounds(self) -> int:
         """Nothing is judged: the plan says where each sequence goes."""
@@ -62,11 +62,11 @@ class MixWork:
         """Never called."""
         raise NotImplementedError
 
-    def apply(self, index: int, blocks: Iterator[bytes]) -> None:
+    def receive(self, index: int, blocks: Iterator[bytes]) -> None:
         """Write one shard of the stream."""
         name = f"{STREAM}/{shard_name(index)}"
         with self.run.output.create(name) as pending, pending.path.open("wb") as sink:
-            MixRounds(self._plan()).write_shard(index, blocks, sink)
+            write_shard(self._plan(), index, blocks, sink)
         assert pending.output is not None  # published: `create` would have raised
         key = self._keys()[str(index)]
         self.run.record(Tally().entry(MIX, MODELS, shard_name(index), key, {}, {name: pending.output}))
@@ -75,11 +75,11 @@ class MixWork:
     def total_bytes(self) -> int:
         """Bytes of the stream's shards that are to be written."""
         plan = self._plan()
-        return sum(plan.stream_shards[index].tokens for index in self.applied()) * plan.dtype.itemsize
+        return sum(plan.stream_shards[index].tokens for index in self.receivers()) * plan.dtype.itemsize
 
     def bytes_done(self) -> int:
         """Bytes of those that are there."""
-        return self.total_bytes() * len(self.manifest.marked()) // max(1, len(self.applied()))
+        return self.total_bytes() * len(self.manifest.marked()) // max(1, len(self.receivers()))
 
     def finish(self) -> LedgerEntry:
         """Write `stream.json`, and remove shards of an earlier, longer stream."""

@@ -18,10 +18,9 @@ from filters.key_sets import sorted_keys
 from filters.near_duplicates import VERDICT, DropNearDuplicates, which_stay
 from filters.shingles import shingle_sets
 from filters.similarity import shared
-from pipeline.blocks import by_unit, pack, unpack
-from pipeline.dedup import Judge, LookAgain
 from pipeline.exchange import Keyed
 from pipeline.near_candidates import KEY, PAIR, KeyMaker, first_of_each, left_out, pairs_of, summed
+from pipeline.rounds import Judge, LookAgain, by_unit, pack, unpack
 from pipeline.storage import Folder
 
 Array = np.ndarray[Any, Any]
@@ -92,9 +91,9 @@ class NearRounds:
         """Who may overlap; who is asked for shingles; the shingles; the true overlaps; who goes."""
         return (self._pair, self._ask, LookAgain(self._show), self._compare, self._decide)
 
-    def _pair(self, partition: int, blocks: Iterable[bytes]) -> Iterator[Keyed]:
+    def _pair(self, partition: int, messages: Iterable[bytes]) -> Iterator[Keyed]:
         """Pairs with a key in common, to a partition of the shorter document."""
-        records = _rows(blocks, KEY)
+        records = _rows(messages, KEY)
         if lost := left_out(records):
             self._note(f"keys-{partition}", {"pairs_left_out": lost})
         held: list[Array] = []
@@ -111,9 +110,9 @@ class NearRounds:
         for target, rows in by_unit(_spread(pairs["shorter"], self.partitions), pairs):
             yield target, pack(_PAIRS, 0, rows)
 
-    def _ask(self, partition: int, blocks: Iterable[bytes]) -> Iterator[Keyed]:
+    def _ask(self, partition: int, messages: Iterable[bytes]) -> Iterator[Keyed]:
         """Pairs that share enough keys, in groups of bounded size; each document's unit is told who asks for it."""
-        pairs = summed(_rows(blocks, PAIR))
+        pairs = summed(_rows(messages, PAIR))
         pairs = pairs[self.key_maker.are_candidates(pairs)]
         links = np.zeros(len(pairs), _LINK)
         links["longer"], links["shorter"] = pairs["longer"], pairs["shorter"]
@@ -132,11 +131,11 @@ class NearRounds:
         for unit, rows in by_unit(_unit(asked["document"]), asked):
             yield unit, pack(_ASKED, unit, rows)
 
-    def _show(self, unit: int, blocks: Iterable[bytes], batches: Iterable[pa.RecordBatch]) -> Iterator[Keyed]:
+    def _show(self, unit: int, messages: Iterable[bytes], batches: Iterable[pa.RecordBatch]) -> Iterator[Keyed]:
         """The sets of shingles that are asked for, and the pairs that they are asked for."""
         held = [np.zeros(0, _ASK)]
-        for block in blocks:
-            kind, _, body = unpack(block)
+        for message in messages:
+            kind, _, body = unpack(message)
             if kind == _ASKED:
                 held.append(np.frombuffer(body, _ASK))
                 continue
@@ -166,9 +165,9 @@ class NearRounds:
             parts = [hashes[offsets[place] : offsets[place + 1]] for place in places]
             yield group, pack(_SETS, len(places), sets[places]) + np.concatenate(parts).tobytes()
 
-    def _compare(self, group: int, blocks: Iterable[bytes]) -> Iterator[Keyed]:
+    def _compare(self, group: int, messages: Iterable[bytes]) -> Iterator[Keyed]:
         """The true overlap of each pair; of those that overlap one row to who decides, one to the unit that loses."""
-        links, sets, hashes = _unpacked(blocks)
+        links, sets, hashes = _unpacked(messages)
         order = np.argsort(sets["document"])
         places = (order[np.searchsorted(sets["document"], links[name], sorter=order)] for name in ("longer", "shorter"))
         pairs = np.column_stack(list(places))
@@ -198,23 +197,23 @@ class NearRounds:
         found["shared"], found["overlap"] = common, common / np.maximum(whole, 1)
         return found
 
-    def _decide(self, partition: int, blocks: Iterable[bytes]) -> Iterator[Keyed]:
+    def _decide(self, partition: int, messages: Iterable[bytes]) -> Iterator[Keyed]:
         """Who goes, and for whom, told to each unit; what units are told already passes by."""
         if partition > 0:
-            yield from ((partition - 1, block) for block in blocks)
+            yield from ((partition - 1, message) for message in messages)
             return
-        going = decide(blocks)
+        going = decide(messages)
         _, sizes = np.unique(going["keeper"], return_counts=True)
         clusters, times = np.unique(sizes + 1, return_counts=True)
         self._note("clusters", {f"{CLUSTERS_OF}{size}": count for size, count in zip(clusters, times, strict=True)})
         for unit, rows in by_unit(_unit(going["document"]), going):
             yield unit, pack(_GOES, unit, rows)
 
-    def filters(self, blocks: Iterable[bytes]) -> tuple[Filter, ...]:
+    def filters(self, messages: Iterable[bytes]) -> tuple[Filter, ...]:
         """The filter that drops a unit's near-duplicates."""
         held: dict[bytes, list[bytes]] = {_VERDICTS: [], _GOES: []}
-        for block in blocks:
-            kind, _, body = unpack(block)
+        for message in messages:
+            kind, _, body = unpack(message)
             held[kind].append(body)
         possible, going = (
             np.frombuffer(b"".join(held[kind]), dtype) for kind, dtype in ((_VERDICTS, VERDICT), (_GOES, _GOING))
@@ -234,12 +233,12 @@ class NearRounds:
             self.notes.write_json(name, {key: int(count) for key, count in counts.items()})
 
 
-def decide(blocks: Iterable[bytes]) -> Array:
+def decide(messages: Iterable[bytes]) -> Array:
     """The documents that go, each with the one that stays and overlaps it most; of equals that with the least number.
 
     All pairs that overlap are here at once, in 20 bytes each and as much again while they are put in order.
     """
-    held = [np.frombuffer(unpack(block)[2], OVERLAP) for block in blocks]
+    held = [np.frombuffer(unpack(message)[2], OVERLAP) for message in messages]
     numbers = np.concatenate([rows[name] for rows in held for name in ("longer", "shorter")])
     documents = sorted_keys(numbers).copy()
     del numbers
@@ -285,15 +284,15 @@ def _offsets(sizes: Array) -> Array:
     return offsets
 
 
-def _rows(blocks: Iterable[bytes], dtype: np.dtype[Any]) -> Array:
-    return np.concatenate([np.zeros(0, dtype), *(np.frombuffer(unpack(block)[2], dtype) for block in blocks)])
+def _rows(messages: Iterable[bytes], dtype: np.dtype[Any]) -> Array:
+    return np.concatenate([np.zeros(0, dtype), *(np.frombuffer(unpack(message)[2], dtype) for message in messages)])
 
 
-def _unpacked(blocks: Iterable[bytes]) -> tuple[Array, Array, Array]:
+def _unpacked(messages: Iterable[bytes]) -> tuple[Array, Array, Array]:
     """The pairs of a group, the heads of its sets, and their hashes in the same order."""
     links, sets, hashes = [np.zeros(0, _LINK)], [np.zeros(0, _SET)], [np.zeros(0, "<u8")]
-    for block in blocks:
-        kind, count, body = unpack(block)
+    for message in messages:
+        kind, count, body = unpack(message)
         if kind == _LINKS:
             links.append(np.frombuffer(body, _LINK))
         else:

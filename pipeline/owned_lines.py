@@ -23,10 +23,9 @@ from filters.c4_lines import MIN_SENTENCES, sentence_counter
 from filters.dedup import identities
 from filters.fingerprint import Array
 from filters.owned_lines import KeepOwnedLines, owned_line_keys, page_ranks
-from pipeline.blocks import by_unit, pack, unpack
-from pipeline.dedup import Judge
 from pipeline.key_index import partition_of
 from pipeline.owned_unit import ANSWER, CLAIM, LINE, PAGE, OwnedUnit
+from pipeline.rounds import Judge, by_unit, pack, unpack
 
 _PAGES, _LINES, _CLAIMS, _ANSWERS = b"P", b"L", b"C", b"A"
 _LOST, _LEAVING, _SHORT = b"l", b"g", b"s"  # What a unit is told in the end.
@@ -100,13 +99,13 @@ class OwnedLineRounds:
         for index in np.unique(partition).tolist():
             yield index, pack(_CLAIMS, state.unit, claims[ends[index] : ends[index + 1]])
 
-    def _judge_lines(self, partition: int, blocks: Iterable[bytes]) -> Iterator[Keyed]:
+    def _judge_lines(self, partition: int, messages: Iterable[bytes]) -> Iterator[Keyed]:
         """Tell the units that claim one line whose claim is the first. What a unit keeps for itself passes by."""
         held: list[Array] = []
-        for block in blocks:
-            kind, unit, body = unpack(block)
+        for message in messages:
+            kind, unit, body = unpack(message)
             if kind != _CLAIMS:
-                yield partition, block
+                yield partition, message
                 continue
             claims = np.frombuffer(body, CLAIM)
             answers = np.zeros(len(claims), ANSWER)
@@ -117,15 +116,15 @@ class OwnedLineRounds:
             for unit, answers in _first_claims(np.concatenate(held)):
                 yield self.partitions + unit, pack(_ANSWERS, unit, answers)
 
-    def _judge_unit(self, turn: int, partition: int, blocks: Iterable[bytes]) -> Iterator[Keyed]:
+    def _judge_unit(self, turn: int, partition: int, messages: Iterable[bytes]) -> Iterator[Keyed]:
         """Decide what can be decided of one unit's pages. What was told of pages before passes by."""
         unit = partition - self.partitions
         last = turn == self.decisions
         held: dict[bytes, list[bytes]] = {_PAGES: [], _LINES: [], _ANSWERS: []}
-        for block in blocks:
-            kind, _, body = unpack(block)
+        for message in messages:
+            kind, _, body = unpack(message)
             if kind in _TOLD:
-                yield (unit if last else partition), block
+                yield (unit if last else partition), message
             else:
                 held[kind].append(body)
         pages, lines, answers = (
@@ -144,11 +143,11 @@ class OwnedLineRounds:
             state.forget()
             yield from self._go_on(state)
 
-    def filters(self, blocks: Iterable[bytes]) -> tuple[Filter, ...]:
+    def filters(self, messages: Iterable[bytes]) -> tuple[Filter, ...]:
         """The filter that drops a unit's lost lines and leaving pages."""
         told: dict[bytes, list[Array]] = {kind: [np.empty(0, "<u8")] for kind in _TOLD}
-        for block in blocks:
-            kind, _, body = unpack(block)
+        for message in messages:
+            kind, _, body = unpack(message)
             told[kind].append(np.frombuffer(body, "<u8"))
         lost, leaving, short = (np.concatenate(told[kind]).astype(np.uint64) for kind in _TOLD)
         return (

@@ -16,9 +16,8 @@ from filters.dedup import DropDuplicateDocuments, identities, is_member
 from filters.fingerprint import Array, document_keys
 from filters.pages import DropRepeatedUrls, MarkCited, UrlKeys
 from filters.urls import url_keys
-from pipeline.blocks import by_unit, pack, unpack
-from pipeline.dedup import Judge
 from pipeline.key_index import KeyIndex, partition_of
+from pipeline.rounds import Judge, by_unit, pack, unpack
 
 ADDRESSES, TEXTS = "addresses", "texts"
 """Kinds of keys in an index."""
@@ -70,10 +69,10 @@ class PageRounds:
             held.append(self._pages(unit, row, batch))
             row += batch.num_rows
             if sum(map(len, held)) >= _PAGES_A_SKETCH:
-                yield from self._blocks(unit, np.concatenate(held))
+                yield from self._messages(unit, np.concatenate(held))
                 held = []
         if held:
-            yield from self._blocks(unit, np.concatenate(held))
+            yield from self._messages(unit, np.concatenate(held))
 
     def _pages(self, unit: int, row: int, batch: pa.RecordBatch) -> Array:
         pages = np.zeros(batch.num_rows, _PAGE)
@@ -85,7 +84,7 @@ class PageRounds:
             pages["text"] = document_keys(batch.column("text"))
         return pages
 
-    def _blocks(self, unit: int, pages: Array) -> Iterator[Keyed]:
+    def _messages(self, unit: int, pages: Array) -> Iterator[Keyed]:
         if self.marks_cited:
             yield from self._send(_ADDRESSES, unit, np.unique(pages["url"][pages["url"] != 0]))
         if self.unique_url:
@@ -110,12 +109,12 @@ class PageRounds:
         """By address, then by text."""
         return (self._judge_addresses, self._judge_texts)
 
-    def _judge_addresses(self, partition: int, blocks: Iterable[bytes]) -> Iterator[Keyed]:
+    def _judge_addresses(self, partition: int, messages: Iterable[bytes]) -> Iterator[Keyed]:
         cited: list[Array] = []
         addresses: list[tuple[int, Array]] = []
         pages: list[Array] = []
-        for block in blocks:
-            kind, unit, body = unpack(block)
+        for message in messages:
+            kind, unit, body = unpack(message)
             if kind == _CITED:
                 cited.append(np.frombuffer(body, _KEY))
             elif kind == _ADDRESSES:
@@ -123,7 +122,7 @@ class PageRounds:
             elif kind == _PAGES:
                 pages.append(np.frombuffer(body, _PAGE))
             else:
-                yield partition, block  # Texts, whose turn is next.
+                yield partition, message  # Texts, whose turn is next.
         yield from self._cited_pages(cited, addresses)
         if pages:
             yield from self._one_page_an_address(partition, np.concatenate(pages))
@@ -147,12 +146,12 @@ class PageRounds:
             for unit, own in by_unit(pages["unit"][stays], pages[stays]):
                 yield from self._send(_TEXTS, unit, _best_two(own, by_text=True))
 
-    def _judge_texts(self, partition: int, blocks: Iterable[bytes]) -> Iterator[Keyed]:
+    def _judge_texts(self, partition: int, messages: Iterable[bytes]) -> Iterator[Keyed]:
         held: list[Array] = []
-        for block in blocks:
-            kind, unit, body = unpack(block)
+        for message in messages:
+            kind, unit, body = unpack(message)
             if kind in _TOLD:
-                yield unit, block
+                yield unit, message
             else:
                 held.append(np.frombuffer(body, _PAGE))
         if held:
@@ -169,11 +168,11 @@ class PageRounds:
         index.write(0, partition, own[own != 0])
         return index.known(own, partition, self.partitions)[places]
 
-    def filters(self, blocks: Iterable[bytes]) -> tuple[Filter, ...]:
+    def filters(self, messages: Iterable[bytes]) -> tuple[Filter, ...]:
         """Drop the pages that lost, then mark those that are cited."""
         told: dict[bytes, list[Array]] = {kind: [] for kind in _TOLD}
-        for block in blocks:
-            kind, _, body = unpack(block)
+        for message in messages:
+            kind, _, body = unpack(message)
             told[kind].append(np.frombuffer(body, _KEY))
         by_url, by_text, cited = (np.concatenate([np.empty(0, _KEY), *told[kind]]) for kind in _TOLD)
         found: list[Filter] = []

@@ -16,10 +16,10 @@ from pipeline.models import ALL_MODELS
 from pipeline.run import Run
 from pipeline.stage_names import STEPS
 from pipeline.storage import Folder
-from pipeline.tasks import GroupWork, Work
+from pipeline.tasks import ExchangeWork, Work
 from pipeline.work import FitWork, GroupStageWork, Manifest, MapWork
 
-_Works = Work | Sequence[GroupWork]
+_Works = Work | Sequence[ExchangeWork]
 
 
 def rehearse(run: Run, engine: Engine, stages: Sequence[str]) -> tuple[str, JobFigures]:
@@ -28,7 +28,7 @@ def rehearse(run: Run, engine: Engine, stages: Sequence[str]) -> tuple[str, JobF
         names = [name for name in step if name in stages]
         works = _works(run, names)
         if works is not None:
-            result = engine.run_groups(works) if isinstance(works, Sequence) else engine.run(works)
+            result = engine.run_exchanges(works) if isinstance(works, Sequence) else engine.run(works)
             return ", ".join(names), figures(result.job)
     raise SettingError(f"--dry_run: {', '.join(stages)} of this recipe starts no job")
 

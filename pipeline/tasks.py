@@ -25,44 +25,47 @@ class Work(Protocol):
         ...
 
 
-class GroupWork(Protocol):
-    """Work in rounds: pieces are sketched, partitions of blocks judged, verdicts applied. Picklable and small."""
+class ExchangeWork(Protocol):
+    """Pieces that send each other messages: straight, or by judges who see all messages of a partition in rounds.
+
+    Picklable and small.
+    """
 
     @property
     def label(self) -> str:
         """The step's label, and the folder of its scratch files."""
         ...
 
-    def sketched(self) -> Sequence[tuple[int, int]]:
-        """(index, bytes) of each piece that is sketched."""
+    def senders(self) -> Sequence[tuple[int, int]]:
+        """(index, bytes) of each piece that sends."""
         ...
 
-    def applied(self) -> Sequence[int]:
-        """The pieces to which verdicts are applied, whether or not a block reaches them."""
+    def receivers(self) -> Sequence[int]:
+        """The pieces that receive, whether or not a message reaches them."""
         ...
 
     def name(self, index: int) -> str:
-        """What people call a piece that is sketched."""
+        """What people call a piece that sends."""
         ...
 
     def weight(self, index: int) -> int:
-        """About how many bytes the piece has that a verdict is applied to."""
+        """About how many bytes a piece has that receives."""
         ...
 
-    def sketch(self, index: int) -> Iterator[Keyed]:
-        """(partition, block) pairs of one piece; of `straight_to(piece)`, what goes to a piece without being judged."""
+    def send(self, index: int) -> Iterator[Keyed]:
+        """(partition, message) pairs of one piece; to `straight_to(piece)` goes what no judge is to see."""
         ...
 
-    def judge(self, round_index: int, partition: int, blocks: Iterator[bytes]) -> Iterator[Keyed]:
-        """(next partition or piece, block) pairs of one partition."""
+    def judge(self, round_index: int, partition: int, messages: Iterator[bytes]) -> Iterator[Keyed]:
+        """(next partition or piece, message) pairs of one partition."""
         ...
 
     def rounds(self) -> int:
         """How many rounds of judges there are."""
         ...
 
-    def apply(self, index: int, blocks: Iterator[bytes]) -> None:
-        """Apply the verdict to one piece."""
+    def receive(self, index: int, messages: Iterator[bytes]) -> None:
+        """Do one piece with what was sent to it."""
         ...
 
 
@@ -103,15 +106,15 @@ class Do:
 
 
 @dataclass(frozen=True, slots=True)
-class Sketch:
-    """What the pieces of a group send to partitions, and straight to pieces."""
+class Send:
+    """What pieces send to partitions, and straight to pieces."""
 
-    work: GroupWork
+    work: ExchangeWork
     carrier: Carrier
 
     def __call__(self, key: int, parcels: Iterable[bytes]) -> Iterator[Keyed]:
-        """Send the piece's blocks."""
-        return self.carrier.pack(_step(self.work, 0), str(key), self.work.sketch(key))
+        """Send the piece's messages."""
+        return self.carrier.pack(_step(self.work, 0), str(key), self.work.send(key))
 
     def name(self, key: int) -> str:
         """Names the piece."""
@@ -119,21 +122,21 @@ class Sketch:
 
     def sizes(self) -> Mapping[int, int]:
         """As the work has them."""
-        return dict(self.work.sketched())
+        return dict(self.work.senders())
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """What a round's partitions make of the blocks that they were sent."""
+    """What a round's partitions make of the messages that they were sent."""
 
-    work: GroupWork
+    work: ExchangeWork
     carrier: Carrier
     round_index: int
 
     def __call__(self, key: int, parcels: Iterable[bytes]) -> Iterator[Keyed]:
-        """Judge the partition's blocks and send verdicts."""
-        blocks = self.carrier.unpack([(_step(self.work, self.round_index), key)], parcels)
-        verdicts = self.work.judge(self.round_index, key, blocks)
+        """Judge the partition's messages and send verdicts."""
+        messages = self.carrier.unpack([(_step(self.work, self.round_index), key)], parcels)
+        verdicts = self.work.judge(self.round_index, key, messages)
         return self.carrier.pack(_step(self.work, self.round_index + 1), str(key), verdicts)
 
     def name(self, key: int) -> str:
@@ -146,26 +149,26 @@ class Judge:
 
 
 @dataclass(frozen=True, slots=True)
-class Apply:
-    """The pieces of a group, with the verdicts on them and what was sent to them without being judged."""
+class Receive:
+    """The pieces that receive, with what judges sent them and what came straight."""
 
-    work: GroupWork
+    work: ExchangeWork
     carrier: Carrier
 
     def __call__(self, key: int, parcels: Iterable[bytes]) -> Iterator[Keyed]:
-        """Apply the verdicts; nothing is sent."""
+        """Do the piece; nothing is sent."""
         rounds = self.work.rounds()
         straight = [(_step(self.work, 0), straight_to(key))] if rounds else []
-        self.work.apply(key, self.carrier.unpack([(_step(self.work, rounds), key), *straight], parcels))
+        self.work.receive(key, self.carrier.unpack([(_step(self.work, rounds), key), *straight], parcels))
         return iter(())
 
     def name(self, key: int) -> str:
-        """Names the piece by number: it need not be one that is sketched."""
+        """Names the piece by number: it need not be one that sends."""
         return f"{self.work.label}: piece {key}"
 
     def sizes(self) -> Mapping[int, int]:
         """As the work has them."""
-        return {key: self.work.weight(key) for key in self.work.applied()}
+        return {key: self.work.weight(key) for key in self.work.receivers()}
 
 
 def named(task: Task, key: int, parcels: Iterable[bytes]) -> Iterator[Keyed]:
@@ -180,6 +183,6 @@ def named(task: Task, key: int, parcels: Iterable[bytes]) -> Iterator[Keyed]:
         raise PieceError(said(error, task.name(key))) from error
 
 
-def _step(work: GroupWork, rounds: int) -> str:
-    """Where the blocks lie that a group sends after so many rounds of judges."""
+def _step(work: ExchangeWork, rounds: int) -> str:
+    """Where the messages lie that an exchange sends after so many rounds of judges."""
     return f"{work.label}/{rounds}"

@@ -1,4 +1,4 @@
-"""Stage `verify` as work for the engine: token shards are sketched, documents judged, stream shards applied.
+"""Stage `verify` as work for the engine: token shards send sums, judges see documents, stream shards receive.
 
 Whoever checks a token shard also sends the sum of each piece of a block to the stream shard where the plan puts it (16
 bytes for each sequence), and 16 bytes of each document's id to where equal ones meet. Each piece of work leaves a file
@@ -44,11 +44,11 @@ class VerifyWork:
     manifest: Manifest
     label: str = VERIFY
 
-    def sketched(self) -> Sequence[tuple[int, int]]:
+    def senders(self) -> Sequence[tuple[int, int]]:
         """(index, bytes) of each token shard."""
         return [(index, shard["bytes"]) for index, shard in enumerate(self.manifest.read()["shards"])]
 
-    def applied(self) -> Sequence[int]:
+    def receivers(self) -> Sequence[int]:
         """The stream's shards."""
         mix = self.plan()
         return range(len(mix.stream_shards)) if mix else ()
@@ -60,14 +60,14 @@ class VerifyWork:
     def total_bytes(self) -> int:
         """Bytes of all token shards and of the stream."""
         mix = self.plan()
-        return sum(size for _, size in self.sketched()) + (mix.stream_bytes if mix else 0)
+        return sum(size for _, size in self.senders()) + (mix.stream_bytes if mix else 0)
 
     def bytes_done(self) -> int:
         """Bytes of those that have been read."""
-        done, sizes = self.manifest.marked(), self.sketched()
+        done, sizes = self.manifest.marked(), self.senders()
         mix = self.plan()
         applied = len(done) - sum(index < len(sizes) for index in done)
-        stream = mix.stream_bytes * applied // max(1, len(self.applied())) if mix else 0
+        stream = mix.stream_bytes * applied // max(1, len(self.receivers())) if mix else 0
         return sum(size for index, size in sizes if index in done) + stream
 
     def name(self, index: int) -> str:
@@ -79,7 +79,7 @@ class VerifyWork:
         mix = self.plan()
         return mix.stream_shards[index].tokens if mix else 0
 
-    def sketch(self, index: int) -> Iterator[Keyed]:
+    def send(self, index: int) -> Iterator[Keyed]:
         """Check a token shard; (stream shard, sums of pieces) and (partition, ids of documents) of it."""
         held = self.manifest.read()
         shard = held["shards"][index]
@@ -129,12 +129,12 @@ class VerifyWork:
             pass  # The shard behind this one is short or missing: that is told of it.
         yield from _packed(held, edges)
 
-    def judge(self, round_index: int, partition: int, blocks: Iterator[bytes]) -> Iterator[Keyed]:
+    def judge(self, round_index: int, partition: int, messages: Iterator[bytes]) -> Iterator[Keyed]:
         """Ids that two documents have; nothing goes on from here."""
         shards, keys = [np.empty(0, np.int64)], [np.empty((0, 2), np.uint64)]
-        for block in blocks:
-            (shard,) = _SHARD.unpack_from(block)
-            found = np.frombuffer(block, "<u8", offset=_SHARD.size).reshape(-1, 2)
+        for message in messages:
+            (shard,) = _SHARD.unpack_from(message)
+            found = np.frombuffer(message, "<u8", offset=_SHARD.size).reshape(-1, 2)
             keys.append(found)
             shards.append(np.full(len(found), shard))
         joined, owners = np.concatenate(keys), np.concatenate(shards)
@@ -145,17 +145,17 @@ class VerifyWork:
         self._leave("documents", partition, told)
         yield from ()
 
-    def apply(self, index: int, blocks: Iterator[bytes]) -> None:
+    def receive(self, index: int, messages: Iterator[bytes]) -> None:
         """Check a stream shard against the sums that came for it."""
         mix = self.plan()
         assert mix is not None  # There are no stream shards without a plan.
-        proof = prove_stream_shard(mix, index, self.run.output, blocks)
+        proof = prove_stream_shard(mix, index, self.run.output, messages)
         self._leave("stream", index, proof.to_json())
         self.manifest.mark(len(self.manifest.read()["shards"]) + index)
 
     def found_of_shards(self) -> list[dict[str, Any]]:
         """What was found of each token shard, in order."""
-        return [self._left("shards", index) for index, _ in self.sketched()]
+        return [self._left("shards", index) for index, _ in self.senders()]
 
     def found_of_documents(self) -> list[dict[str, Any]]:
         """Ids that occur twice, by partition."""
@@ -163,7 +163,7 @@ class VerifyWork:
 
     def found_of_stream(self) -> list[StreamProof]:
         """What was found of each stream shard, in order."""
-        return [StreamProof(**self._left("stream", index)) for index in self.applied()]
+        return [StreamProof(**self._left("stream", index)) for index in self.receivers()]
 
     def plan(self) -> MixPlan | None:
         """The plan that recipe and token shards give, where they give one."""

@@ -7,7 +7,6 @@ from typing import Any
 import pyarrow as pa
 
 from filters.load_once import load_once
-from pipeline.dedup import LookAgain, Rounds
 from pipeline.exchange import Keyed
 from pipeline.group_stages import (
     documents_of,
@@ -23,6 +22,7 @@ from pipeline.ledger import LedgerEntry
 from pipeline.map_stages import MAP_STAGES
 from pipeline.models import ALL_MODELS
 from pipeline.near_audit import write_pairs
+from pipeline.rounds import LookAgain, Rounds
 from pipeline.run import Run
 from pipeline.stages import ensure, filter_documents
 from pipeline.storage import Folder, read_batches
@@ -120,12 +120,12 @@ class GroupStageWork:
         """The step's label, and the folder of its scratch files."""
         return f"{self.stage}-{self.source}"
 
-    def sketched(self) -> Sequence[tuple[int, int]]:
+    def senders(self) -> Sequence[tuple[int, int]]:
         """(index, bytes) of the units in every block that has a unit to do."""
         held = self.manifest.read()
         return [(index, held["units"][index]["size"]) for index in held["sketched"]]
 
-    def applied(self) -> Sequence[int]:
+    def receivers(self) -> Sequence[int]:
         """The units to do."""
         return list(self.manifest.read()["applied"])
 
@@ -137,7 +137,7 @@ class GroupStageWork:
         """Bytes of the unit."""
         return self._unit(index).size
 
-    def sketch(self, index: int) -> Iterator[Keyed]:
+    def send(self, index: int) -> Iterator[Keyed]:
         """The unit's fingerprints."""
         return self._rounds().sketch(index, self._documents(index))
 
@@ -145,21 +145,21 @@ class GroupStageWork:
         """How many rounds the source's method takes."""
         return len(self._rounds().judges)
 
-    def judge(self, round_index: int, partition: int, blocks: Iterator[bytes]) -> Iterator[Keyed]:
+    def judge(self, round_index: int, partition: int, messages: Iterator[bytes]) -> Iterator[Keyed]:
         """One partition's verdicts."""
         judge = self._rounds().judges[round_index]
         if isinstance(judge, LookAgain):
-            return judge.judge(partition, blocks, self._documents(partition))
-        return judge(partition, blocks)
+            return judge.judge(partition, messages, self._documents(partition))
+        return judge(partition, messages)
 
-    def apply(self, index: int, blocks: Iterator[bytes]) -> None:
+    def receive(self, index: int, messages: Iterator[bytes]) -> None:
         """Write the unit's documents as the verdict has them; then the stages that follow."""
         held, unit = self.manifest.read(), self._unit(index)
         if str(index) not in held["groups"]:
             return  # Judged with the units to do, but done itself.
         key, inputs = verdict_key(self.run, self.stage, unit, held["groups"][str(index)])
         if self.run.current(self.stage, unit.source, unit.name, key) is None:
-            filters = self._rounds().filters(blocks)
+            filters = self._rounds().filters(messages)
             names = [item["name"] for item in held["units"]]
             filter_documents(
                 self.run, self.stage, unit, filters, key, inputs, write_pairs(self.run.output, unit, names, filters)
@@ -198,7 +198,7 @@ class LeaveWork:
 
     def sizes(self) -> Sequence[tuple[int, int]]:
         """One piece a group, as large as what was judged."""
-        return [(index, sum(size for _, size in group.sketched())) for index, group in enumerate(self.groups)]
+        return [(index, sum(size for _, size in group.senders())) for index, group in enumerate(self.groups)]
 
     def name(self, index: int) -> str:
         """The group."""

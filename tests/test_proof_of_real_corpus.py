@@ -41,7 +41,7 @@ SETTINGS = (
 
 
 def do_all(engine):
-    return lambda work: engine.run_groups([work])
+    return lambda work: engine.run_exchanges([work])
 
 
 @pytest.fixture(scope="module")

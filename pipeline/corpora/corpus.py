@@ -94,14 +94,14 @@ Record = RawDocument | BadRecord
 class PartJoin:
     """How parts of a file, numbered from 1, exchange what belongs together. Results hang on no order of blocks.
 
-    `readers(name, parts)` are the parts that read the file. `sketch(file, settings, wanted)` gives (part, whether it is
+    `readers(name, parts)` are the parts that read the file. `send(file, settings, wanted)` gives (part, whether it is
     judged, block) of what one of them reads: blocks that are judged for any part, others for the wanted ones alone.
     `judge(blocks)` gives (part, block) from all blocks to be judged of a part. `read(file, settings, blocks)` are the
     part's records, from the blocks that were sent to it.
     """
 
     readers: Callable[[str, int], Iterable[int]]
-    sketch: Callable[[RawFile, Any, Collection[int]], Iterator[tuple[int, bool, bytes]]]
+    send: Callable[[RawFile, Any, Collection[int]], Iterator[tuple[int, bool, bytes]]]
     judge: Callable[[Iterable[bytes]], Iterator[tuple[int, bytes]]]
     read: Callable[[RawFile, Any, Iterable[bytes]], Iterator[Record]]
 

@@ -59,7 +59,7 @@ def reading_parts(name: str, parts: int) -> Iterable[int]:
     return [1] if is_archive(name) else range(1, parts + 1)
 
 
-def sketch(file: RawFile, settings: StackExchange, wanted: Collection[int]) -> Iterator[tuple[int, bool, bytes]]:
+def send(file: RawFile, settings: StackExchange, wanted: Collection[int]) -> Iterator[tuple[int, bool, bytes]]:
     """(part, whether it is judged, block) of the part's rows: ids for all, posts and bad rows for the parts wanted."""
     splitter = RowSplitter(max_bytes=settings.max_post_bytes)
     sender = _Sender(file.parts, frozenset(wanted))

@@ -10,7 +10,7 @@ from filters.batch import Filter
 from filters.redpajama_thread import RedPajamaThread
 from filters.stackexchange import Kind, Post, ThreadToText, thread_html
 from pipeline.corpora.corpus import BadRecord, Corpus, PartJoin, RawDocument, RawFile, Record
-from pipeline.corpora.post_parts import join, judge, part_count, reading_parts, sketch
+from pipeline.corpora.post_parts import join, judge, part_count, reading_parts, send
 from pipeline.corpora.post_store import PostStore
 from pipeline.corpora.posts import ANSWER, QUESTION, BadRow, Row, RowSplitter, read_row
 from pipeline.corpora.posts_table import OTHER_TABLE, POSTS, part_rows, stream_posts
@@ -152,7 +152,7 @@ CORPUS = Corpus(
     read=read,
     filters=filters,
     parts=lambda name, size, settings: 1 if OTHER_TABLE.search(name) else part_count(name, size, settings),
-    join=PartJoin(readers=reading_parts, sketch=sketch, judge=judge, read=read_joined),
+    join=PartJoin(readers=reading_parts, send=send, judge=judge, read=read_joined),
     bad_reasons=(
         "malformed_row",
         "post_too_large",

@@ -13,10 +13,10 @@ import pyarrow as pa
 
 from filters.batch import text_bytes
 from pipeline.corpora.registry import document_stages
-from pipeline.dedup import LookAgain, Rounds
 from pipeline.group_stages import GROUP_STAGES, documents_of, group_rounds, witnesses
 from pipeline.ledger import read_entry
 from pipeline.planning.estimate import Estimate
+from pipeline.rounds import LookAgain, Rounds
 from pipeline.run import Run
 from pipeline.stage_names import DEDUP
 from pipeline.storage import read_batches

@@ -9,10 +9,11 @@ import pyarrow as pa
 
 from filters.fingerprint import document_keys, line_keys
 from pipeline.corpora.registry import document_stages
-from pipeline.dedup import ExactRounds, ParagraphRounds, Rounds
+from pipeline.dedup import ExactRounds, ParagraphRounds
 from pipeline.group_stages import GROUP_STAGES, documents_of, group_rounds
 from pipeline.near_candidates import KEY
 from pipeline.near_duplicates import NearRounds
+from pipeline.rounds import Rounds
 from pipeline.run import Run
 from pipeline.storage import read_batches
 

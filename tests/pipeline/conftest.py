@@ -17,7 +17,7 @@ from filters.batch import document_batch
 from mixtures.stream import shard_name
 from pipeline.ledger import MODELS, Tally
 from pipeline.manifest import write_manifest
-from pipeline.mix import MixPlan, MixRounds, plan_mix, stream_record
+from pipeline.mix import MixPlan, plan_mix, send_blocks, stream_record, write_shard
 from pipeline.progress import Reporter
 from pipeline.recipe import Recipe
 from pipeline.run import Run
@@ -68,7 +68,7 @@ def sketch_all(plan: MixPlan, tokens: Folder) -> dict[int, list[bytes]]:
     blocks: dict[int, list[bytes]] = {}
     for source, shards in plan.shards.items():
         for unit in range(len(shards)):
-            for index, block in MixRounds(plan).sketch(source, unit, lambda s, n: tokens.open(f"{s}/{n}.bin")):
+            for index, block in send_blocks(plan, source, unit, lambda s, n: tokens.open(f"{s}/{n}.bin")):
                 blocks.setdefault(index, []).append(block)
     return blocks
 
@@ -90,7 +90,7 @@ def build(root: Path, vocabulary_path: Path, **mixture: Any) -> TokenRun:
     written: list[Output] = []
     for index, blocks in sorted(sketch_all(plan, tokens).items()):
         with run.stream.create(shard_name(index)) as pending, pending.path.open("w+b") as sink:
-            MixRounds(plan).write_shard(index, blocks, sink)
+            write_shard(plan, index, blocks, sink)
         assert pending.output is not None
         written.append(pending.output)
     record = stream_record(plan, [{"bytes": output.bytes, "digest": output.digest} for output in written])

@@ -5,12 +5,12 @@ from pipeline.verify_work import VerifyWork
 
 
 def do_here(work: VerifyWork) -> None:
-    """Sketch, judge and apply all pieces in this process."""
+    """Send, judge and receive, all in this process."""
     blocks: dict[int, list[bytes]] = {}
-    for index, _ in work.sketched():
-        for key, block in work.sketch(index):
+    for index, _ in work.senders():
+        for key, block in work.send(index):
             blocks.setdefault(key, []).append(block)
     for partition in sorted(key for key in blocks if key >= 0):
         assert list(work.judge(0, partition, iter(blocks[partition]))) == []
-    for index in work.applied():
-        work.apply(index, iter(blocks.get(straight_to(index), [])))
+    for index in work.receivers():
+        work.receive(index, iter(blocks.get(straight_to(index), [])))

@@ -49,14 +49,14 @@ def mixed(run: Run, scratch: Path) -> list[int]:
     if work is None:
         return []
     blocks: dict[int, list[bytes]] = {}
-    for index, _ in work.sketched():
-        for shard, block in work.sketch(index):
+    for index, _ in work.senders():
+        for shard, block in work.send(index):
             blocks.setdefault(shard, []).append(block)
-    for shard in work.applied():
-        work.apply(shard, iter(blocks.pop(shard)))
+    for shard in work.receivers():
+        work.receive(shard, iter(blocks.pop(shard)))
     assert not blocks
     work.finish()
-    return list(work.applied())
+    return list(work.receivers())
 
 
 def stream_tokens(run: Run) -> np.ndarray:

@@ -76,12 +76,12 @@ def judge(run: Run, scratch: Path) -> bool:
     work = group_stage_work(run, "dedup", "c4", run.units("c4"), [], Manifest(Folder(str(scratch)), "dedup.json"))
     if work is None:
         return False
-    keyed = [item for index, _ in work.sketched() for item in work.sketch(index)]
+    keyed = [item for index, _ in work.senders() for item in work.send(index)]
     for number in range(work.rounds()):
         keyed = [item for key, held in _grouped(keyed).items() for item in work.judge(number, key, iter(held))]
     found = _grouped(keyed)
-    for index in work.applied():
-        work.apply(index, iter(found.get(index, [])))
+    for index in work.receivers():
+        work.receive(index, iter(found.get(index, [])))
     return True
 
 

@@ -4,7 +4,7 @@ import collections
 import random
 from functools import partial
 
-from pipeline.dedup import LookAgain
+from pipeline.rounds import LookAgain
 
 
 def verdicts_of(rounds, units, seed=0, sizes=None):

@@ -179,15 +179,15 @@ class OneProcess:
         for index, _ in work.sizes():
             work.do(index)
 
-    def run_groups(self, works):
+    def run_exchanges(self, works):
         for work in works:
-            keyed = [item for index, _ in work.sketched() for item in work.sketch(index)]
+            keyed = [item for index, _ in work.senders() for item in work.send(index)]
             for turn in range(work.rounds()):
                 judged = (work.judge(turn, partition, iter(blocks)) for partition, blocks in grouped(keyed).items())
                 keyed = [item for blocks in judged for item in blocks]
             verdicts = grouped(keyed)
-            for index in work.applied():
-                work.apply(index, iter(verdicts.get(index, [])))
+            for index in work.receivers():
+                work.receive(index, iter(verdicts.get(index, [])))
 
 
 def grouped(keyed):

@@ -30,14 +30,14 @@ def test_a_workers_error_is_one_line(engine, tmp_path):
 
 def test_blocks_go_through_all_rounds_to_every_piece(engine, tmp_path):
     works = [letters.Grouped(str(tmp_path)), letters.Grouped(str(tmp_path), "other")]
-    engine.run_groups(works)
+    engine.run_exchanges(works)
     for label in ("grouped", "other"):
         assert Path(tmp_path, f"{label}-0").read_bytes() == b"\0\1\2\0\1\2"
         assert [Path(tmp_path, f"{label}-{index}").read_bytes() for index in (1, 3)] == [b"", b""]
 
 
 def test_what_is_for_no_judge_goes_straight_to_its_piece(engine, tmp_path):
-    engine.run_groups([letters.Grouped(str(tmp_path))])
+    engine.run_exchanges([letters.Grouped(str(tmp_path))])
     assert Path(tmp_path, "grouped-2").read_bytes() == b"\x0a|\x0b|\x0c"
 
 
@@ -61,7 +61,7 @@ def test_a_users_number_of_workers_wins(tmp_path):
 
 def test_nothing_is_left_in_the_scratch_folder(tmp_path):
     scratch = tmp_path / "scratch"
-    Engine(workers=2, scratch=scratch).run_groups([letters.Grouped(str(tmp_path))])
+    Engine(workers=2, scratch=scratch).run_exchanges([letters.Grouped(str(tmp_path))])
     assert not scratch.exists()
 
 

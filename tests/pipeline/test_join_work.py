@@ -16,7 +16,7 @@ from pipeline.recipe_file import load_recipe
 from pipeline.run import Run
 from pipeline.stages import done
 from pipeline.storage import Folder
-from pipeline.tasks import Apply, Judge, Sketch
+from pipeline.tasks import Judge, Receive, Send
 from pipeline.work import Manifest
 
 LARGE, SMALL = "stackexchange/large/Posts.xml", "stackexchange/small/Posts.xml"
@@ -56,11 +56,11 @@ def by_hand(run, name="join.json"):
     """The work as the embedded engine would do it."""
     work = work_of(run, name)
     carrier = FileCarrier(run.output.local_path("scratch"))
-    sent = {key for index, _ in work.sketched() for key, _ in Sketch(work, carrier)(index, ())}
+    sent = {key for index, _ in work.senders() for key, _ in Send(work, carrier)(index, ())}
     for piece in (key for key in sorted(sent) if key >= 0):
         list(Judge(work, carrier, 0)(piece, ()))
     for piece in range(len(run.units("stackexchange"))):
-        list(Apply(work, carrier)(piece, ()))
+        list(Receive(work, carrier)(piece, ()))
     return work
 
 
@@ -105,7 +105,7 @@ def test_only_parts_that_are_not_done_are_done_again_with_the_same_bytes(dumps):
     assert work_of(run, "second.json") is None
     run.output.delete(name)
     work = by_hand(run, "third.json")
-    assert (work.applied(), len(work.sketched()), work.manifest.marked()) == ([2], 5, {2})
+    assert (work.receivers(), len(work.senders()), work.manifest.marked()) == ([2], 5, {2})
     assert run.output.digest(name) == digest
 
 
@@ -113,7 +113,7 @@ def test_sizes_tell_how_far_the_work_is(dumps):
     run = make(dumps)
     work = work_of(run)
     size = (dumps / "dumps" / LARGE).stat().st_size
-    assert (sum(size for _, size in work.sketched()), work.bytes_done()) == (size, 0)
+    assert (sum(size for _, size in work.senders()), work.bytes_done()) == (size, 0)
     work.manifest.mark(0)
     assert work.bytes_done() == run.units("stackexchange")[0].size
 
@@ -126,7 +126,7 @@ def test_an_archive_is_read_whole_by_its_first_part(dumps):
     (dumps / "dumps/stackexchange/large.7z").write_bytes(stream.getvalue())
     run = make(dumps, "out", 2000)
     parts = [unit for unit in run.units("stackexchange") if unit.input.endswith(".7z")]
-    assert work_of(run).sketched()[0] == (0, len(stream.getvalue()))
+    assert work_of(run).senders()[0] == (0, len(stream.getvalue()))
     by_hand(run)
     kept = [entry.documents_kept for entry in entries(run)[: len(parts)]]
     assert (len(parts) > 3, sum(kept), min(kept) > 0) == (True, 200, True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline import mix
 from pipeline.errors import FatalError
-from pipeline.mix import MixPlan, MixRounds, plan_mix, read_blocks, read_tokens, stream_record
+from pipeline.mix import MixPlan, plan_mix, read_blocks, read_tokens, send_blocks, stream_record, write_shard
 from pipeline.recipe import Recipe
 
 WIDTH = 8
@@ -42,7 +42,7 @@ def blocks_of(plan):
     found = {}
     for source, shards in plan.shards.items():
         for unit in range(len(shards)):
-            for index, block in MixRounds(plan).sketch(source, unit, opener(plan)):
+            for index, block in send_blocks(plan, source, unit, opener(plan)):
                 found.setdefault(index, []).append(block)
     return found
 
@@ -52,7 +52,7 @@ def written(plan, reverse=False):
     parts = []
     for index, blocks in sorted(blocks_of(plan).items()):
         sink = io.BytesIO()
-        MixRounds(plan).write_shard(index, reversed(blocks) if reverse else blocks, sink)
+        write_shard(plan, index, reversed(blocks) if reverse else blocks, sink)
         parts.append(np.frombuffer(sink.getvalue(), "<u4").reshape(-1, WIDTH))
     return np.concatenate(parts)
 
@@ -123,21 +123,21 @@ def test_a_shard_shorter_than_planned_is_an_error():
 def test_a_missing_sequence_is_an_error():
     plan = plan_of({"c4": [80]}, total_tokens=5 * WIDTH)
     with pytest.raises(ValueError, match="stream shard 0 lacks 5 of 5 sequences"):
-        MixRounds(plan).write_shard(0, [], io.BytesIO())
+        write_shard(plan, 0, [], io.BytesIO())
 
 
 def test_a_sequence_sent_twice_is_an_error():
     plan = plan_of({"c4": [80]}, total_tokens=5 * WIDTH)
     (blocks,) = blocks_of(plan).values()
     with pytest.raises(ValueError, match="stream shard 0 was sent a sequence twice"):
-        MixRounds(plan).write_shard(0, blocks * 2, io.BytesIO())
+        write_shard(plan, 0, blocks * 2, io.BytesIO())
 
 
 @pytest.mark.parametrize("index, other", [(0, 1), (1, 0)])
 def test_a_sequence_of_another_shard_is_an_error(index, other):
     plan = plan_of({"c4": [80]}, total_tokens=10 * WIDTH)
     with pytest.raises(ValueError, match=f"stream shard {index} was sent a sequence of another shard"):
-        MixRounds(plan).write_shard(index, blocks_of(plan)[other], io.BytesIO())
+        write_shard(plan, index, blocks_of(plan)[other], io.BytesIO())
 
 
 def test_a_source_without_one_whole_sequence_stops_the_run():
@@ -223,7 +223,7 @@ def test_a_stream_of_any_phases_is_what_its_plan_says(block, phases, sizes, shar
     sinks = []
     for index, blocks in sorted(blocks_of(plan).items()):
         sinks.append(io.BytesIO())
-        MixRounds(plan).write_shard(index, blocks, sinks[-1])
+        write_shard(plan, index, blocks, sinks[-1])
     expected = [
         (plan.plan.places(np.arange(phase.first, phase.end)).token[:, :, None] + np.arange(phase.piece_tokens)).ravel()
         for phase in plan.plan.phases
@@ -236,8 +236,8 @@ def test_a_stream_of_any_phases_is_what_its_plan_says(block, phases, sizes, shar
 def test_a_sketch_for_some_shards_is_that_part_of_the_whole():
     plan = plan_of({"c4": [50, 23], "books": [9, 9]})
     for source, unit in (("c4", 0), ("c4", 1), ("books", 0)):
-        whole = list(MixRounds(plan).sketch(source, unit, opener(plan)))
-        some = list(MixRounds(plan).sketch(source, unit, opener(plan), wanted=[1, 3]))
+        whole = list(send_blocks(plan, source, unit, opener(plan)))
+        some = list(send_blocks(plan, source, unit, opener(plan), wanted=[1, 3]))
         assert some == [(shard, pack) for shard, pack in whole if shard in (1, 3)]
 
 

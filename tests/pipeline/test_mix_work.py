@@ -21,11 +21,11 @@ def manifest(tmp_path):
 def mixed(work):
     """The stream by hand: all token shards sketched, each stream shard written, then the record."""
     blocks = {}
-    for index, _ in work.sketched():
-        for shard, block in work.sketch(index):
+    for index, _ in work.senders():
+        for shard, block in work.send(index):
             blocks.setdefault(shard, []).append(block)
-    for shard in work.applied():
-        work.apply(shard, iter(blocks[shard]))
+    for shard in work.receivers():
+        work.receive(shard, iter(blocks[shard]))
     return work.finish()
 
 
@@ -86,7 +86,7 @@ def test_a_lost_record_is_written_without_a_shard(copied_run, manifest):
     before = run.output.digest("stream/stream.json")
     run.output.delete("stream/stream.json")
     work = mix_work(run, manifest)
-    assert (work.sketched(), work.applied(), work.total_bytes(), work.bytes_done()) == ([], [], 0, 0)
+    assert (work.senders(), work.receivers(), work.total_bytes(), work.bytes_done()) == ([], [], 0, 0)
     work.finish()
     assert run.output.digest("stream/stream.json") == before
 

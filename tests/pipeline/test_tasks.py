@@ -7,7 +7,7 @@ import work_of_letters as letters
 
 from pipeline.errors import FatalError, PieceError
 from pipeline.exchange import FileCarrier, ShuffleCarrier
-from pipeline.tasks import Apply, Do, Judge, Sketch, named
+from pipeline.tasks import Do, Judge, Receive, Send, named
 
 
 @pytest.fixture
@@ -22,18 +22,18 @@ def test_a_piece_is_done(tmp_path):
 
 def test_the_steps_of_a_group_find_what_the_one_before_sent(grouped, tmp_path):
     carrier = FileCarrier(tmp_path / "blocks")
-    sketched = {key for piece in range(3) for key, _ in Sketch(grouped, carrier)(piece, ())}
+    sketched = {key for piece in range(3) for key, _ in Send(grouped, carrier)(piece, ())}
     assert sketched == {0, 1, -3}
     assert [list(Judge(grouped, carrier, 0)(key, ())) for key in (0, 1)] == [[(5, b"")], [(5, b"")]]
     assert list(Judge(grouped, carrier, 1)(5, ())) == [(0, b"")]
-    assert [list(Apply(grouped, carrier)(piece, ())) for piece in (0, 2)] == [[], []]
+    assert [list(Receive(grouped, carrier)(piece, ())) for piece in (0, 2)] == [[], []]
     assert Path(tmp_path, "grouped-0").read_bytes() == b"\0\1\2\0\1\2"
     assert Path(tmp_path, "grouped-2").read_bytes() == b"\x0a|\x0b|\x0c"
 
 
 def test_on_a_cluster_parcels_hold_the_blocks(grouped):
     carrier = ShuffleCarrier()
-    sketched = list(Sketch(grouped, carrier)(1, ()))
+    sketched = list(Send(grouped, carrier)(1, ()))
     assert [key for key, _ in sketched] == [0, 1, -3]
     assert list(carrier.unpack((), (parcel for _, parcel in sketched))) == [b"\1", b"\1", b"\x0b"]
     ((key, parcel),) = Judge(grouped, carrier, 0)(0, (parcel for _, parcel in sketched))
@@ -43,10 +43,10 @@ def test_on_a_cluster_parcels_hold_the_blocks(grouped):
 def test_pieces_have_names_and_sizes(grouped):
     carrier = ShuffleCarrier()
     assert Do(letters.Letters("", 3)).sizes() == {0: 1, 1: 2, 2: 3}
-    assert Sketch(grouped, carrier).name(1) == "grouped: letter 1"
+    assert Send(grouped, carrier).name(1) == "grouped: letter 1"
     assert Judge(grouped, carrier, 0).name(1) == "grouped: partition 1 of round 1"
-    assert Apply(grouped, carrier).name(1) == "grouped: piece 1"
-    assert Apply(grouped, carrier).sizes() == {0: 0, 1: 1, 2: 2, 3: 3}
+    assert Receive(grouped, carrier).name(1) == "grouped: piece 1"
+    assert Receive(grouped, carrier).sizes() == {0: 0, 1: 1, 2: 2, 3: 3}
 
 
 def test_what_nobody_foresaw_names_the_piece():

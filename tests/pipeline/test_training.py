@@ -182,7 +182,7 @@ def test_training_in_a_folder_of_its_own_leaves_its_figures_in_the_output(copied
 def mixed_anew(run, scratch):
     """The stream with the recipe's changes of the mixture."""
     work, engine = mix_work(run, Manifest(scratch, "mix.json")), Engine(workers=1)
-    engine.run_groups([work])
+    engine.run_exchanges([work])
     work.finish()
     assert finish_steps(run, QUIET, ("verify",), engine) == ["verify"]
 

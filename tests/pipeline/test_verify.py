@@ -176,6 +176,6 @@ def test_the_engine_finds_the_same_as_this_process(token_run, proven):
     flip(token_run.root / "stream/stream-00001.bin")
     run, engine = token_run.run(), Engine(workers=2)
     with pytest.raises(FaultsFoundError) as told:
-        verify(run, lambda work: engine.run_groups([work]), QUIET)
+        verify(run, lambda work: engine.run_exchanges([work]), QUIET)
     assert told.value.proof == proven(run).to_json()
     assert list((token_run.root / "logs/work").iterdir()) == []

@@ -32,17 +32,17 @@ def looked_at(finished_token_run):
 
 def test_it_is_dealt_by_token_shard_and_stream_shard(looked_at, finished_token_run):
     files = sorted((finished_token_run.root / "tokens").glob("*/*.bin"), key=lambda path: path.stat().st_size)
-    sizes = looked_at(lambda work: sorted(size for _, size in work.sketched()))
+    sizes = looked_at(lambda work: sorted(size for _, size in work.senders()))
     assert sizes == [path.stat().st_size for path in files]
-    assert looked_at(lambda work: list(work.applied())) == [0, 1, 2]
+    assert looked_at(lambda work: list(work.receivers())) == [0, 1, 2]
     assert looked_at(lambda work: (work.total_bytes(), work.bytes_done())) == (sum(sizes) + 8000, sum(sizes) + 8000)
 
 
 def test_every_piece_of_the_stream_is_sent_its_sum_exactly_once(looked_at):
     def sent(work):
         found = collections.defaultdict(list)
-        for index, _ in work.sketched():
-            for key, block in work.sketch(index):
+        for index, _ in work.senders():
+            for key, block in work.send(index):
                 found[key].append(np.frombuffer(block, SUMS)["token"]) if key < 0 else None
         return {key: sorted(np.concatenate(tokens).tolist()) for key, tokens in found.items()}
 
@@ -53,7 +53,7 @@ def test_every_piece_of_the_stream_is_sent_its_sum_exactly_once(looked_at):
 
 def test_sums_are_sent_before_too_many_are_held(looked_at, monkeypatch):
     def packs(work):
-        return sum(1 for index, _ in work.sketched() for _ in work.sketch(index))
+        return sum(1 for index, _ in work.senders() for _ in work.send(index))
 
     few = looked_at(packs)
     monkeypatch.setattr("pipeline.verify_work.PACK_PIECES", 1)

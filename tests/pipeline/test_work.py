@@ -81,7 +81,7 @@ def spoiled(made, source, index):
 
 def by_hand(work):
     """All rounds of the work, as an engine would do them; piece → blocks."""
-    blocks = [pair for index, _ in work.sketched() for pair in work.sketch(index)]
+    blocks = [pair for index, _ in work.senders() for pair in work.send(index)]
     for round_index in range(work.rounds()):
         partitions = {key for key, _ in blocks}
         blocks = [
@@ -89,7 +89,7 @@ def by_hand(work):
             for partition in sorted(partitions)
             for pair in work.judge(round_index, partition, iter([b for key, b in blocks if key == partition]))
         ]
-    return {index: [block for key, block in blocks if key == index] for index, _ in work.sketched()}
+    return {index: [block for key, block in blocks if key == index] for index, _ in work.senders()}
 
 
 @pytest.mark.parametrize("source", ["commoncrawl", "c4", "books"])
@@ -97,9 +97,9 @@ def test_a_unit_is_deduplicated_again_with_all_that_it_is_judged_with(copied_run
     run, units, name, digest = spoiled(copied_run, source, 1)
     stage = stage_of(source)
     work = group_stage_work(run, stage, source, units, [], manifest)
-    assert (work.applied(), len(work.sketched()), work.label) == ([1], len(units), f"{stage}-{source}")
+    assert (work.receivers(), len(work.senders()), work.label) == ([1], len(units), f"{stage}-{source}")
     verdicts = by_hand(work)
-    work.apply(1, iter(verdicts[1]))
+    work.receive(1, iter(verdicts[1]))
     assert run.output.digest(name) == digest
     assert manifest.marked() == {1}
 
@@ -111,8 +111,8 @@ def test_wikipedia_is_sketched_with_the_pages_and_no_verdict_is_applied_to_it(co
     digest = run.output.digest(name)
     run.output.delete(name)
     work = group_stage_work(run, PAGES, "commoncrawl", units, [], manifest)
-    assert (work.applied(), len(work.sketched())) == ([0], len(units) + len(articles))
-    work.apply(0, iter(by_hand(work)[0]))
+    assert (work.receivers(), len(work.senders())) == ([0], len(units) + len(articles))
+    work.receive(0, iter(by_hand(work)[0]))
     assert run.output.digest(name) == digest
 
 
@@ -121,7 +121,7 @@ def test_verdicts_for_a_unit_that_is_done_are_passed_over(copied_run, manifest):
     work = group_stage_work(run, DEDUP, "c4", units, [], manifest)
     path = copied_run.output / f"documents/dedup/c4/{units[0].name}.parquet"
     before = path.stat().st_mtime_ns
-    work.apply(0, iter([b"whatever"]))
+    work.receive(0, iter([b"whatever"]))
     assert (path.stat().st_mtime_ns, manifest.marked()) == (before, set())
 
 
@@ -130,8 +130,8 @@ def test_a_stage_behind_the_deduplication_is_done_without_sketching_anew(copied_
     units = run.units("commoncrawl")
     run.output.delete(f"documents/perplexity/commoncrawl/{units[2].name}.parquet")
     work = group_stage_work(run, DEDUP, "commoncrawl", units, ["language", "perplexity"], manifest)
-    assert (work.applied(), work.sketched()) == ([2], [])
-    work.apply(2, iter([]))
+    assert (work.receivers(), work.senders()) == ([2], [])
+    work.receive(2, iter([]))
     assert run.output.exists(f"documents/perplexity/commoncrawl/{units[2].name}.parquet")
 
 
@@ -142,7 +142,7 @@ def test_what_a_source_leaves_behind_is_a_piece_that_workers_do(copied_run, mani
     run.output.delete(page)
     group = group_stage_work(run, NEAR_DEDUP, "books", units, [], manifest)
     left = LeaveWork((group,))
-    assert (group.leaves(), group.applied()) == (True, [])
+    assert (group.leaves(), group.receivers()) == (True, [])
     assert left.sizes() == [(0, sum(unit.size for unit in units))]
     assert left.name(0) == "what near-dedup-books leaves behind"
     by_hand(group)  # The audit tells of what was noted while the units were judged.

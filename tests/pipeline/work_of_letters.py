@@ -95,10 +95,10 @@ class Grouped:
     folder: str
     label: str = "grouped"
 
-    def sketched(self):
+    def senders(self):
         return [(index, 1) for index in range(3)]
 
-    def applied(self):
+    def receivers(self):
         return range(4)
 
     def name(self, index):
@@ -107,7 +107,7 @@ class Grouped:
     def weight(self, index):
         return index
 
-    def sketch(self, index):
+    def send(self, index):
         for partition in range(2):
             yield partition, bytes([index])
         yield straight_to(2), bytes([10 + index])
@@ -119,5 +119,5 @@ class Grouped:
         joined = b"".join(sorted(blocks))
         yield (5, joined) if round_index == 0 else (0, joined)
 
-    def apply(self, index, blocks):
+    def receive(self, index, blocks):
         Path(self.folder, f"{self.label}-{index}").write_bytes(b"|".join(sorted(blocks)))

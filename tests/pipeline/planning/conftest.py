@@ -21,14 +21,14 @@ class HereEngine(MeasuredEngine):
         for index, _ in work.sizes():
             work.do(index)
 
-    def run_groups(self, works):
+    def run_exchanges(self, works):
         for work in (MeasuredGroup(work, self.output) for work in works):
-            sent = gathered(work.sketch(index) for index, _ in work.sketched())
+            sent = gathered(work.send(index) for index, _ in work.senders())
             straight = {key: sent.pop(key) for key in [key for key in sent if key < 0]}
             for number in range(work.rounds()):
                 sent = gathered(work.judge(number, key, iter(sent[key])) for key in sorted(sent))
-            for index in work.applied():
-                work.apply(index, iter([*sent.get(index, []), *straight.get(-1 - index, [])]))
+            for index in work.receivers():
+                work.receive(index, iter([*sent.get(index, []), *straight.get(-1 - index, [])]))
 
 
 def gathered(streams):

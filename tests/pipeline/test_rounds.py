@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.blocks import by_unit, pack, unpack
+from pipeline.rounds import by_unit, pack, unpack
 
 
 @pytest.mark.parametrize("unit", [0, 1, 255, 256, 64_000, 2**63])
