@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from filters.batch import FilterResult, reasons
 from filters.perplexity import bucket
@@ -37,17 +38,22 @@ class LanguageIs:
 
     def apply(self, batch: pa.RecordBatch) -> FilterResult:
         """Same rows in the same order; `reason` is null where the document is kept."""
-        rows = zip(batch.column("language").to_pylist(), batch.column("language_score").to_pylist(), strict=True)
-        return FilterResult(batch, reasons(self._judge(language, score) for language, score in rows), {})
+        unsure = pc.if_else(self._is_sure(batch.column("language_score")), None, "language_score_too_low")
+        foreign = pc.if_else(self._is_kept(batch.column("language")), unsure, "language_not_kept")
+        reason = pc.if_else(pc.is_valid(batch.column("language")), foreign, "language_unknown")
+        return FilterResult(batch, reason.cast(pa.string()), {})
 
-    def _judge(self, language: str | None, score: float | None) -> str | None:
-        if language is None:
-            return "language_unknown"
-        if language not in self.keep:
-            return "language_not_kept"
-        if score is not None and self.score_decimals is not None:
-            score = float(np.round(score, self.score_decimals))
-        return "language_score_too_low" if score is None or score < self.min_score else None
+    def keeps(self, batch: pa.RecordBatch) -> pa.BooleanArray:
+        """Which rows are surely in a language that is kept; only the two columns are read."""
+        return pc.and_(self._is_kept(batch.column("language")), self._is_sure(batch.column("language_score")))
+
+    def _is_kept(self, language: pa.StringArray) -> pa.BooleanArray:
+        return pc.is_in(language, value_set=pa.array(self.keep, pa.string()))
+
+    def _is_sure(self, score: pa.DoubleArray) -> pa.BooleanArray:
+        if self.score_decimals is not None:
+            score = pa.array(np.round(score.to_numpy(zero_copy_only=False), self.score_decimals), from_pandas=True)
+        return pc.fill_null(pc.greater_equal(score, self.min_score), False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

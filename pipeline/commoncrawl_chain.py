@@ -8,9 +8,10 @@ from filters.batch import Filter
 from filters.language import IdentifyLanguage
 from filters.perplexity import ScorePerplexity
 from filters.reference import ScoreReference
-from filters.select import LanguageIs, PerplexityBucketIs, ReferenceScoreAtLeast
+from filters.select import PerplexityBucketIs, ReferenceScoreAtLeast
 from pipeline import stage_names
 from pipeline.crawl_sample import bounds, write_sample
+from pipeline.document_rows import language_rule
 from pipeline.fit_cutoffs import read_cutoffs
 from pipeline.fit_threshold import read_threshold
 from pipeline.models import (
@@ -51,11 +52,7 @@ def _language_and_perplexity(run: Run) -> tuple[Filter, ...]:
     recipe = run.recipe
     head, middle = read_cutoffs(Path(CUTOFFS.path(run, "cutoffs.json")), LANGUAGE_MODEL.digest(run))
     return (
-        LanguageIs(
-            keep=recipe.language.keep,
-            min_score=recipe.language.min_score,
-            score_decimals=2 if recipe.commoncrawl.mode == "faithful" else None,
-        ),
+        language_rule(recipe),
         PerplexityBucketIs(keep=recipe.perplexity.keep, head=head, middle=middle),
     )
 

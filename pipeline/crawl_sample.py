@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from filters.batch import DOCUMENT_SCHEMA, with_column
+from pipeline.document_rows import language_rule
 from pipeline.recipe import Recipe
 from pipeline.samples import rank
 from pipeline.storage import Folder, Output, ParquetSink, read_batches
@@ -35,10 +36,7 @@ def purpose(name: str, recipe: Recipe) -> str:
 
 def populations(batch: pa.RecordBatch, recipe: Recipe) -> Mapping[str, Mask]:
     """Which pages are drawn from: surely in a kept language, and of the same least length for both classes."""
-    kept = pc.and_(
-        pc.is_in(batch.column("language"), value_set=pa.array(recipe.language.keep, pa.string())),
-        pc.fill_null(pc.greater_equal(batch.column("language_score"), recipe.language.min_score), False),
-    )
+    kept = language_rule(recipe).keeps(batch)
     long = pc.and_(kept, pc.greater_equal(pc.utf8_length(batch.column("text")), max(1, recipe.reference.min_chars)))
     cited = pc.fill_null(batch.column("cited"), False)
     found = {

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
+from filters.select import LanguageIs
 from pipeline.recipe import Recipe
 from pipeline.samples import rank
 
@@ -32,9 +33,10 @@ def text_bytes(text: str) -> int:
     return len(text.encode("utf-8", "replace"))
 
 
-def is_kept(recipe: Recipe, language: str | None, score: float | None) -> bool:
-    """Is a document with this language and score surely in a language that the recipe keeps?"""
-    return language in recipe.language.keep and (score or 0) >= recipe.language.min_score
+def language_rule(recipe: Recipe) -> LanguageIs:
+    """The rule by which pages of CommonCrawl are surely in a kept language: for fits as for `select`."""
+    decimals = 2 if recipe.commoncrawl.mode == "faithful" else None
+    return LanguageIs(keep=recipe.language.keep, min_score=recipe.language.min_score, score_decimals=decimals)
 
 
 def is_held_out(text: str) -> bool:

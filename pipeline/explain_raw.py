@@ -20,10 +20,10 @@ def raw_record(run: Run, source: str, origin: str) -> dict[str, Any]:
         file = _file(run, name)
         if file is None:
             return told | {"missing": f"no such file below {run.inputs.folder.url}"}
-        if name.endswith(".gz") and key.isdigit():
+        corpus, settings = CORPORA[source], getattr(run.recipe, source)
+        if name.endswith(".gz") and key.isdigit() and corpus.is_member_offset(settings):
             return told | {"offset": int(key), "begins": _member(file, int(key))}
-        records = CORPORA[source].read(file, getattr(run.recipe, source))
-        record = next((each for each in records if each.key == key), None)
+        record = next((each for each in corpus.read(file, settings) if each.key == key), None)
     except (OSError, ShardError, zlib.error) as error:
         return told | {"missing": f"the file cannot be read: {error}"}
     if record is None or isinstance(record, BadRecord):

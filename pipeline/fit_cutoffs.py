@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 
 from filters.ccnet_cutoffs import CCNET_CUTOFFS, HEAD_PERCENTILE, MIDDLE_PERCENTILE
 from filters.perplexity import cutoffs
 from pipeline.crawl_sample import CUTOFFS, purpose
-from pipeline.document_rows import Read, is_kept, rows
+from pipeline.document_rows import Read, language_rule
 from pipeline.errors import FatalError
 from pipeline.recipe import Recipe
 from pipeline.samples import Draw
@@ -49,10 +50,11 @@ def _draw(read: Read, recipe: Recipe) -> Draw:
     The scraps of other languages that a model takes for English would else say what an English page should read like.
     """
     draw = Draw(purpose(CUTOFFS, recipe), recipe.perplexity.max_documents)
-    columns = ("doc_id", "language", "language_score", "perplexity")
-    for doc_id, language, score, value in rows(read, "commoncrawl", *columns):
-        if value is not None and is_kept(recipe, language, score):
-            draw.add(doc_id, value)
+    rule = language_rule(recipe)
+    for batch in read("commoncrawl", ("doc_id", "language", "language_score", "perplexity")):
+        scored = batch.filter(pc.and_(rule.keeps(batch), pc.is_valid(batch.column("perplexity"))))
+        for row in scored.select(("doc_id", "perplexity")).to_pylist():
+            draw.add(*row.values())
     if not draw.candidates:
         raise FatalError(
             f"no CommonCrawl document in {recipe.language_model.language} has a perplexity to take percentiles of;"

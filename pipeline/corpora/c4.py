@@ -112,4 +112,11 @@ def _stages(recipe: Recipe) -> tuple[str, ...]:
     return (CLEAN, PAGES, LINES, DEDUP, *((ENGLISH,) if recipe.c4.mode == "faithful" else ()))
 
 
-CORPUS = Corpus(source="c4", read=read, filters=filters, bad_reasons=BAD_REASONS, stages=_stages)
+CORPUS = Corpus(
+    source="c4",
+    read=read,
+    filters=filters,
+    bad_reasons=BAD_REASONS,
+    is_member_offset=lambda settings: settings.form == "wet" and settings.mode != "faithful",
+    stages=_stages,
+)

@@ -164,6 +164,7 @@ CORPUS = Corpus(
     read=read,
     filters=filters,
     bad_reasons=BAD_REASONS,
+    is_member_offset=lambda _: True,
     stages=_stages,
     side_stages={SAMPLE: PERPLEXITY, SCORES: REFERENCE},
 )

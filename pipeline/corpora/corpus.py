@@ -61,7 +61,12 @@ class RawFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawDocument:
-    """One record of a dump, before any rule. `key` says where in its file it lies (an offset, an id, a path)."""
+    """One record of a dump, before any rule. `key` says where in its file it lies (an offset, an id, a path).
+
+    `text` is what the source's own rules take: a page's lines (CommonCrawl, C4), a file of code (GitHub), wikitext
+    (Wikipedia), a whole book with what surrounds it (Books), a paper's LaTeX as one document (ArXiv), a thread's HTML
+    (StackExchange).
+    """
 
     key: str
     text: str
@@ -115,6 +120,7 @@ class Corpus:
     `parts(name, size, settings)` is how many units a file becomes: read with `part` and `parts`, each gives the
     records that begin in its share of the bytes. With a `join` a document's records may lie in any of the parts, which
     exchange them (`pipeline/join_work.py`).
+    `is_member_offset(settings)` is whether a key of digits alone is the offset of a gzip member in the file.
     `stages(recipe)` are the stages that its documents go through one after another; `side_stages` are map stages
     beside that chain, each with the stage whose documents it looks at.
     """
@@ -125,6 +131,7 @@ class Corpus:
     bad_reasons: tuple[str, ...]
     parts: Callable[[str, int, Any], int] = lambda name, size, settings: 1
     join: PartJoin | None = None
+    is_member_offset: Callable[[Any], bool] = lambda _: False
     stages: Callable[[Any], tuple[str, ...]] = lambda _: (CLEAN,)
     side_stages: Mapping[str, str] = field(default_factory=dict)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from provenance_run import document, marker, recipe
 
+from pipeline.corpora.registry import CORPORA
 from pipeline.explain_raw import SHOWN, raw_record
 
 
@@ -25,6 +26,21 @@ def test_an_offset_leads_to_the_bytes_themselves(finished_provenance_run, tmp_pa
     told = raw_record(run, "commoncrawl", f"commoncrawl/x.warc.wet.gz#{len(first)}")
     assert (told["offset"], told["begins"]) == (len(first), ("WARC/1.0 two" * 99)[:SHOWN])
     assert "missing" in raw_record(run, "commoncrawl", "commoncrawl/x.warc.wet.gz#1")
+
+
+def test_a_number_that_is_no_offset_of_a_member_is_looked_for_by_the_reader(finished_provenance_run, tmp_path):
+    pages = b"".join(b"WARC/1.0\r\nWARC-Target-URI: http://a.b/%d\r\n\r\npage %d\r\n" % (i, i) for i in range(3))
+    (tmp_path / "dumps/c4").mkdir(parents=True)
+    (tmp_path / "dumps/c4/x.warc.wet.gz").write_bytes(gzip.compress(pages, mtime=0))
+    faithful = recipe(tmp_path, c4={"form": "wet", "mode": "faithful"})
+    run = replace(finished_provenance_run, recipe=faithful)
+    keys = [record.key for record in CORPORA["c4"].read(run.inputs.file("c4/x.warc.wet.gz"), faithful.c4)]
+    assert keys[-1].isdigit()
+    assert raw_record(run, "c4", f"c4/x.warc.wet.gz#{keys[-1]}") == {
+        "file": "c4/x.warc.wet.gz",
+        "key": keys[-1],
+        "begins": "page 2",
+    }
 
 
 @pytest.mark.parametrize(
