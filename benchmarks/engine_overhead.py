@@ -26,7 +26,7 @@ from pipeline.errors import SettingError
 from pipeline.exchange import Keyed
 from pipeline.run import Run
 from pipeline.storage import Folder, scratch_below
-from pipeline.work import GroupStageWork, Manifest, MapWork, group_stage_work
+from pipeline.work import GroupStageWork, MapWork, WorkList, group_stage_work
 
 STAGES = ("clean", "dedup", "language", "perplexity")
 SOURCE = "commoncrawl"
@@ -130,8 +130,8 @@ def run_in_pool(run: Run, workers: int) -> None:
     units = run.units(SOURCE)
     with scratch_below(run.output) as scratch, ProcessPoolExecutor(workers) as pool:
         items = [{"unit": asdict(unit), "stages": ["clean"]} for unit in units]
-        list(pool.map(MapWork(run, Manifest(scratch, "units.json").write({"items": items})).do, range(len(units))))
-        work = group_stage_work(run, "dedup", SOURCE, units, STAGES[2:], Manifest(scratch, "dedup.json"))
+        list(pool.map(MapWork(run, WorkList(scratch, "units.json").write({"items": items})).do, range(len(units))))
+        work = group_stage_work(run, "dedup", SOURCE, units, STAGES[2:], WorkList(scratch, "dedup.json"))
         assert work is not None  # nothing is done yet
         blocks = _by_key(pool.map(partial(_sketched, work), [index for index, _ in work.senders()]))
         for index in range(work.rounds()):

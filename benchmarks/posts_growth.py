@@ -26,7 +26,7 @@ from pipeline.recipe import Recipe
 from pipeline.run import Run
 from pipeline.storage import Folder
 from pipeline.tasks import Judge, Receive, Send
-from pipeline.work import Manifest
+from pipeline.work import WorkList
 
 TABLE = "stackexchange/grown/Posts.xml"
 PART_BYTES = 8_000_000
@@ -101,7 +101,7 @@ def grown_run(folder: Path, part_bytes: int) -> Run:
 def clean(run: Run) -> None:
     """All units in this process, one after another, with blocks in files as on the embedded engine."""
     units = run.units(_SOURCE)
-    work = join_work(run, {_SOURCE: units}, Manifest(Folder(run.output.address("logs")), "join.json"))
+    work = join_work(run, {_SOURCE: units}, WorkList(Folder(run.output.address("logs")), "join.json"))
     if work is None:
         for unit in units:
             CLEAN_STAGE.process(run, unit)

@@ -10,7 +10,7 @@ from pipeline.errors import FatalError
 from pipeline.finish import finish_steps
 from pipeline.group_stages import GROUP_STAGES
 from pipeline.join_work import is_joined, join_work
-from pipeline.ledger import MODELS, LedgerEntry, chain_faults, entry_name, read_entry
+from pipeline.ledger import WHOLE_RUN, LedgerEntry, chain_faults, entry_name, read_entry
 from pipeline.listed import listed
 from pipeline.map_stages import CLEAN_STAGE, MAP_STAGES
 from pipeline.mix_summary import mix_lines
@@ -25,7 +25,7 @@ from pipeline.storage import Folder, scratch_below
 from pipeline.sweep import clear_temporary_files, sweep
 from pipeline.totals import StageTotals, sum_stages
 from pipeline.units import Unit
-from pipeline.work import FitWork, GroupStageWork, LeaveWork, Manifest, MapWork, group_stage_work
+from pipeline.work import FitWork, GroupStageWork, LeaveWork, MapWork, WorkList, group_stage_work
 
 
 @dataclass(slots=True)
@@ -121,62 +121,67 @@ class Conductor:
             self.worked += names
 
     def _documents(self, names: list[str]) -> None:
+        """The step's stages of every source: first where units are judged together, then where each goes alone."""
         names = [name for name in names if any(has_stage(self.run.recipe, source, name) for source in self.units)]
         self._need(names)
         with scratch_below(self.run.output) as scratch:
-            if group_stages := [name for name in names if name in GROUP_STAGES]:
-                found = (self._group(group_stages[0], source, names, scratch) for source in self.units)
-                groups = [work for work in found if work is not None]
-                total = sum(size for work in groups for _, size in work.senders())
-                if groups:
-                    with self.reporter.watch(
-                        ", ".join(names), total, lambda: sum(_bytes_done(work) for work in groups)
-                    ):
-                        self.engine.run_exchanges(groups)
-                        if leaving := tuple(work for work in groups if work.leaves()):
-                            self.engine.run(LeaveWork(leaving))
-                    self.worked += names
-                return
-            joined = self._joins(names, scratch)
-            maps = self._maps(names, scratch)
-            if maps is not None:
-                sizes, marked = dict(maps.sizes()), maps.manifest.marked
-                total = sum(sizes.values())
-                with self.reporter.watch(", ".join(names), total, lambda: sum(sizes[index] for index in marked())):
-                    self.engine.run(maps)
-            if joined or maps is not None:
-                self.worked += names
+            did = [self._groups(names, scratch), self._joins(names, scratch), self._maps(names, scratch)]
+        if any(did):
+            self.worked += names
+
+    def _groups(self, names: list[str], scratch: Folder) -> bool:
+        """Judge the sources that have a group stage among these; whether any was left to do."""
+        stage = next((name for name in names if name in GROUP_STAGES), None)
+        found = (self._group(stage, source, names, scratch) for source in self.units if stage)
+        groups = [work for work in found if work is not None]
+        if groups:
+            total = sum(size for work in groups for _, size in work.senders())
+            with self.reporter.watch(", ".join(names), total, lambda: sum(_bytes_done(work) for work in groups)):
+                self.engine.run_exchanges(groups)
+                if leaving := tuple(work for work in groups if work.leaves()):
+                    self.engine.run(LeaveWork(leaving))
+        return bool(groups)
 
     def _group(self, stage: str, source: str, names: list[str], scratch: Folder) -> GroupStageWork | None:
         if stage not in document_stages(self.run.recipe, source):
             return None
         after = [name for name in names if has_stage(self.run.recipe, source, name) and name != stage]
-        manifest = Manifest(scratch, f"{stage}-{source}.json")
-        return group_stage_work(self.run, stage, source, self.units[source], after, manifest)
+        work_list = WorkList(scratch, f"{stage}-{source}.json")
+        return group_stage_work(self.run, stage, source, self.units[source], after, work_list)
 
     def _joins(self, names: list[str], scratch: Folder) -> bool:
         """Clean the files whose parts exchange what belongs together; whether any was left to do."""
-        work = join_work(self.run, self.units, Manifest(scratch, "join.json")) if CLEAN_STAGE.name in names else None
+        work = join_work(self.run, self.units, WorkList(scratch, "join.json")) if CLEAN_STAGE.name in names else None
         if work is not None:
             total = sum(size for _, size in work.senders())
             with self.reporter.watch(CLEAN_STAGE.name, total, work.bytes_done):
                 self.engine.run_exchanges([work])
         return work is not None
 
-    def _maps(self, names: list[str], scratch: Folder) -> MapWork | None:
+    def _maps(self, names: list[str], scratch: Folder) -> bool:
+        """Put units that nothing is judged together with through their stages; whether any was left to do."""
         items, seen = [], self.run.listed()
         for source, units in self.units.items():
             stages = [name for name in names if has_stage(self.run.recipe, source, name)]
+            if set(stages) & set(GROUP_STAGES):
+                continue
             items += [
                 {"unit": asdict(unit), "stages": stages}
                 for unit in units
                 if not is_joined(unit) and any(done(MAP_STAGES[stage], seen, unit) is None for stage in stages)
             ]
-        return MapWork(self.run, Manifest(scratch, "units.json").write({"items": items})) if items else None
+        if items:
+            work = MapWork(self.run, WorkList(scratch, "units.json").write({"items": items}))
+            sizes = dict(work.sizes())
+            with self.reporter.watch(
+                ", ".join(names), sum(sizes.values()), lambda: sum(sizes[index] for index in work.work_list.marked())
+            ):
+                self.engine.run(work)
+        return bool(items)
 
     def _mix(self) -> None:
         with scratch_below(self.run.output) as scratch:
-            work = mix_work(self.run, Manifest(scratch, "mix.json"))
+            work = mix_work(self.run, WorkList(scratch, "mix.json"))
             if work is not None:
                 with self.reporter.watch(MIX, work.total_bytes(), work.bytes_done):
                     if work.receivers():
@@ -262,9 +267,9 @@ class Conductor:
                         self._forget(stage, source, unit)
         for source in CORPORA:
             if not has_stage(self.run.recipe, source, NEAR_DEDUP):
-                self._forget(NEAR_DEDUP, MODELS, audit_name(source))
+                self._forget(NEAR_DEDUP, WHOLE_RUN, audit_name(source))
         if not self.run.recipe.decontaminate.sets:
-            self._forget(DECONTAMINATE, MODELS, FINDINGS_ENTRY)
+            self._forget(DECONTAMINATE, WHOLE_RUN, FINDINGS_ENTRY)
 
     def _forget(self, stage: str, source: str, unit: str) -> None:
         entry = read_entry(self.run.output, stage, source, unit)
@@ -280,8 +285,8 @@ def _seems_done(run: Run, stage: str, unit: Unit) -> bool:
 
 
 def _bytes_done(work: GroupStageWork) -> int:
-    held = work.manifest.read()
-    return sum(int(held["units"][index]["size"]) for index in work.manifest.marked())
+    held = work.work_list.read()
+    return sum(int(held["units"][index]["size"]) for index in work.work_list.marked())
 
 
 def _stages_before(names: Sequence[str]) -> tuple[str, ...]:

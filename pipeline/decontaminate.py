@@ -20,7 +20,7 @@ from filters.contamination_index import ContaminationIndex, load_index
 from filters.contamination_scan import Tallies
 from filters.load_once import load_once
 from pipeline.fit_contamination import PASSAGES
-from pipeline.ledger import MODELS, LedgerEntry, Tally, as_made, read_entry
+from pipeline.ledger import WHOLE_RUN, LedgerEntry, Tally, as_made, read_entry
 from pipeline.models import CONTAMINATION_INDEX, Model
 from pipeline.progress import Reporter
 from pipeline.recipe import Recipe
@@ -130,12 +130,12 @@ def write_findings(run: Run, reporter: Reporter) -> bool:
         f"models/{CONTAMINATION_INDEX.name}": CONTAMINATION_INDEX.digest(run)
     }
     settings = [run.recipe.decontaminate.min_fraction, run.recipe.decontaminate.action, run.recipe.sources]
-    key = run.key(DECONTAMINATE, MODELS, FINDINGS_ENTRY, settings, inputs)
-    if run.current(DECONTAMINATE, MODELS, FINDINGS_ENTRY, key):
+    key = run.key(DECONTAMINATE, WHOLE_RUN, FINDINGS_ENTRY, settings, inputs)
+    if run.current(DECONTAMINATE, WHOLE_RUN, FINDINGS_ENTRY, key):
         return False
     findings = _findings(run, units)
     written = run.output.write_json(FINDINGS, findings)
-    run.record(Tally().entry(DECONTAMINATE, MODELS, FINDINGS_ENTRY, key, inputs, {FINDINGS: written}))
+    run.record(Tally().entry(DECONTAMINATE, WHOLE_RUN, FINDINGS_ENTRY, key, inputs, {FINDINGS: written}))
     for name, figures in findings["sets"].items():
         reporter.say(f"  {name}: {said_of(figures)}")
     return True

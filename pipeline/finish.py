@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pipeline.corpora.registry import chains
 from pipeline.decontaminate import write_findings
 from pipeline.engine import Engine
-from pipeline.ledger import MODELS, Tally, read_ledger
+from pipeline.ledger import WHOLE_RUN, Tally, read_ledger
 from pipeline.progress import Reporter
 from pipeline.report import NAME as PAGE
 from pipeline.report import write_report
@@ -36,11 +36,11 @@ def check_finish(names: Sequence[str]) -> None:
 def _report(run: Run, reporter: Reporter) -> bool:
     entries = [entry.to_json() for entry in read_ledger(run.output) if entry.stage != REPORT]
     inputs = {"ledger": digest_of(entries)}
-    key = run.key(REPORT, MODELS, "report", run.recipe.model_dump(mode="json"), inputs)
-    if run.current(REPORT, MODELS, "report", key):
+    key = run.key(REPORT, WHOLE_RUN, "report", run.recipe.model_dump(mode="json"), inputs)
+    if run.current(REPORT, WHOLE_RUN, "report", key):
         return False
     reporter.begins(REPORT)
     written = write_report(run.output, run.recipe, chains(run.recipe))
-    run.record(Tally().entry(REPORT, MODELS, "report", key, inputs, {PAGE: written}))
+    run.record(Tally().entry(REPORT, WHOLE_RUN, "report", key, inputs, {PAGE: written}))
     reporter.say(f"  report: {run.output.address(PAGE)}")
     return True

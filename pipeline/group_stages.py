@@ -9,7 +9,7 @@ from pipeline.c4_chain import chain_settings, is_made, line_rounds, page_rounds
 from pipeline.corpora.registry import CORPORA
 from pipeline.dedup import LINES, ExactRounds, ParagraphRounds
 from pipeline.key_index import KEYS, KeyIndex, check_earlier, finish_index, index_digest
-from pipeline.ledger import MODELS, Tally
+from pipeline.ledger import WHOLE_RUN, Tally
 from pipeline.near_audit import audit_name, write_audit
 from pipeline.near_candidates import BandKeys, SampledKeys
 from pipeline.near_duplicates import NearRounds
@@ -174,13 +174,13 @@ def left_key(run: Run, stage: str, source: str, groups: Sequence[str]) -> str:
     if stage == NEAR_DEDUP:
         settings.append(run.recipe.near_dedup.audit_pairs)
     name = left_behind(run.recipe, stage, source) or ""
-    return run.key(stage, MODELS, name, settings, {"groups": digest_of(list(groups))})
+    return run.key(stage, WHOLE_RUN, name, settings, {"groups": digest_of(list(groups))})
 
 
 def left_is_current(run: Run, stage: str, source: str, key: str) -> bool:
     """Whether what the stage leaves behind, if anything, is there."""
     name = left_behind(run.recipe, stage, source)
-    return name is None or run.current(stage, MODELS, name, key) is not None
+    return name is None or run.current(stage, WHOLE_RUN, name, key) is not None
 
 
 def record_left(run: Run, stage: str, source: str, key: str, notes: Folder) -> None:
@@ -194,4 +194,4 @@ def record_left(run: Run, stage: str, source: str, key: str, notes: Folder) -> N
         folder, partitions = index_folder(run, stage, source), _section(run.recipe, stage).partitions
         files = finish_index(folder, notes, index_kinds(run.recipe, stage), partitions)
         outputs = {f"{KEYS}/{stage}/{source}/{file}": output for file, output in files.items()}
-    run.record(Tally().entry(stage, MODELS, name, key, {}, outputs))
+    run.record(Tally().entry(stage, WHOLE_RUN, name, key, {}, outputs))

@@ -15,7 +15,7 @@ from pipeline.map_stages import CLEAN_STAGE
 from pipeline.run import Run
 from pipeline.stages import done
 from pipeline.units import Unit
-from pipeline.work import Manifest
+from pipeline.work import WorkList
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class JoinWork:
     """The parts of all files that are joined and of which some part is left to do; pieces are units."""
 
     run: Run
-    manifest: Manifest
+    work_list: WorkList
     label: str = "join"
 
     def senders(self) -> Sequence[tuple[int, int]]:
@@ -40,7 +40,7 @@ class JoinWork:
 
     def receivers(self) -> Sequence[int]:
         """The units to do."""
-        return list(self.manifest.read()["applied"])
+        return list(self.work_list.read()["applied"])
 
     def name(self, index: int) -> str:
         """The unit."""
@@ -75,19 +75,19 @@ class JoinWork:
         unit, _ = self._unit(index)
         file = self._file(unit)
         CLEAN_STAGE.write(self.run, unit, file, _join(unit).read(file, self._settings(unit), messages))
-        self.manifest.mark(index)
+        self.work_list.mark(index)
 
     def bytes_done(self) -> int:
         """Bytes of the units that are cleaned."""
         units = self._units()
-        return sum(units[index].size for index in self.manifest.marked())
+        return sum(units[index].size for index in self.work_list.marked())
 
     def _units(self) -> list[Unit]:
-        return [Unit(**fields) for fields in self.manifest.read()["units"]]
+        return [Unit(**fields) for fields in self.work_list.read()["units"]]
 
     def _unit(self, index: int) -> tuple[Unit, int]:
         """A unit, and the index of its file's first part."""
-        unit = Unit(**self.manifest.read()["units"][index])
+        unit = Unit(**self.work_list.read()["units"][index])
         return unit, index - unit.part + 1
 
     def _file(self, unit: Unit) -> RawFile:
@@ -102,7 +102,7 @@ def is_joined(unit: Unit) -> bool:
     return unit.parts > 1 and CORPORA[unit.source].join is not None
 
 
-def join_work(run: Run, units: Mapping[str, Sequence[Unit]], manifest: Manifest) -> JoinWork | None:
+def join_work(run: Run, units: Mapping[str, Sequence[Unit]], work_list: WorkList) -> JoinWork | None:
     """What is left to do of the files whose parts are joined; None where there is none, or all is done."""
     joined = [unit for found in units.values() for unit in found if is_joined(unit)]
     seen = run.listed()
@@ -112,8 +112,8 @@ def join_work(run: Run, units: Mapping[str, Sequence[Unit]], manifest: Manifest)
     files = {(unit.source, unit.input) for unit in undone}
     pieces = [unit for unit in joined if (unit.source, unit.input) in files]
     applied = [index for index, unit in enumerate(pieces) if unit in undone]
-    manifest.write({"units": [asdict(unit) for unit in pieces], "applied": applied})
-    return JoinWork(run, manifest)
+    work_list.write({"units": [asdict(unit) for unit in pieces], "applied": applied})
+    return JoinWork(run, work_list)
 
 
 def _join(unit: Unit) -> PartJoin:

@@ -15,7 +15,7 @@ from filters.batch import text_bytes
 from pipeline.listed import listed
 from pipeline.storage import Folder, Output
 
-MODELS = "models"
+WHOLE_RUN = "models"
 """The "source" of entries that are about models and streams, not documents."""
 
 

@@ -99,7 +99,7 @@ def _label(work: Work) -> str:
     if isinstance(work, FitWork):
         return ",".join(work.names)
     if isinstance(work, MapWork):
-        return ",".join(sorted({stage for item in work.manifest.read()["items"] for stage in item["stages"]}))
+        return ",".join(sorted({stage for item in work.work_list.read()["items"] for stage in item["stages"]}))
     return type(work).__name__
 
 

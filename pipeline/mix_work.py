@@ -9,14 +9,14 @@ from mixtures.stream import RECORD_NAME, shard_name, token_dtype
 from mixtures.stream_shards import StreamShard
 from pipeline.errors import FatalError
 from pipeline.exchange import Keyed
-from pipeline.ledger import MODELS, LedgerEntry, Tally, as_made, read_entry
+from pipeline.ledger import WHOLE_RUN, LedgerEntry, Tally, as_made, read_entry
 from pipeline.mix import MixPlan, plan_mix, send_blocks, stream_record, write_shard
 from pipeline.models import TOKENIZER
 from pipeline.run import Run
 from pipeline.stage_names import MIX, TOKENIZE
 from pipeline.stages import load_vocabulary
 from pipeline.storage import Folder, digest_of
-from pipeline.work import Manifest
+from pipeline.work import WorkList
 
 STREAM = "stream"
 STREAM_RECORD = f"{STREAM}/{RECORD_NAME}"
@@ -27,13 +27,13 @@ class MixWork:
     """The mixture of all sources, from their token shards to the stream's shards."""
 
     run: Run
-    manifest: Manifest
+    work_list: WorkList
     key: str
     label: str = MIX
 
     def senders(self) -> Sequence[tuple[int, int]]:
         """(index, bytes) of each source token shard that is read."""
-        read, units = set(self.manifest.read()["sources"]), self._units()
+        read, units = set(self.work_list.read()["sources"]), self._units()
         return [(index, size) for index, (source, _, size) in enumerate(units) if source in read]
 
     def receivers(self) -> Sequence[int]:
@@ -69,8 +69,8 @@ class MixWork:
             write_shard(self._plan(), index, blocks, sink)
         assert pending.output is not None  # published: `create` would have raised
         key = self._keys()[str(index)]
-        self.run.record(Tally().entry(MIX, MODELS, shard_name(index), key, {}, {name: pending.output}))
-        self.manifest.mark(index)
+        self.run.record(Tally().entry(MIX, WHOLE_RUN, shard_name(index), key, {}, {name: pending.output}))
+        self.work_list.mark(index)
 
     def total_bytes(self) -> int:
         """Bytes of the stream's shards that are to be written."""
@@ -79,31 +79,31 @@ class MixWork:
 
     def bytes_done(self) -> int:
         """Bytes of those that are there."""
-        return self.total_bytes() * len(self.manifest.marked()) // max(1, len(self.receivers()))
+        return self.total_bytes() * len(self.work_list.marked()) // max(1, len(self.receivers()))
 
     def finish(self) -> LedgerEntry:
         """Write `stream.json`, and remove shards of an earlier, longer stream."""
         plan = self._plan()
         names = [shard_name(index) for index in range(len(plan.stream_shards))]
-        entries = [read_entry(self.run.output, MIX, MODELS, name) for name in names]
+        entries = [read_entry(self.run.output, MIX, WHOLE_RUN, name) for name in names]
         written = [entry.outputs[f"{STREAM}/{name}"] for name, entry in zip(names, entries, strict=True) if entry]
         if len(written) != len(names):
             raise FatalError(f"mix wrote {len(written)} of {len(names)} stream shards")
         for name in set(self.run.output.list(STREAM)) - set(names) - {RECORD_NAME}:
             self.run.output.delete(f"{STREAM}/{name}")
-            self.run.output.delete(f"ledger/{MIX}/{MODELS}/{name}.json")
+            self.run.output.delete(f"ledger/{MIX}/{WHOLE_RUN}/{name}.json")
         record = stream_record(plan, written)
         output = self.run.output.write_json(STREAM_RECORD, record)
         tally = Tally()
         tally.tokens = int(record["tokens"])
         outputs = {STREAM_RECORD: output}
-        return self.run.record(tally.entry(MIX, MODELS, STREAM, self.key, {}, outputs))
+        return self.run.record(tally.entry(MIX, WHOLE_RUN, STREAM, self.key, {}, outputs))
 
     def _plan(self) -> MixPlan:
-        return load_once(_planned, self.manifest.folder.url, self.manifest.name)
+        return load_once(_planned, self.work_list.folder.url, self.work_list.name)
 
     def _keys(self) -> dict[str, str]:
-        found: dict[str, str] = self.manifest.read()["keys"]
+        found: dict[str, str] = self.work_list.read()["keys"]
         return found
 
     def _units(self) -> list[tuple[str, int, int]]:
@@ -119,8 +119,8 @@ class MixWork:
         return self.run.output.open(f"tokens/{source}/{name}.bin")
 
 
-def _planned(folder: str, manifest: str) -> MixPlan:
-    return MixPlan(**Manifest(Folder(folder), manifest).read()["plan"])
+def _planned(folder: str, work_list: str) -> MixPlan:
+    return MixPlan(**WorkList(Folder(folder), work_list).read()["plan"])
 
 
 def token_shards(run: Run) -> dict[str, dict[str, tuple[int, str]]]:
@@ -163,18 +163,18 @@ def foreseen(run: Run) -> Mapping[str, Any] | None:
         return None
 
 
-def mix_work(run: Run, manifest: Manifest) -> MixWork | None:
+def mix_work(run: Run, work_list: WorkList) -> MixWork | None:
     """What is left to do of the stream; None where it is there and follows from what is there now."""
     plan, digests = planned_mix(run)
     keys = shard_keys(run, plan, digests)
-    key = run.key(MIX, MODELS, STREAM, [dict(plan.record), list(keys)], digests)
+    key = run.key(MIX, WHOLE_RUN, STREAM, [dict(plan.record), list(keys)], digests)
     seen = run.listed()
-    todo = [index for index, held in enumerate(keys) if seen.current(MIX, MODELS, shard_name(index), held) is None]
-    if not todo and seen.current(MIX, MODELS, STREAM, key) is not None:
+    todo = [index for index, held in enumerate(keys) if seen.current(MIX, WHOLE_RUN, shard_name(index), held) is None]
+    if not todo and seen.current(MIX, WHOLE_RUN, STREAM, key) is not None:
         return None
     return MixWork(
         run,
-        manifest.write(
+        work_list.write(
             {
                 "plan": {"shards": plan.shards, "record": plan.record, "shard_sequences": plan.shard_sequences},
                 "keys": {str(index): keys[index] for index in todo},
@@ -203,7 +203,7 @@ def shard_keys(run: Run, plan: MixPlan, digests: Mapping[str, str]) -> list[str]
             {source: first_blocks[source] for source in sources},
         ]
         inputs = {source: digests[source] for source in sources}
-        found.append(run.key(MIX, MODELS, shard_name(index), settings, inputs))
+        found.append(run.key(MIX, WHOLE_RUN, shard_name(index), settings, inputs))
     return found
 
 

@@ -22,7 +22,7 @@ from pipeline.fit_language_model import find_build_binary, fit_language_model
 from pipeline.fit_reference import fit_reference
 from pipeline.fit_threshold import fit_threshold
 from pipeline.fit_tokenizer import fit_tokenizer
-from pipeline.ledger import MODELS, LedgerEntry, Tally, as_made
+from pipeline.ledger import WHOLE_RUN, LedgerEntry, Tally, as_made
 from pipeline.recipe import Recipe
 from pipeline.redact import redact
 from pipeline.report_tokenizer import tokenizer_lines
@@ -81,7 +81,7 @@ class Model:
         """Digest of the model's files; empty where it has not been trained yet."""
         if self.is_external(run.recipe):
             return digest_of([load_once(external_digest, path) for path in self.external(run.recipe)])
-        held = run.output.read_json(f"ledger/{self.stage}/{MODELS}/{self.name}.json")
+        held = run.output.read_json(f"ledger/{self.stage}/{WHOLE_RUN}/{self.name}.json")
         # The report may change, say with a threshold that it is about, while the model stays what it was.
         return digest_of([held["outputs"][f"models/{self.name}/{file}"] for file in self.files]) if held else ""
 
@@ -103,11 +103,11 @@ class Model:
     def key(self, run: Run) -> str:
         """The key of the model's done record."""
         settings = [_plain(item) for item in self.settings(run.recipe)]
-        return run.key(self.stage, MODELS, self.name, [settings, run.recipe.seed], self.inputs(run))
+        return run.key(self.stage, WHOLE_RUN, self.name, [settings, run.recipe.seed], self.inputs(run))
 
     def is_current(self, run: Run) -> bool:
         """Whether the model is there and follows from what is there now."""
-        return run.current(self.stage, MODELS, self.name, self.key(run)) is not None
+        return run.current(self.stage, WHOLE_RUN, self.name, self.key(run)) is not None
 
     def train(self, run: Run) -> LedgerEntry:
         """Fit the model and publish its files."""
@@ -134,7 +134,7 @@ class Model:
                 outputs[f"models/{self.name}/{path.name}"] = run.output.put(path, f"models/{self.name}/{path.name}")
         report_name = f"models/{self.name}/report.json"
         outputs[report_name] = run.output.write_json(report_name, report)
-        return run.record(Tally().entry(self.stage, MODELS, self.name, key, inputs, outputs))
+        return run.record(Tally().entry(self.stage, WHOLE_RUN, self.name, key, inputs, outputs))
 
     def summary(self, run: Run) -> list[str]:
         """Lines about the model, for people."""

@@ -17,7 +17,7 @@ from pipeline.run import Run
 from pipeline.stage_names import STEPS
 from pipeline.storage import Folder
 from pipeline.tasks import ExchangeWork, Work
-from pipeline.work import FitWork, GroupStageWork, Manifest, MapWork
+from pipeline.work import FitWork, GroupStageWork, MapWork, WorkList
 
 _Works = Work | Sequence[ExchangeWork]
 
@@ -43,7 +43,7 @@ def _works(run: Run, names: Sequence[str]) -> _Works | None:
         sources = [source for source in recipe.sources if stage in document_stages(recipe, source)]
         if sources:
             return [
-                GroupStageWork(run, stage, source, Manifest(scratch, f"{stage}-{source}.json")) for source in sources
+                GroupStageWork(run, stage, source, WorkList(scratch, f"{stage}-{source}.json")) for source in sources
             ]
     maps = any(name in MAP_STAGES and has_stage(recipe, source, name) for name in names for source in recipe.sources)
-    return MapWork(run, Manifest(scratch, "units.json")) if maps else None
+    return MapWork(run, WorkList(scratch, "units.json")) if maps else None

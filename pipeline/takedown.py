@@ -16,7 +16,7 @@ from mixtures.stream import RECORD_NAME
 from pipeline.decontaminate import FINDINGS_ENTRY
 from pipeline.explain_stream import StreamMap
 from pipeline.held_out import HELD_OUT
-from pipeline.ledger import MODELS, LedgerEntry, read_entry
+from pipeline.ledger import WHOLE_RUN, LedgerEntry, read_entry
 from pipeline.manifest import write_manifest
 from pipeline.mix_work import STREAM
 from pipeline.models import TOKENIZER
@@ -66,7 +66,7 @@ def _apply(run: Run, plan: Plan, finish: Finish) -> dict[str, Any]:
     if run.output.read_json(plan["report"]) != report:
         run.output.write_json(plan["report"], report)
     done = {VERIFY: STREAM, REPORT: "report"}
-    finish([step for step, unit in done.items() if read_entry(run.output, step, MODELS, unit)])
+    finish([step for step, unit in done.items() if read_entry(run.output, step, WHOLE_RUN, unit)])
     write_manifest(run)
     run.output.delete(PENDING)
     return report
@@ -126,7 +126,7 @@ def _clear_reports(run: Run, doc_ids: Set[str]) -> None:
     """Examples of near-duplicates and of contamination that show words of these documents."""
     names = [(NEAR_DEDUP, audit_name(source)) for source in run.recipe.sources]
     for stage, name in [*names, (DECONTAMINATE, FINDINGS_ENTRY)]:
-        entry = read_entry(run.output, stage, MODELS, name)
+        entry = read_entry(run.output, stage, WHOLE_RUN, name)
         if entry is not None:
             settle(run.output, entry, lambda file: blank(run.output, file, doc_ids))
 
@@ -148,7 +148,7 @@ class _Tokens:
         names = [str(self._stream.record["shards"][number]["name"]) for number in ranges]
         for name, held in zip(names, ranges.values(), strict=True):
             mask(self._run.output, f"{STREAM}/{name}", held, self._unk_id, self._stream.dtype)
-            self._follow(MIX, MODELS, name, [f"{STREAM}/{name}"])
+            self._follow(MIX, WHOLE_RUN, name, [f"{STREAM}/{name}"])
         self._write_stream_record(names)
         return names
 
@@ -198,7 +198,7 @@ class _Tokens:
         record["shards"] = [shard | self._now(shard) if shard["name"] in names else shard for shard in record["shards"]]
         if record != self._stream.record:
             output.write_json(where, record)
-        self._follow(MIX, MODELS, STREAM, [where])
+        self._follow(MIX, WHOLE_RUN, STREAM, [where])
 
     def _now(self, shard: Any) -> dict[str, Any]:
         digest = self._run.output.digest(f"{STREAM}/{shard['name']}")

@@ -10,7 +10,7 @@ from pipeline.faults import said
 
 
 class Work(Protocol):
-    """Pieces of work that need nothing of each other. Picklable and small: lists lie in a manifest file."""
+    """Pieces of work that need nothing of each other. Picklable and small: lists lie in a `WorkList`."""
 
     def sizes(self) -> Sequence[tuple[int, int]]:
         """(index, bytes) of each piece."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from mixtures.stream import RECORD_NAME
 from pipeline.errors import FatalError, SettingError
 from pipeline.held_out import HELD_OUT
-from pipeline.ledger import MODELS, Tally
+from pipeline.ledger import WHOLE_RUN, Tally
 from pipeline.models import TOKENIZER
 from pipeline.progress import Reporter
 from pipeline.run import Run
@@ -40,8 +40,8 @@ def train(run: Run, reporter: Reporter) -> bool:
         raise FatalError("stage train needs the stream: run `tokenmill mix` first")
     inputs = {f"stream/{RECORD_NAME}": str(record["digest"])}
     settings = run.recipe.trainer
-    key = run.key(TRAIN, MODELS, "model", [settings.settings, settings.skip_steps, run.recipe.seed], inputs)
-    if run.current(TRAIN, MODELS, "model", key):
+    key = run.key(TRAIN, WHOLE_RUN, "model", [settings.settings, settings.skip_steps, run.recipe.seed], inputs)
+    if run.current(TRAIN, WHOLE_RUN, "model", key):
         return False
     check_training()
     if not run.output.is_local and not settings.folder:
@@ -57,7 +57,7 @@ def train(run: Run, reporter: Reporter) -> bool:
         raise SettingError("the trainer refused to start; its line is above")
     if code:
         raise FatalError(f"the trainer ended with exit code {code}; its last lines are above")
-    run.record(Tally().entry(TRAIN, MODELS, "model", key, inputs, dict(_outputs(run))))
+    run.record(Tally().entry(TRAIN, WHOLE_RUN, "model", key, inputs, dict(_outputs(run))))
     return True
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from mixtures.stream import shard_name
 from mixtures.token_format import TokenFormat
 from pipeline.errors import FatalError, FaultsFoundError, SettingError
-from pipeline.ledger import MODELS, Tally, entry_name
+from pipeline.ledger import WHOLE_RUN, Tally, entry_name
 from pipeline.listed import listed
 from pipeline.manifest import manifest_faults
 from pipeline.mix import MixPlan, plan_mix
@@ -29,7 +29,7 @@ from pipeline.verify_shards import file_faults, read_record
 from pipeline.verify_stream import STREAM, WHERE, record_faults, shard_faults
 from pipeline.verify_table import count_stream, sum_reads, table_faults, table_lines
 from pipeline.verify_work import VerifyWork, list_work
-from pipeline.work import Manifest
+from pipeline.work import WorkList
 from tokenizer.vocabulary import Vocabulary
 
 PROOF = "verify.json"
@@ -61,13 +61,13 @@ def verify(run: Run, do: Runs, reporter: Reporter) -> bool:
     if record is None and not run.output.list(STREAM):
         raise FatalError("stage verify needs the stream: run `tokenmill mix` first")
     inputs = {WHERE: run.output.digest(WHERE) if record is not None else ""}
-    key = run.key(VERIFY, MODELS, STREAM, [run.recipe.mixture.model_dump(mode="json"), run.recipe.seed], inputs)
+    key = run.key(VERIFY, WHOLE_RUN, STREAM, [run.recipe.mixture.model_dump(mode="json"), run.recipe.seed], inputs)
     contradicted = tuple(manifest_faults(run))
-    if not contradicted and run.current(VERIFY, MODELS, STREAM, key) and _seen(run) == run.output.read_json(SEEN):
+    if not contradicted and run.current(VERIFY, WHOLE_RUN, STREAM, key) and _seen(run) == run.output.read_json(SEEN):
         return False
     proof = prove(run, do, reporter)
     if proof.faults:
-        run.output.delete(entry_name(VERIFY, MODELS, STREAM))
+        run.output.delete(entry_name(VERIFY, WHOLE_RUN, STREAM))
         run.output.delete(PROOF)
         run.output.write_json(FAULTY, proof.to_json())
         _say(reporter, proof)
@@ -75,7 +75,7 @@ def verify(run: Run, do: Runs, reporter: Reporter) -> bool:
         raise FaultsFoundError(said, proof.to_json())
     run.output.delete(FAULTY)
     written = run.output.write_json(PROOF, proof.to_json())
-    run.record(Tally().entry(VERIFY, MODELS, STREAM, key, inputs, {PROOF: written}))
+    run.record(Tally().entry(VERIFY, WHOLE_RUN, STREAM, key, inputs, {PROOF: written}))
     run.output.write_json(SEEN, _seen(run))
     _say(reporter, proof)
     return True
@@ -133,7 +133,7 @@ def _tokenizer(run: Run) -> tuple[Vocabulary | None, list[Fault]]:
         return None, [Fault(name="tokenizer_differs", where=where, detail=str(error).split("\n")[0][:300])]
     faults = [Fault(name="tokenizer_differs", where=where, detail=said) for said in vocabulary.faults()]
     if not TOKENIZER.is_external(run.recipe):
-        held = run.output.read_json(entry_name(TOKENIZER.stage, MODELS, TOKENIZER.name)) or {}
+        held = run.output.read_json(entry_name(TOKENIZER.stage, WHOLE_RUN, TOKENIZER.name)) or {}
         said = (held.get("outputs") or {}).get(where)
         faults[:0] = (
             [
@@ -178,13 +178,13 @@ def _work(run: Run, folder: Folder, records: Records, mix: MixPlan | None, form:
         for unit, name in enumerate(records.shards(source))
     ]
     documents = sum(records.documents.values())
-    return VerifyWork(run, list_work(Manifest(folder, "verify-work.json"), shards, mix, form, documents))
+    return VerifyWork(run, list_work(WorkList(folder, "verify-work.json"), shards, mix, form, documents))
 
 
 def _concluded(run: Run, records: Records, mix: MixPlan | None, work: VerifyWork, faults: list[Fault]) -> Proof:
     shards = work.found_of_shards()
     faults += [Fault(**fault) for shard in shards for fault in shard["faults"]]
-    shard_names = [shard["name"] for shard in work.manifest.read()["shards"]]
+    shard_names = [shard["name"] for shard in work.work_list.read()["shards"]]
     for found in work.found_of_documents():
         faults += [
             Fault(

@@ -7,7 +7,7 @@ from typing import Any
 from mixtures.shards import SIDECARS
 from mixtures.stream import RECORD_NAME, shard_name
 from mixtures.token_format import shard_names
-from pipeline.ledger import MODELS, LedgerEntry, read_entry
+from pipeline.ledger import WHOLE_RUN, LedgerEntry, read_entry
 from pipeline.run import Run
 from pipeline.stage_names import MIX, TOKENIZE
 from pipeline.verify_faults import Fault
@@ -46,8 +46,8 @@ def read_records(run: Run) -> Records:
             if entry:
                 found.tokens[source] += entry.tokens
                 found.documents[source] += entry.documents_kept
-    for file in run.output.list(f"ledger/{MIX}/{MODELS}"):
-        _entry(run, found, MIX, MODELS, file)
+    for file in run.output.list(f"ledger/{MIX}/{WHOLE_RUN}"):
+        _entry(run, found, MIX, WHOLE_RUN, file)
     return found
 
 

@@ -25,7 +25,7 @@ from pipeline.storage import Folder
 from pipeline.verify_shards import TokenShard
 from pipeline.verify_stream import SUMS, StreamProof, checksums, prove_stream_shard
 from pipeline.verify_table import read_tokens
-from pipeline.work import Manifest
+from pipeline.work import WorkList
 
 PARTITION_DOCUMENTS = 2_000_000
 """So many documents' ids meet in one place, at 20 bytes each."""
@@ -38,15 +38,15 @@ _SHARD = struct.Struct("<I")
 
 @dataclass(frozen=True, slots=True)
 class VerifyWork:
-    """The proof of a run's token shards and stream. The manifest holds the plan and what done records say."""
+    """The proof of a run's token shards and stream. The work list holds the plan and what done records say."""
 
     run: Run
-    manifest: Manifest
+    work_list: WorkList
     label: str = VERIFY
 
     def senders(self) -> Sequence[tuple[int, int]]:
         """(index, bytes) of each token shard."""
-        return [(index, shard["bytes"]) for index, shard in enumerate(self.manifest.read()["shards"])]
+        return [(index, shard["bytes"]) for index, shard in enumerate(self.work_list.read()["shards"])]
 
     def receivers(self) -> Sequence[int]:
         """The stream's shards."""
@@ -64,7 +64,7 @@ class VerifyWork:
 
     def bytes_done(self) -> int:
         """Bytes of those that have been read."""
-        done, sizes = self.manifest.marked(), self.senders()
+        done, sizes = self.work_list.marked(), self.senders()
         mix = self.plan()
         applied = len(done) - sum(index < len(sizes) for index in done)
         stream = mix.stream_bytes * applied // max(1, len(self.receivers())) if mix else 0
@@ -72,7 +72,7 @@ class VerifyWork:
 
     def name(self, index: int) -> str:
         """The token shard."""
-        return str(self.manifest.read()["shards"][index]["name"])
+        return str(self.work_list.read()["shards"][index]["name"])
 
     def weight(self, index: int) -> int:
         """Tokens of the stream's shard."""
@@ -81,7 +81,7 @@ class VerifyWork:
 
     def send(self, index: int) -> Iterator[Keyed]:
         """Check a token shard; (stream shard, sums of pieces) and (partition, ids of documents) of it."""
-        held = self.manifest.read()
+        held = self.work_list.read()
         shard = held["shards"][index]
         found = TokenShard(self.run.output, shard["name"], self.form(), shard["files"])
         faults = [fault.to_json() for fault in found.check()]
@@ -98,7 +98,7 @@ class VerifyWork:
             "reads": {str(times): count for times, count in sorted(reads.items())},
         }
         self._leave("shards", index, result)
-        self.manifest.mark(index)
+        self.work_list.mark(index)
 
     def _sums(self, mix: MixPlan, source: str, unit: int, reads: Counter[int]) -> Iterator[Keyed]:
         """(stream shard, sums) of the blocks that begin in a token shard, as far as they are all there."""
@@ -151,7 +151,7 @@ class VerifyWork:
         assert mix is not None  # There are no stream shards without a plan.
         proof = prove_stream_shard(mix, index, self.run.output, messages)
         self._leave("stream", index, proof.to_json())
-        self.manifest.mark(len(self.manifest.read()["shards"]) + index)
+        self.work_list.mark(len(self.work_list.read()["shards"]) + index)
 
     def found_of_shards(self) -> list[dict[str, Any]]:
         """What was found of each token shard, in order."""
@@ -159,7 +159,7 @@ class VerifyWork:
 
     def found_of_documents(self) -> list[dict[str, Any]]:
         """Ids that occur twice, by partition."""
-        return [self._left("documents", int(name)) for name in self.manifest.folder.list(f"{VERIFY}/documents")]
+        return [self._left("documents", int(name)) for name in self.work_list.folder.list(f"{VERIFY}/documents")]
 
     def found_of_stream(self) -> list[StreamProof]:
         """What was found of each stream shard, in order."""
@@ -167,18 +167,18 @@ class VerifyWork:
 
     def plan(self) -> MixPlan | None:
         """The plan that recipe and token shards give, where they give one."""
-        return load_once(_planned, self.manifest.folder.url, self.manifest.name)
+        return load_once(_planned, self.work_list.folder.url, self.work_list.name)
 
     def form(self) -> TokenFormat:
         """What the tokenizer asks of token shards."""
-        held = self.manifest.read()["form"]
+        held = self.work_list.read()["form"]
         return TokenFormat(**(held | {"dtype": np.dtype(held["dtype"])}))
 
     def _leave(self, kind: str, index: int, value: dict[str, Any]) -> None:
-        self.manifest.folder.write_json(f"{VERIFY}/{kind}/{index}", value)
+        self.work_list.folder.write_json(f"{VERIFY}/{kind}/{index}", value)
 
     def _left(self, kind: str, index: int) -> dict[str, Any]:
-        found = self.manifest.folder.read_json(f"{VERIFY}/{kind}/{index}")
+        found = self.work_list.folder.read_json(f"{VERIFY}/{kind}/{index}")
         if found is None:
             raise FileNotFoundError(f"verify left nothing of {kind} {index}")
         return found
@@ -187,19 +187,19 @@ class VerifyWork:
         return self.run.output.open(f"tokens/{source}/{name}.bin")
 
 
-def _planned(folder: str, manifest: str) -> MixPlan | None:
-    held = Manifest(Folder(folder), manifest).read()["plan"]
+def _planned(folder: str, work_list: str) -> MixPlan | None:
+    held = WorkList(Folder(folder), work_list).read()["plan"]
     return MixPlan(**held) if held else None
 
 
 def list_work(
-    manifest: Manifest, shards: Sequence[dict[str, Any]], mix: MixPlan | None, form: TokenFormat, documents: int
-) -> Manifest:
+    work_list: WorkList, shards: Sequence[dict[str, Any]], mix: MixPlan | None, form: TokenFormat, documents: int
+) -> WorkList:
     """What workers need to know. `shards` have source, unit (which of the source), name, bytes and files each."""
     held = asdict(form) | {"dtype": form.dtype.str}
     partitions = 1 + documents // PARTITION_DOCUMENTS
     plan = asdict(mix) if mix else None
-    return manifest.write({"shards": list(shards), "plan": plan, "form": held, "partitions": partitions})
+    return work_list.write({"shards": list(shards), "plan": plan, "form": held, "partitions": partitions})
 
 
 def _told(tokens: NDArray[np.int64], sums: NDArray[np.uint64]) -> NDArray[Any]:

@@ -30,20 +30,20 @@ from pipeline.units import Unit
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class WorkList:
     """A list too long for a job graph: a file that each worker reads once."""
 
     folder: Folder
     name: str
 
-    def write(self, value: dict[str, Any]) -> "Manifest":
-        """Write the list; gives the manifest itself."""
+    def write(self, value: dict[str, Any]) -> "WorkList":
+        """Write the list; gives it itself."""
         self.folder.write_json(self.name, value)
         return self
 
     def read(self) -> dict[str, Any]:
-        """The list, read once a process. A manifest's name is used once, so what was read stays true."""
-        return load_once(_read_manifest, f"{self.folder.url}\n{self.name}")
+        """The list, read once a process. Its name is used once, so what was read stays true."""
+        return load_once(_read_list, f"{self.folder.url}\n{self.name}")
 
     def mark(self, index: int) -> None:
         """Say that a piece is done, for whoever watches."""
@@ -54,36 +54,36 @@ class Manifest:
         return {int(name) for name in self.folder.list(f"{self.name}.done") if name.isdigit()}
 
 
-def _read_manifest(address: str) -> dict[str, Any]:
+def _read_list(address: str) -> dict[str, Any]:
     url, _, name = address.partition("\n")
     value = Folder(url).read_json(name)
     if value is None:
-        raise FileNotFoundError(f"no manifest {name} in {url}")
+        raise FileNotFoundError(f"no work list {name} in {url}")
     return value
 
 
 @dataclass(frozen=True, slots=True)
 class MapWork:
-    """Units, each through the map stages that the manifest lists for it."""
+    """Units, each through the map stages that the list says."""
 
     run: Run
-    manifest: Manifest
+    work_list: WorkList
 
     def sizes(self) -> Sequence[tuple[int, int]]:
         """(index, bytes) of each unit."""
-        return [(index, item["unit"]["size"]) for index, item in enumerate(self.manifest.read()["items"])]
+        return [(index, item["unit"]["size"]) for index, item in enumerate(self.work_list.read()["items"])]
 
     def name(self, index: int) -> str:
         """Source and unit, and the stages that it goes through."""
-        item = self.manifest.read()["items"][index]
+        item = self.work_list.read()["items"][index]
         return f"{', '.join(item['stages'])} of {item['unit']['source']}/{item['unit']['name']}"
 
     def do(self, index: int) -> None:
         """One unit through its stages."""
-        item = self.manifest.read()["items"][index]
+        item = self.work_list.read()["items"][index]
         for stage in item["stages"]:
             ensure(MAP_STAGES[stage], self.run, Unit(**item["unit"]))
-        self.manifest.mark(index)
+        self.work_list.mark(index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class GroupStageWork:
     run: Run
     stage: str
     source: str
-    manifest: Manifest
+    work_list: WorkList
 
     @property
     def label(self) -> str:
@@ -122,12 +122,12 @@ class GroupStageWork:
 
     def senders(self) -> Sequence[tuple[int, int]]:
         """(index, bytes) of the units in every block that has a unit to do."""
-        held = self.manifest.read()
+        held = self.work_list.read()
         return [(index, held["units"][index]["size"]) for index in held["sketched"]]
 
     def receivers(self) -> Sequence[int]:
         """The units to do."""
-        return list(self.manifest.read()["applied"])
+        return list(self.work_list.read()["applied"])
 
     def name(self, index: int) -> str:
         """The unit."""
@@ -154,7 +154,7 @@ class GroupStageWork:
 
     def receive(self, index: int, messages: Iterator[bytes]) -> None:
         """Write the unit's documents as the verdict has them; then the stages that follow."""
-        held, unit = self.manifest.read(), self._unit(index)
+        held, unit = self.work_list.read(), self._unit(index)
         if str(index) not in held["groups"]:
             return  # Judged with the units to do, but done itself.
         key, inputs = verdict_key(self.run, self.stage, unit, held["groups"][str(index)])
@@ -166,28 +166,28 @@ class GroupStageWork:
             )
         for stage in held["stages"]:
             ensure(MAP_STAGES[stage], self.run, unit)
-        self.manifest.mark(index)
+        self.work_list.mark(index)
 
     def leaves(self) -> bool:
         """Whether the stage is to leave something behind of the source as a whole that is not there already."""
-        return bool(self.manifest.read()["left_key"])
+        return bool(self.work_list.read()["left_key"])
 
     def leave(self) -> None:
         """After all pieces: what the stage leaves behind of the source as a whole."""
-        record_left(self.run, self.stage, self.source, self.manifest.read()["left_key"], self._notes())
+        record_left(self.run, self.stage, self.source, self.work_list.read()["left_key"], self._notes())
 
     def _rounds(self) -> Rounds:
         return group_rounds(self.run, self.stage, self.source, self._notes())
 
     def _notes(self) -> Folder:
-        return Folder(self.manifest.folder.address(f"{self.label}/notes"))
+        return Folder(self.work_list.folder.address(f"{self.label}/notes"))
 
     def _documents(self, index: int) -> Iterator[pa.RecordBatch]:
         name = documents_of(self.run, self.stage, self.source, self._unit(index))[0]
         return read_batches(self.run.output, name)
 
     def _unit(self, index: int) -> Unit:
-        return Unit(**self.manifest.read()["units"][index])
+        return Unit(**self.work_list.read()["units"][index])
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +210,7 @@ class LeaveWork:
 
 
 def group_stage_work(
-    run: Run, stage: str, source: str, units: Sequence[Unit], after: Sequence[str], manifest: Manifest
+    run: Run, stage: str, source: str, units: Sequence[Unit], after: Sequence[str], work_list: WorkList
 ) -> GroupStageWork | None:
     """What is left to do of a group stage and of the map stages `after` it; None where all is done."""
     others, seen = witnesses(run, stage, source), run.listed()
@@ -227,7 +227,7 @@ def group_stage_work(
     # Verdicts are the block's, so all units of a block with an undone verdict are sketched again.
     undone = {groups[index] for index in applied if entries[index] is None} if is_left else set(groups)
     sketched = [index for index, group in enumerate(groups) if group in undone]
-    manifest.write(
+    work_list.write(
         {
             "units": [asdict(unit) for unit in (*units, *others)],
             "sketched": sketched + (list(range(len(units), len(units) + len(others))) if sketched else []),
@@ -237,7 +237,7 @@ def group_stage_work(
             "left_key": "" if is_left else left,
         }
     )
-    return GroupStageWork(run, stage, source, manifest)
+    return GroupStageWork(run, stage, source, work_list)
 
 
 def _is_done(run: Run, unit: Unit, entry: LedgerEntry | None, stages: Sequence[str]) -> bool:

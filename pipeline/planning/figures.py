@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from pipeline.corpora.registry import CORPORA
-from pipeline.ledger import MODELS, LedgerEntry, read_ledger
+from pipeline.ledger import WHOLE_RUN, LedgerEntry, read_ledger
 from pipeline.map_stages import CLEAN_STAGE
 from pipeline.run import Run
 from pipeline.usage import APPLY, COLD, FIT, SKETCH, UNIT, WALL, Usage, read_usage
@@ -76,10 +76,10 @@ def measure(run: Run) -> Measured:
 def with_fits(sample: Measured, earlier: Measured, models: Collection[str]) -> Measured:
     """The sample's figures, and those of models that were fitted by an earlier run."""
     pieces = (piece for piece in earlier.pieces if piece.part == FIT and piece.unit in models)
-    files = (file for file in earlier.files if file.source == MODELS and file.unit in models)
+    files = (file for file in earlier.files if file.source == WHOLE_RUN and file.unit in models)
     # A given tokenizer is copied and looked at: that is what the sample's fit of it took.
     own = (piece for piece in sample.pieces if not (piece.part == FIT and piece.unit in models))
-    left = (file for file in sample.files if not (file.source == MODELS and file.unit in models))
+    left = (file for file in sample.files if not (file.source == WHOLE_RUN and file.unit in models))
     return replace(sample, pieces=(*own, *pieces), files=(*left, *files))
 
 

@@ -15,7 +15,7 @@ from provenance_run import make as make_provenance_run
 
 from filters.batch import document_batch
 from mixtures.stream import shard_name
-from pipeline.ledger import MODELS, Tally
+from pipeline.ledger import WHOLE_RUN, Tally
 from pipeline.manifest import write_manifest
 from pipeline.mix import MixPlan, plan_mix, send_blocks, stream_record, write_shard
 from pipeline.progress import Reporter
@@ -109,8 +109,8 @@ def keep_records(token_run: TokenRun) -> None:
         names = run.output.glob(pattern)
         return {name: Output(run.output.size(name) or 0, run.output.digest(name)) for name in names}
 
-    run.record(Tally().entry("train-tokenizer", MODELS, "tokenizer", "", {}, outputs("models/tokenizer/*")))
-    run.record(Tally().entry("mix", MODELS, "stream", "", {}, outputs("stream/*")))
+    run.record(Tally().entry("train-tokenizer", WHOLE_RUN, "tokenizer", "", {}, outputs("models/tokenizer/*")))
+    run.record(Tally().entry("mix", WHOLE_RUN, "stream", "", {}, outputs("stream/*")))
     for source, (documents, units) in SIZES.items():
         for unit in range(units):
             tally, files = Tally(), outputs(f"tokens/{source}/unit{unit}-*")

@@ -11,7 +11,7 @@ from pipeline.mix_work import mix_work
 from pipeline.recipe import Recipe
 from pipeline.run import Run
 from pipeline.storage import Folder
-from pipeline.work import Manifest
+from pipeline.work import WorkList
 
 WEIGHTS = {"c4": 0.5, "books": 0.3, "arxiv": 0.2}
 BASE = {"total_tokens": 8000, "sequence_tokens": 8, "shard_sequences": 100, "weights": WEIGHTS}
@@ -45,7 +45,7 @@ def write_tokens(run: Run, source: str, tokens: list[int], *, first: int = 0) ->
 
 def mixed(run: Run, scratch: Path) -> list[int]:
     """Mix the stream; the shards that were written anew."""
-    work = mix_work(run, Manifest(Folder(str(scratch)), "mix.json"))
+    work = mix_work(run, WorkList(Folder(str(scratch)), "mix.json"))
     if work is None:
         return []
     blocks: dict[int, list[bytes]] = {}

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from mixed_run import mixed
 
 from filters.batch import document_batch
-from pipeline.ledger import MODELS, Tally
+from pipeline.ledger import WHOLE_RUN, Tally
 from pipeline.manifest import write_manifest
 from pipeline.map_stages import MAP_STAGES
 from pipeline.models import TOKENIZER
@@ -20,7 +20,7 @@ from pipeline.recipe import Recipe
 from pipeline.run import Run
 from pipeline.storage import Folder, Output
 from pipeline.token_shards import write_token_shards
-from pipeline.work import Manifest, group_stage_work
+from pipeline.work import WorkList, group_stage_work
 from tokenizer.vocabulary import Vocabulary
 
 MIXTURE = {
@@ -73,7 +73,7 @@ def write_dump(root: Path) -> None:
 
 def judge(run: Run, scratch: Path) -> bool:
     """Stage `dedup` of C4 in this process; whether there was anything to do."""
-    work = group_stage_work(run, "dedup", "c4", run.units("c4"), [], Manifest(Folder(str(scratch)), "dedup.json"))
+    work = group_stage_work(run, "dedup", "c4", run.units("c4"), [], WorkList(Folder(str(scratch)), "dedup.json"))
     if work is None:
         return False
     keyed = [item for index, _ in work.senders() for item in work.send(index)]
@@ -105,7 +105,7 @@ def make(root: Path, vocabulary_path: Path) -> Run:
     judge(run, root / "scratch")
     for unit in run.units("c4"):
         MAP_STAGES["sample-tokenizer"].process(run, unit)
-    run.record(Tally().entry(TOKENIZER.stage, MODELS, "tokenizer", "k", {}, model))
+    run.record(Tally().entry(TOKENIZER.stage, WHOLE_RUN, "tokenizer", "k", {}, model))
     for unit in run.units("c4"):
         MAP_STAGES["tokenize"].process(run, unit)
     _write_books(run, root, vocabulary_path)

@@ -2,10 +2,12 @@
 
 import gzip
 import shutil
+from dataclasses import replace
 
 import pytest
 
 from pipeline.conductor import Conductor
+from pipeline.corpora.registry import CORPORA
 from pipeline.engine import Engine
 from pipeline.errors import FatalError
 from pipeline.ledger import LedgerEntry, read_entry
@@ -233,3 +235,22 @@ def test_a_stage_refuses_a_model_that_follows_from_nothing_there(copied_run):
     copied_run.run().output.delete("ledger/cutoffs/models/perplexity.json")
     with pytest.raises(FatalError, match="stage select needs cutoffs to be up to date: run `tokenmill cutoffs` first"):
         conductor(copied_run).stages(("select",))
+
+
+class Here:
+    """Does pieces in this process, where a test has changed a corpus."""
+
+    def run(self, work):
+        for index, _ in work.sizes():
+            work.do(index)
+
+
+def test_a_source_that_nothing_is_judged_in_goes_through_the_map_stages_of_a_step_that_others_are_judged_in(
+    copied_run, monkeypatch
+):
+    books = copied_run.run().units("books")
+    monkeypatch.setitem(CORPORA, "books", replace(CORPORA["books"], stages=lambda _: ("clean", "language")))
+    made = conductor(copied_run)
+    made.engine = Here()
+    made.stages(("dedup", "language"))
+    assert all(read_entry(made.run.output, "language", "books", unit.name) for unit in books)

@@ -17,7 +17,7 @@ from pipeline.run import Run
 from pipeline.stages import done
 from pipeline.storage import Folder
 from pipeline.tasks import Judge, Receive, Send
-from pipeline.work import Manifest
+from pipeline.work import WorkList
 
 LARGE, SMALL = "stackexchange/large/Posts.xml", "stackexchange/small/Posts.xml"
 
@@ -48,7 +48,7 @@ def make(folder, out="out", part_bytes=10_000, *overrides):
 
 def work_of(run, name="join.json"):
     return join_work(
-        run, {"stackexchange": run.units("stackexchange")}, Manifest(Folder(run.output.address("w")), name)
+        run, {"stackexchange": run.units("stackexchange")}, WorkList(Folder(run.output.address("w")), name)
     )
 
 
@@ -105,7 +105,7 @@ def test_only_parts_that_are_not_done_are_done_again_with_the_same_bytes(dumps):
     assert work_of(run, "second.json") is None
     run.output.delete(name)
     work = by_hand(run, "third.json")
-    assert (work.receivers(), len(work.senders()), work.manifest.marked()) == ([2], 5, {2})
+    assert (work.receivers(), len(work.senders()), work.work_list.marked()) == ([2], 5, {2})
     assert run.output.digest(name) == digest
 
 
@@ -114,7 +114,7 @@ def test_sizes_tell_how_far_the_work_is(dumps):
     work = work_of(run)
     size = (dumps / "dumps" / LARGE).stat().st_size
     assert (sum(size for _, size in work.senders()), work.bytes_done()) == (size, 0)
-    work.manifest.mark(0)
+    work.work_list.mark(0)
     assert work.bytes_done() == run.units("stackexchange")[0].size
 
 

@@ -10,7 +10,7 @@ from lxml import html as lxml_html
 from filters.c4 import HasText
 from filters.near_duplicates import VERDICT, DropNearDuplicates
 from pipeline import near_audit
-from pipeline.ledger import MODELS, read_entry, read_ledger
+from pipeline.ledger import WHOLE_RUN, read_entry, read_ledger
 from pipeline.near_audit import lost_too_much, write_audit, write_pairs
 from pipeline.stage_names import NEAR_DEDUP
 from pipeline.storage import Folder
@@ -126,5 +126,5 @@ def test_documents_too_long_for_python_are_not_drawn(copied_run, tmp_path, monke
 
 
 def test_the_audit_has_a_done_record_of_its_own(small_run):
-    entry = read_entry(small_run.run().output, NEAR_DEDUP, MODELS, "audit-books")
+    entry = read_entry(small_run.run().output, NEAR_DEDUP, WHOLE_RUN, "audit-books")
     assert sorted(entry.outputs) == ["near-dedup/books/audit.html", "near-dedup/books/audit.json"]

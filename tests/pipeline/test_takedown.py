@@ -19,7 +19,7 @@ from pipeline.stages import done
 from pipeline.storage import Folder
 from pipeline.takedown import take_down
 from pipeline.takedown_order import LIST, PENDING, check_finished
-from pipeline.work import Manifest
+from pipeline.work import WorkList
 from tokenizer.vocabulary import Vocabulary
 
 
@@ -87,7 +87,7 @@ def test_nothing_is_to_be_done_again_and_the_ledger_balances(provenance_run, tmp
         for stage in ("clean", "sample-tokenizer", "tokenize"):
             assert done(MAP_STAGES[stage], provenance_run, unit) is not None
     assert not judge(provenance_run, tmp_path / "scratch")
-    assert mix_work(provenance_run, Manifest(Folder(str(tmp_path)), "mix.json")) is None
+    assert mix_work(provenance_run, WorkList(Folder(str(tmp_path)), "mix.json")) is None
     entries = [entry for entry in read_ledger(provenance_run.output) if entry.source == "c4"]
     assert list(chain_faults(entries, {"c4": ("clean", "dedup", "tokenize")})) == []
 

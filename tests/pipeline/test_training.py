@@ -19,7 +19,7 @@ from pipeline.mix_work import mix_work
 from pipeline.progress import Reporter
 from pipeline.storage import Folder
 from pipeline.training import check_training, launcher, options, relayed, train
-from pipeline.work import Manifest
+from pipeline.work import WorkList
 
 QUIET = Reporter(quiet=True)
 KEEPS = "trainer.replace=false"
@@ -181,7 +181,7 @@ def test_training_in_a_folder_of_its_own_leaves_its_figures_in_the_output(copied
 
 def mixed_anew(run, scratch):
     """The stream with the recipe's changes of the mixture."""
-    work, engine = mix_work(run, Manifest(scratch, "mix.json")), Engine(workers=1)
+    work, engine = mix_work(run, WorkList(scratch, "mix.json")), Engine(workers=1)
     engine.run_exchanges([work])
     work.finish()
     assert finish_steps(run, QUIET, ("verify",), engine) == ["verify"]

@@ -10,7 +10,7 @@ from in_process import do_here
 
 from pipeline.engine import Engine
 from pipeline.errors import FatalError, FaultsFoundError
-from pipeline.ledger import MODELS, read_entry
+from pipeline.ledger import WHOLE_RUN, read_entry
 from pipeline.progress import Reporter
 from pipeline.verify import FAULTY, PROOF, SEEN, verify
 from pipeline.verify_faults import FAULTS
@@ -103,7 +103,7 @@ def test_a_proof_is_left_once_and_again_the_same(token_run, said):
     run = token_run.run()
     assert check(run) is True
     before = (token_run.root / PROOF).read_bytes()
-    assert read_entry(run.output, "verify", MODELS, "stream").outputs[PROOF]["bytes"] == len(before)
+    assert read_entry(run.output, "verify", WHOLE_RUN, "stream").outputs[PROOF]["bytes"] == len(before)
     assert said[-1] == "  verify: 250 sequences, 4,000 tokens are as planned"
     assert check(run) is False
     (token_run.root / SEEN).unlink()
@@ -118,7 +118,7 @@ def test_a_file_that_changed_since_is_looked_at_again(token_run):
     said = "verify found 2 faults, the first: digest_differs in stream/stream-00001"
     with pytest.raises(FaultsFoundError, match=said):
         check(run)
-    assert read_entry(run.output, "verify", MODELS, "stream") is None
+    assert read_entry(run.output, "verify", WHOLE_RUN, "stream") is None
     assert not (token_run.root / PROOF).exists()
 
 

@@ -8,30 +8,30 @@ from pipeline.map_stages import CLEAN_STAGE
 from pipeline.stage_names import DEDUP, NEAR_DEDUP, PAGES
 from pipeline.stages import done
 from pipeline.storage import Folder
-from pipeline.work import FitWork, LeaveWork, Manifest, MapWork, group_stage_work
+from pipeline.work import FitWork, LeaveWork, MapWork, WorkList, group_stage_work
 
 
 @pytest.fixture
-def manifest(tmp_path):
-    return Manifest(Folder(str(tmp_path / "scratch")), "list.json")
+def work_list(tmp_path):
+    return WorkList(Folder(str(tmp_path / "scratch")), "list.json")
 
 
-def test_a_manifest_is_read_as_it_was_written(manifest):
-    assert manifest.write({"items": [1]}) is manifest
-    assert pickle.loads(pickle.dumps(manifest)).read() == {"items": [1]}
+def test_a_manifest_is_read_as_it_was_written(work_list):
+    assert work_list.write({"items": [1]}) is work_list
+    assert pickle.loads(pickle.dumps(work_list)).read() == {"items": [1]}
 
 
 def test_a_manifest_that_is_not_there_is_missed(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no manifest gone\.json in"):
-        Manifest(Folder(str(tmp_path)), "gone.json").read()
+    with pytest.raises(FileNotFoundError, match=r"no work list gone\.json in"):
+        WorkList(Folder(str(tmp_path)), "gone.json").read()
 
 
-def test_pieces_are_marked_as_they_are_done(manifest):
-    assert manifest.marked() == set()
-    manifest.mark(3)
-    manifest.mark(3)
-    manifest.mark(11)
-    assert manifest.marked() == {3, 11}
+def test_pieces_are_marked_as_they_are_done(work_list):
+    assert work_list.marked() == set()
+    work_list.mark(3)
+    work_list.mark(3)
+    work_list.mark(11)
+    assert work_list.marked() == {3, 11}
 
 
 def as_item(unit, *stages):
@@ -39,14 +39,14 @@ def as_item(unit, *stages):
     return {"unit": fields, "stages": list(stages)}
 
 
-def test_map_work_does_a_unit_that_is_not_done_and_marks_it(copied_run, manifest):
+def test_map_work_does_a_unit_that_is_not_done_and_marks_it(copied_run, work_list):
     run = copied_run.run()
     unit = run.units("books")[0]
     run.output.delete(f"documents/clean/books/{unit.name}.parquet")
-    work = MapWork(run, manifest.write({"items": [as_item(unit, "clean")]}))
+    work = MapWork(run, work_list.write({"items": [as_item(unit, "clean")]}))
     assert work.sizes() == [(0, unit.size)]
     work.do(0)
-    assert manifest.marked() == {0}
+    assert work_list.marked() == {0}
     assert done(CLEAN_STAGE, run, unit) is not None
 
 
@@ -60,9 +60,9 @@ def test_fit_work_trains_the_models_it_names(copied_run):
 
 
 @pytest.mark.parametrize("source", ["commoncrawl", "c4", "github", "books"])
-def test_nothing_is_left_of_a_finished_source(small_run, manifest, source):
+def test_nothing_is_left_of_a_finished_source(small_run, work_list, source):
     run = small_run.run()
-    assert group_stage_work(run, stage_of(source), source, run.units(source), [], manifest) is None
+    assert group_stage_work(run, stage_of(source), source, run.units(source), [], work_list) is None
 
 
 def stage_of(source):
@@ -93,54 +93,54 @@ def by_hand(work):
 
 
 @pytest.mark.parametrize("source", ["commoncrawl", "c4", "books"])
-def test_a_unit_is_deduplicated_again_with_all_that_it_is_judged_with(copied_run, manifest, source):
+def test_a_unit_is_deduplicated_again_with_all_that_it_is_judged_with(copied_run, work_list, source):
     run, units, name, digest = spoiled(copied_run, source, 1)
     stage = stage_of(source)
-    work = group_stage_work(run, stage, source, units, [], manifest)
+    work = group_stage_work(run, stage, source, units, [], work_list)
     assert (work.receivers(), len(work.senders()), work.label) == ([1], len(units), f"{stage}-{source}")
     verdicts = by_hand(work)
     work.receive(1, iter(verdicts[1]))
     assert run.output.digest(name) == digest
-    assert manifest.marked() == {1}
+    assert work_list.marked() == {1}
 
 
-def test_wikipedia_is_sketched_with_the_pages_and_no_verdict_is_applied_to_it(copied_run, manifest):
+def test_wikipedia_is_sketched_with_the_pages_and_no_verdict_is_applied_to_it(copied_run, work_list):
     run = copied_run.run()
     units, articles = run.units("commoncrawl"), run.units("wikipedia")
     name = f"documents/pages/commoncrawl/{units[0].name}.parquet"
     digest = run.output.digest(name)
     run.output.delete(name)
-    work = group_stage_work(run, PAGES, "commoncrawl", units, [], manifest)
+    work = group_stage_work(run, PAGES, "commoncrawl", units, [], work_list)
     assert (work.receivers(), len(work.senders())) == ([0], len(units) + len(articles))
     work.receive(0, iter(by_hand(work)[0]))
     assert run.output.digest(name) == digest
 
 
-def test_verdicts_for_a_unit_that_is_done_are_passed_over(copied_run, manifest):
+def test_verdicts_for_a_unit_that_is_done_are_passed_over(copied_run, work_list):
     run, units, _, _ = spoiled(copied_run, "c4", 1)
-    work = group_stage_work(run, DEDUP, "c4", units, [], manifest)
+    work = group_stage_work(run, DEDUP, "c4", units, [], work_list)
     path = copied_run.output / f"documents/dedup/c4/{units[0].name}.parquet"
     before = path.stat().st_mtime_ns
     work.receive(0, iter([b"whatever"]))
-    assert (path.stat().st_mtime_ns, manifest.marked()) == (before, set())
+    assert (path.stat().st_mtime_ns, work_list.marked()) == (before, set())
 
 
-def test_a_stage_behind_the_deduplication_is_done_without_sketching_anew(copied_run, manifest):
+def test_a_stage_behind_the_deduplication_is_done_without_sketching_anew(copied_run, work_list):
     run = copied_run.run()
     units = run.units("commoncrawl")
     run.output.delete(f"documents/perplexity/commoncrawl/{units[2].name}.parquet")
-    work = group_stage_work(run, DEDUP, "commoncrawl", units, ["language", "perplexity"], manifest)
+    work = group_stage_work(run, DEDUP, "commoncrawl", units, ["language", "perplexity"], work_list)
     assert (work.receivers(), work.senders()) == ([2], [])
     work.receive(2, iter([]))
     assert run.output.exists(f"documents/perplexity/commoncrawl/{units[2].name}.parquet")
 
 
-def test_what_a_source_leaves_behind_is_a_piece_that_workers_do(copied_run, manifest):
+def test_what_a_source_leaves_behind_is_a_piece_that_workers_do(copied_run, work_list):
     run = copied_run.run()
     units, page = run.units("books"), "near-dedup/books/audit.html"
     digest = run.output.digest(page)
     run.output.delete(page)
-    group = group_stage_work(run, NEAR_DEDUP, "books", units, [], manifest)
+    group = group_stage_work(run, NEAR_DEDUP, "books", units, [], work_list)
     left = LeaveWork((group,))
     assert (group.leaves(), group.receivers()) == (True, [])
     assert left.sizes() == [(0, sum(unit.size for unit in units))]
@@ -148,16 +148,16 @@ def test_what_a_source_leaves_behind_is_a_piece_that_workers_do(copied_run, mani
     by_hand(group)  # The audit tells of what was noted while the units were judged.
     left.do(0)
     assert run.output.digest(page) == digest
-    again = Manifest(manifest.folder, "again.json")
+    again = WorkList(work_list.folder, "again.json")
     assert group_stage_work(run, NEAR_DEDUP, "books", units, [], again) is None
 
 
-def test_a_stage_that_leaves_nothing_behind_says_so(copied_run, manifest):
+def test_a_stage_that_leaves_nothing_behind_says_so(copied_run, work_list):
     run, units, _, _ = spoiled(copied_run, "books", 1)
-    assert not group_stage_work(run, NEAR_DEDUP, "books", units, [], manifest).leaves()
+    assert not group_stage_work(run, NEAR_DEDUP, "books", units, [], work_list).leaves()
 
 
-def test_work_is_small_when_it_is_sent_to_workers(small_run, manifest):
+def test_work_is_small_when_it_is_sent_to_workers(small_run, work_list):
     run = small_run.run()
     items = [as_item(unit, "clean") for unit in run.units("wikipedia")] * 1000
-    assert len(pickle.dumps(MapWork(run, manifest.write({"items": items})))) < 20_000
+    assert len(pickle.dumps(MapWork(run, work_list.write({"items": items})))) < 20_000

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tokenizer.encode import Encoder
 from tokenizer.kernels import text_buffers
 
-MODELS = [
+WHOLE_RUN = [
     {},
     {"byte_fallback": False, "vocab_size": 70},
     {"add_dummy_prefix": False},
@@ -40,14 +40,14 @@ TEXTS = [
 WORDS = st.sampled_from([*"thecasonm 1239▁\t日本語½Äж\u0301\u3000", "<sep>", "at ", " the cat", "  ", "aaaa"])
 
 
-@pytest.mark.parametrize("changed", MODELS, ids=str)
+@pytest.mark.parametrize("changed", WHOLE_RUN, ids=str)
 @pytest.mark.parametrize("kind", ["bpe", "unigram"])
 def test_ids_are_those_of_sentencepiece(trained, same_ids, kind, changed):
     path = trained(kind, **changed)
     same_ids(Encoder(path), path, TEXTS)
 
 
-@pytest.mark.parametrize("changed", MODELS[:9], ids=str)
+@pytest.mark.parametrize("changed", WHOLE_RUN[:9], ids=str)
 @pytest.mark.parametrize("kind", ["bpe", "unigram"])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(texts=st.lists(st.lists(WORDS, max_size=60).map("".join) | st.text(max_size=20), max_size=6))

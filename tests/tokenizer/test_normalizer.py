@@ -10,7 +10,7 @@ from tokenizer.kernels import text_array, text_buffers
 from tokenizer.normalizer import PADDING, Normalizer
 from tokenizer.sentencepiece_model import Algorithm, parse_model
 
-MODELS = [
+WHOLE_RUN = [
     {},
     {"add_dummy_prefix": False},
     {"remove_extra_whitespaces": False},
@@ -29,7 +29,7 @@ TEXTS = [
 CHARACTERS = st.sampled_from([*"aeE ▁\t\n½ﬁé\u0301\u0323\u3000か\u3099\u200b\x00Ａ😀", "<a b>", "  ", "ﷺ"])
 
 
-@pytest.fixture(params=MODELS, ids=str)
+@pytest.fixture(params=WHOLE_RUN, ids=str)
 def path(request, trained):
     return trained(**request.param)
 

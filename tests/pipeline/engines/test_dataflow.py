@@ -12,7 +12,7 @@ from pipeline.errors import SettingError
 from pipeline.recipe_file import load_recipe
 from pipeline.run import Run
 from pipeline.storage import Folder
-from pipeline.work import Manifest, MapWork
+from pipeline.work import MapWork, WorkList
 
 
 @pytest.fixture
@@ -126,12 +126,12 @@ def offline(monkeypatch):
 
 def job_of(folder: Path, units: int, *more: str):
     """The job of stage `clean` over so many units, as it would be sent."""
-    manifest = Manifest(Folder(str(folder)), "units.json")
+    work_list = WorkList(Folder(str(folder)), "units.json")
     unit = {"source": "c4", "input": "c4/a.json.gz", "size": 1, "part": 1, "parts": 1}
-    manifest.write({"items": [{"unit": unit | {"name": f"{index}"}, "stages": ["clean"]} for index in range(units)]})
+    work_list.write({"items": [{"unit": unit | {"name": f"{index}"}, "stages": ["clean"]} for index in range(units)]})
     flags = [*FLAGS, *more, *DRY]
     engine = Engine(tuple(flags), log=folder / "log")
-    return engine.run(MapWork(Run(load_recipe("demo"), Folder("gs://my-bucket/run")), manifest)).job
+    return engine.run(MapWork(Run(load_recipe("demo"), Folder("gs://my-bucket/run")), work_list)).job
 
 
 @pytest.mark.usefixtures("offline")
