@@ -301,7 +301,7 @@ def test_a_member_packed_in_a_damaged_way_costs_only_itself():
 
 def test_the_faithful_mode_takes_off_wrappers_alone():
     assert [rule.name for rule in CORPUS.filters(Books(mode="faithful"))] == ["books_wrapper"]
-    assert [rule.name for rule in CORPUS.filters(Books())] == ["books_public_domain", "books_wrapper", "books_length"]
+    assert [rule.name for rule in CORPUS.filters(Books())] == ["books_public_domain", "books_wrapper", "min_chars"]
 
 
 @pytest.mark.real
