@@ -116,3 +116,9 @@ def first_reason(**holds: Any) -> pa.StringArray:
     for reason, rows in reversed(holds.items()):
         found[np.asarray(rows, np.bool_)] = reason
     return pa.array(found, pa.string())
+
+
+def check_fraction(name: str, value: float) -> None:
+    """Raise ValueError where a setting is no fraction."""
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} must be from 0 to 1, got {value}")

@@ -71,29 +71,6 @@ class GutenbergWrapper:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LongEnough:
-    """Drops texts that are too short to be a book.
-
-    Source: none; the paper gives no length rule.
-    Differs: a choice of ours, so that empty files and notices do not count as books.
-    Reads text. Rewrites nothing. Rejects: too_few_chars. Counts: nothing.
-    """
-
-    name: ClassVar[str] = "books_length"
-    reasons: ClassVar[tuple[str, ...]] = ("too_few_chars",)
-    min_chars: int = 1000
-
-    def __post_init__(self) -> None:
-        if self.min_chars < 0:
-            raise ValueError(f"min_chars must be at least 0, got {self.min_chars}")
-
-    def apply(self, batch: pa.RecordBatch) -> FilterResult:
-        """Same rows in the same order; `reason` is null where the document is kept."""
-        why = reasons("too_few_chars" if len(text) < self.min_chars else None for text in texts(batch))
-        return FilterResult(batch, why, {})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DropAlikeBooks:
     """Applies RedPajama v1's verdict on books: one goes where an earlier one's SimHash is near.
 

@@ -1,4 +1,4 @@
-"""The rules of CommonCrawl's text before deduplication."""
+"""The rule of CommonCrawl's text before deduplication; books have it too."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,10 +11,11 @@ from filters.batch import FilterResult
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MinChars:
-    """Rejects pages too short to say anything, before their lines can count as somebody's duplicates.
+    """Rejects texts too short to say anything: pages before their lines can count as somebody's duplicates, and books.
 
     Source: Wenzek et al. 2019; facebookresearch/cc_net process_wet_file.py, `min_len`.
-    Differs: nothing. Characters are Unicode code points; the title line is not among them where it is the title.
+    Differs: nothing for pages; that books have the rule is a choice of ours, so that notices do not count as books.
+    Characters are Unicode code points; the title line is not among them where it is the title.
     Reads text. Rewrites nothing. Rejects: too_few_chars. Counts: none.
     """
 

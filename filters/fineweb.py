@@ -5,8 +5,8 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from filters.batch import FilterResult
-from filters.gopher import check_fraction, first_fault, ratio
+from filters.batch import FilterResult, check_fraction, first_reason
+from filters.gopher import ratio
 from filters.page_counts import page_counts
 from filters.repetition_counts import repetition_counts
 
@@ -54,4 +54,4 @@ class FineWebQuality:
             > self.max_repeated_line_char_fraction,
             "too_few_words_per_line": ratio(found["newlines"], found["words"]) > self.max_newlines_per_word,
         }
-        return FilterResult(batch, first_fault(faults), {})
+        return FilterResult(batch, first_reason(**faults), {})

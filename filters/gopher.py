@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 import pyarrow as pa
 
-from filters.batch import FilterResult
+from filters.batch import FilterResult, check_fraction, first_reason
 from filters.page_counts import MAX_STOP_WORDS, Array, page_counts
 from filters.repetition_counts import REPEATED_WORDS, TOP_WORDS, repetition_counts
 
@@ -74,7 +74,7 @@ class GopherQuality:
             "too_few_alphabetic_words": ratio(found["alphabetic_words"], words) < self.min_alphabetic_word_fraction,
             "too_few_stop_words": found["stop_words"] < self.min_stop_words,
         }
-        return FilterResult(batch, first_fault(faults), {})
+        return FilterResult(batch, first_reason(**faults), {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,22 +128,9 @@ class GopherRepetition:
         ):
             for words, bound in zip(runs, bounds, strict=True):
                 faults[f"{kind}_{words}_words"] = ratio(found[f"{kind}_{words}_word_chars"], chars) > bound
-        return FilterResult(batch, first_fault(faults), {})
+        return FilterResult(batch, first_reason(**faults), {})
 
 
 def ratio(part: Array, whole: Array) -> Array:
     """Part by whole; 0 where there is no whole."""
     return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
-
-
-def first_fault(faults: dict[str, Array]) -> pa.StringArray:
-    """Of each row the first reason that holds, null where none does."""
-    names = np.array([*faults, None], object)
-    held = np.stack([*faults.values(), np.ones(len(next(iter(faults.values()))), np.bool_)])
-    return pa.array(names[held.argmax(axis=0)], pa.string())
-
-
-def check_fraction(name: str, value: float) -> None:
-    """Raise ValueError where a setting is no fraction."""
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} must be from 0 to 1, got {value}")

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filters.batch import FilterResult, reasons
+from filters.batch import FilterResult, check_fraction, reasons
 from filters.perplexity import bucket
 
 BUCKETS = ("head", "middle", "tail")
@@ -32,7 +32,7 @@ class LanguageIs:
     def __post_init__(self) -> None:
         if not self.keep:
             raise ValueError("keep must name at least one language, got ()")
-        _check_fraction("min_score", self.min_score)
+        check_fraction("min_score", self.min_score)
         if self.score_decimals is not None and self.score_decimals < 0:
             raise ValueError(f"score_decimals must be at least 0, got {self.score_decimals}")
 
@@ -107,7 +107,7 @@ class ReferenceScoreAtLeast:
     min_score: float = 0.25
 
     def __post_init__(self) -> None:
-        _check_fraction("min_score", self.min_score)
+        check_fraction("min_score", self.min_score)
 
     def apply(self, batch: pa.RecordBatch) -> FilterResult:
         """Same rows in the same order; `reason` is null where the document is kept."""
@@ -117,8 +117,3 @@ class ReferenceScoreAtLeast:
         if score is None:
             return "no_reference_score"
         return "reference_score_too_low" if score < self.min_score else None
-
-
-def _check_fraction(name: str, value: float) -> None:
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} must be from 0 to 1, got {value}")

@@ -1,6 +1,6 @@
 """How many sequences of each source: whole numbers by largest remainder; the epochs follow from the sizes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -46,6 +46,17 @@ def plan_of(phases: Sequence[Ratios], available_tokens: Mapping[str, int], *, bl
     """The plan for sources of so many tokens. Raises ValueError where one has a share and nothing to give."""
     blocks = {name: tokens // block_tokens for name, tokens in available_tokens.items()}
     return Plan(blocks, [phase.shares() for phase in phases], block_tokens=block_tokens, seed=seed)
+
+
+def asked_shares(phases: Iterable[tuple[int, Mapping[str, float]]]) -> dict[str, float]:
+    """Each source's share of all tokens, by the tokens and the weights of each phase."""
+    held = list(phases)
+    total = sum(tokens for tokens, _ in held)
+    found: dict[str, Fraction] = {}
+    for tokens, weights in held:
+        for source, weight in weights.items():
+            found[source] = found.get(source, Fraction()) + Fraction(weight) * tokens / total
+    return {source: float(share) for source, share in found.items()}
 
 
 def describe_sources(plan: Plan, available_tokens: Mapping[str, int]) -> dict[str, dict[str, Any]]:

@@ -1,9 +1,10 @@
 """What a stream's plan says for people: of each source its sequences, tokens, share and epochs, from its record."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mixtures.llama1 import TABLE
+from mixtures.mixture import asked_shares
 
 _TABLE_1 = {row.source: row.weight for row in TABLE}
 _TIMES = {1: "once", 2: "twice"}
@@ -25,17 +26,6 @@ def mix_lines(record: Mapping[str, Any]) -> Iterator[str]:
         shares = ", ".join(f"{source} {count:,}" for source, count in phase["shares"].items() if count)
         yield f"  from sequence {first:,}: {phase['sequences']:,} of {phase['sequence_tokens']:,} tokens: {shares}"
         first += phase["sequences"]
-
-
-def asked_shares(phases: Iterable[tuple[int, Mapping[str, float]]]) -> dict[str, float]:
-    """Each source's share of all tokens, by the tokens and the weights of each phase."""
-    held = list(phases)
-    total = sum(tokens for tokens, _ in held)
-    found: dict[str, float] = {}
-    for tokens, weights in held:
-        for source, weight in weights.items():
-            found[source] = found.get(source, 0.0) + weight * tokens / total
-    return found
 
 
 def said_epochs(figures: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO
+from typing import Any
 
 from filters.load_once import load_once
 from mixtures.stream import RECORD_NAME, shard_name, token_dtype
@@ -52,7 +52,7 @@ class MixWork:
     def send(self, index: int) -> Iterator[Keyed]:
         """The sequences of one token shard, for the stream shards that they go to."""
         source, unit, _ = self._units()[index]
-        return send_blocks(self._plan(), source, unit, self._open_shard, self.receivers())
+        return send_blocks(self._plan(), source, unit, self.run.open_token_shard, self.receivers())
 
     def rounds(self) -> int:
         """Nothing is judged: the plan says where each sequence goes."""
@@ -114,9 +114,6 @@ class MixWork:
             for source, shards in plan.shards.items()
             for unit, (_, tokens) in enumerate(shards)
         ]
-
-    def _open_shard(self, source: str, name: str) -> BinaryIO:
-        return self.run.output.open(f"tokens/{source}/{name}.bin")
 
 
 def _planned(folder: str, work_list: str) -> MixPlan:

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from mixtures.llama1 import TABLE, TOTAL_TOKENS
 from mixtures.mixture import Ratios
 from mixtures.schedule import MAX_SEQUENCES
 from pipeline.section import SOURCES, Positive, Section, nearest_name
@@ -42,21 +43,11 @@ class Change(Section):
 class Mixture(Section):
     """How much of each source, and in what pieces: Table 1 of the paper."""
 
-    total_tokens: Positive = 1_400_000_000_000
+    total_tokens: Positive = TOTAL_TOKENS
     sequence_tokens: Annotated[int, Field(ge=MIN_SEQUENCE_TOKENS, le=MAX_SEQUENCE_TOKENS)] = 2048
     block_tokens: LengthOrZero = 0  # What is shuffled; 0: a sequence each.
     shard_sequences: Positive = 16_384  # 64 MiB: one shard is one group of the engine's shuffle.
-    weights: Mapping[str, float] = Field(
-        default_factory=lambda: {
-            "commoncrawl": 0.67,
-            "c4": 0.15,
-            "github": 0.045,
-            "wikipedia": 0.045,
-            "books": 0.045,
-            "arxiv": 0.025,
-            "stackexchange": 0.02,
-        }
-    )
+    weights: Mapping[str, float] = Field(default_factory=lambda: {row.source: row.weight for row in TABLE})
     changes: tuple[Change, ...] = ()
 
     @property

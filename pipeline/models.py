@@ -30,7 +30,6 @@ from pipeline.run import Run, external_digest, on_this_machine
 from pipeline.section import Section
 from pipeline.stage_names import SAMPLE_TOKENIZER
 from pipeline.storage import Folder, digest_of
-from pipeline.tokenizer_sample import stream_ratios
 from pipeline.usage import FIT, measured
 
 BINARY_PATH = "models/language_model/lm.binary"
@@ -244,7 +243,7 @@ TOKENIZER = Model(
     reads=lambda recipe: dict.fromkeys(recipe.sources, SAMPLE_TOKENIZER),
     reads_sizes=True,
     says=tokenizer_lines,
-    settings=lambda recipe: [recipe.tokenizer, stream_ratios(recipe)],
+    settings=lambda recipe: [recipe.tokenizer, recipe.asked_shares],
     given=lambda recipe: recipe.tokenizer.model,
     used_by=lambda _: True,
 )

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from mixtures.mixture import Ratios
+from mixtures.mixture import Ratios, asked_shares
 from pipeline.mixture_section import Mixture
 from pipeline.section import Count, Fraction, Positive, Section, Texts
 from pipeline.source_sections import C4, ArXiv, Books, CommonCrawl, GitHub, StackExchange, Wikipedia
@@ -132,6 +132,15 @@ class Recipe(Section):
     def phases(self) -> tuple[Ratios, ...]:
         """The phases of the stream: the mixture, then each change of it."""
         return self.mixture.phases(self.trainer.batch_sequences)
+
+    @property
+    def asked_shares(self) -> dict[str, float]:
+        """Each source's share of the stream's tokens, over all changes of the mixture."""
+        phases = self.phases
+        found = asked_shares(
+            ((phase.until or phase.sequences) * phase.sequence_tokens, phase.weights) for phase in phases
+        )
+        return {source: found[source] for source in self.sources}
 
     @model_validator(mode="after")
     def _changes_lie_in_the_stream(self) -> Self:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from filters.language import is_language_count
-from pipeline.mix_summary import asked_shares, said_readings
+from pipeline.mix_summary import said_readings
 from pipeline.recipe import Recipe
 from pipeline.report_charts import bar_chart
 from pipeline.report_contamination import contamination_section
@@ -198,7 +198,7 @@ def _mixture(figures: Figures, recipe: Recipe) -> Html:
     sources = _sources_of_stream(figures.stream)
     total = sum(_number(got, "tokens") for got in sources.values())
     rows = []
-    asked = asked_shares(((p.until or p.sequences) * p.sequence_tokens, p.weights) for p in recipe.phases)
+    asked = recipe.asked_shares
     for source in recipe.sources:
         got = sources.get(source, {})
         share = f"{_number(got, 'tokens') / total:.3%}" if total else "–"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import fsspec
 import pyarrow as pa
@@ -132,6 +132,10 @@ class Run:
         for name in set(before.outputs if before else ()) - set(entry.outputs):
             self.output.delete(name)
         return entry
+
+    def open_token_shard(self, source: str, name: str) -> BinaryIO:
+        """The ids of a source's token shard, from the first byte on."""
+        return self.output.open(f"tokens/{source}/{name}.bin")
 
     def documents(self, stage: str, source: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """All documents that the stage kept of the source, or sampled of it, in unit order; all columns or these."""

@@ -9,7 +9,6 @@ the fit takes of them exactly what it wants.
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -60,23 +59,13 @@ class Shares:
         return (1 << 64) - (0 if self.held_out is None else (1 << 64) >> self.held_out)
 
 
-def stream_ratios(recipe: Recipe) -> dict[str, float]:
-    """Each source's share of the stream: the mixture's weights, over all changes of them."""
-    tokens = [Fraction((phase.until or phase.sequences) * phase.sequence_tokens) for phase in recipe.phases]
-    found = dict.fromkeys(recipe.sources, Fraction())
-    for phase, share in zip(recipe.phases, tokens, strict=True):
-        for source, weight in phase.weights.items():
-            found[source] += Fraction(weight) * share / sum(tokens)
-    return {source: float(ratio) for source, ratio in found.items()}
-
-
 def part_bytes(recipe: Recipe, sizes: Mapping[str, TextSize]) -> dict[str, int]:
     """Bytes of each source in the sample, at the mixture's ratios.
 
     Together they are `tokenizer.sample_bytes`, or as much as there is if that is less.
     """
     total = min(recipe.tokenizer.sample_bytes, sum(size.bytes for size in sizes.values()))
-    return {source: int(total * ratio) for source, ratio in stream_ratios(recipe).items()}
+    return {source: int(total * ratio) for source, ratio in recipe.asked_shares.items()}
 
 
 def shares(recipe: Recipe, sizes: Mapping[str, TextSize], source: str) -> Shares:

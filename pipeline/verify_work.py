@@ -9,7 +9,7 @@ import struct
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,7 +107,7 @@ class VerifyWork:
         edges = np.array([shard.first_token for shard in mix.stream_shards], np.int64)
         held: list[NDArray[Any]] = []
         try:
-            for first, blocks in read_blocks(mix, source, unit, self._open_shard):
+            for first, blocks in read_blocks(mix, source, unit, self.run.open_token_shard):
                 numbers = np.arange(first, first + len(blocks))
                 times = np.zeros((len(blocks), plan.block_tokens // finest), np.int64)
                 for phase in plan.phases:
@@ -182,9 +182,6 @@ class VerifyWork:
         if found is None:
             raise FileNotFoundError(f"verify left nothing of {kind} {index}")
         return found
-
-    def _open_shard(self, source: str, name: str) -> BinaryIO:
-        return self.run.output.open(f"tokens/{source}/{name}.bin")
 
 
 def _planned(folder: str, work_list: str) -> MixPlan | None:

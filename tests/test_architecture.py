@@ -81,6 +81,11 @@ def test_a_module_is_small_and_well_named(path: Path):
             assert node.end_lineno - node.lineno < MAX_FUNCTION_LINES, node.name
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=relative)
+def test_a_file_of_tests_is_small(path: Path):
+    assert len(path.read_text().splitlines()) <= MAX_FILE_LINES
+
+
 @pytest.mark.parametrize("path", MODULES, ids=relative)
 def test_init_files_hold_a_docstring_only(path: Path):
     if path.name == "__init__.py":

@@ -10,7 +10,8 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent / "pipeline"))  # where the corruptions lie
 
-from corruptions import CORRUPTIONS, Spot
+from corruptions import CORRUPTIONS
+from spot import Spot
 
 from mixtures.llama1 import TABLE
 from pipeline.conductor import Conductor

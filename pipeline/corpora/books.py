@@ -7,7 +7,8 @@ from io import BytesIO
 from typing import Any
 
 from filters.batch import Filter
-from filters.books import PUBLIC_DOMAIN, GutenbergWrapper, LongEnough, PublicDomain
+from filters.books import PUBLIC_DOMAIN, GutenbergWrapper, PublicDomain
+from filters.commoncrawl import MinChars
 from filters.gutenberg import MENTION
 from pipeline.corpora.book_archive import open_archive, read_member
 from pipeline.corpora.book_decoding import decode
@@ -91,7 +92,7 @@ def filters(settings: Books) -> tuple[Filter, ...]:
     return (
         PublicDomain(licenses=settings.licenses, keep_unknown=settings.keep_unknown_license),
         GutenbergWrapper(),
-        LongEnough(min_chars=settings.min_chars),
+        MinChars(min_chars=settings.min_chars),
     )
 
 

@@ -87,7 +87,6 @@ def test_reasons_are_strings_even_when_all_are_null():
         (arxiv.PaperBody, "arxiv_body", "no_section empty too_large"),
         (books.PublicDomain, "books_public_domain", "copyrighted unknown_license"),
         (books.GutenbergWrapper, "books_wrapper", ""),
-        (books.LongEnough, "books_length", "too_few_chars"),
         (c4.HasText, "has_text", "empty_text"),
         (commoncrawl.MinChars, "min_chars", "too_few_chars"),
         (dedup.DropDuplicateLines, "drop_duplicate_lines", "nothing_left too_few_chars"),

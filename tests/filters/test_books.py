@@ -3,7 +3,7 @@
 import pytest
 
 from filters.batch import Filter
-from filters.books import PUBLIC_DOMAIN, DropAlikeBooks, GutenbergWrapper, LongEnough, PublicDomain
+from filters.books import PUBLIC_DOMAIN, DropAlikeBooks, GutenbergWrapper, PublicDomain
 
 HEADER = "*** START OF THE PROJECT GUTENBERG EBOOK X ***\n\nProduced by A\n\n"
 FOOTER = "\n\n*** END OF THE PROJECT GUTENBERG EBOOK X ***\n"
@@ -47,27 +47,10 @@ def test_other_licences_can_be_named(documents):
         PublicDomain(licenses=())
 
 
-@pytest.mark.parametrize(
-    "text, reason", [("x" * 9, "too_few_chars"), ("x" * 10, None), ("é" * 9, "too_few_chars"), ("", "too_few_chars")]
-)
-def test_short_texts_go(documents, text, reason):
-    result = LongEnough(min_chars=10).apply(documents(text))
-    assert (result.reason.to_pylist(), result.counts) == ([reason], {})
-
-
-def test_negative_length_is_refused():
-    with pytest.raises(ValueError, match="min_chars must be at least 0, got -1"):
-        LongEnough(min_chars=-1)
-
-
-@pytest.mark.parametrize("rule", [PublicDomain(), GutenbergWrapper(), LongEnough(), DropAlikeBooks()])
+@pytest.mark.parametrize("rule", [PublicDomain(), GutenbergWrapper(), DropAlikeBooks()])
 def test_rules_are_filters_and_take_an_empty_batch(documents, rule):
     assert isinstance(rule, Filter)
     assert len(rule.apply(documents()).reason) == 0
-
-
-def test_no_length_at_all_keeps_the_empty_book(documents):
-    assert LongEnough(min_chars=0).apply(documents("")).reason.to_pylist() == [None]
 
 
 def test_books_with_an_earlier_one_alike_go(documents):

@@ -8,7 +8,14 @@ from filters.commoncrawl import MinChars
 
 @pytest.mark.parametrize(
     "text, reason",
-    [("", "too_few_chars"), ("abcd", "too_few_chars"), ("abcde", None), ("äöüß字", None), ("ab\ncd", None)],
+    [
+        ("", "too_few_chars"),
+        ("abcd", "too_few_chars"),
+        ("abcde", None),
+        ("äöüß字", None),
+        ("äöüß", "too_few_chars"),
+        ("ab\ncd", None),
+    ],
 )
 def test_pages_of_fewer_characters_than_asked_are_rejected(documents, text, reason):
     batch = documents(text)

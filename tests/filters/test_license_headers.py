@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from filters.license_headers import MAX_HEADER_LINES, strip_license_header
@@ -12,6 +14,11 @@ You may obtain a copy of the License at
 
 Unless required by applicable law or agreed to in writing, software
 distributed under the License is distributed on an "AS IS" BASIS."""
+
+
+def listed(name: str) -> list[str]:
+    """The lines of tests/golden/github/headers/NAME.txt."""
+    return (Path(__file__).parents[1] / f"golden/github/headers/{name}.txt").read_text().splitlines()
 
 
 def commented(mark: str, text: str = APACHE) -> str:
@@ -215,101 +222,12 @@ def test_another_languages_comment_is_code(path, header):
     assert strip_license_header(f"{header}\ncode\n", path) == f"{header}\ncode\n"
 
 
-@pytest.mark.parametrize(
-    "said",
-    [
-        "Copyright The Keepers",
-        "(c) 2020 The Keepers",
-        "© The Keepers",
-        "All rights reserved.",
-        "@license MIT",
-        "@licence none",
-        "Licensed under terms of our own",
-        "Licenced to the board",
-        "Licensed by the board",
-        "License: ISC",
-        "An MIT licence",
-        "BSD licensed",
-        "Apache license",
-        "GPL licensed",
-        "A GNU license",
-        "Some public license",
-        "Read the licence",
-        "Ours under an odd licence",
-        "For more see LICENSE",
-        "http://a.example/licenses",
-        "https://licences.example/",
-        "SPDX-FileContributor: A. Mason",
-        "Permission is hereby granted",
-        "Redistribution is allowed",
-        "Redistributions are allowed",
-        "Without warranty",
-        "Without any warranty",
-        "Without modification",
-        "No warranty of fitness",
-        "No warranties of fitness",
-        "In no event shall we pay",
-        "It is provided 'as is'",
-        "It comes “as-is”",
-        "Neither the name nor the mark",
-        "To endorse or promote products",
-        "This is free software",
-        "This file is part of Lamp",
-        "In the public domain",
-        "These terms and conditions",
-        "The permissions and limitations",
-        "Be in compliance with it",
-        "Put it into all copies or parts",
-    ],
-)
+@pytest.mark.parametrize("said", listed("rights"))
 def test_a_paragraph_that_speaks_of_rights_goes(said):
     assert strip_license_header(f"# Trims the wick.\n#\n# {said}\n\ncode\n", "a.py") == "# Trims the wick.\n\ncode\n"
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "# vim: set ts=4:",
-        "# vi: set ts=4:",
-        "# ex: set ts=4:",
-        "# coding: utf-8",
-        "# coding=utf-8",
-        "# This Python file uses the following coding: utf-8",
-        "# type: ignore",
-        "# noqa: E501",
-        "# pylint: disable=all",
-        "# flake8: noqa",
-        "# mypy: strict",
-        "# ruff: noqa",
-        "# isort: skip_file",
-        "# fmt: off",
-        "# frozen_string_literal: true",
-        "# encoding: utf-8",
-        "# syntax = docker/dockerfile:1",
-        "# escape=`",
-        "# shellcheck disable=SC2034",
-        "# eslint no-var: 0",
-        "# jshint esversion: 6",
-        "# jslint browser: true",
-        "# global window",
-        "# tslint:disable",
-        "# prettier-ignore",
-        "# @ts-nocheck",
-        "# @flow",
-        "# @jsx h",
-        "# @providesModule Lamp",
-        "# +build linux",
-        "# go:build linux",
-        "# nolint",
-        "# export lamp",
-        "# swiftlint:disable all",
-        "# require: lamp",
-        "# requires: lamp",
-        "# use strict",
-        "'use strict';",
-        '"use strict";',
-    ],
-)
+@pytest.mark.parametrize("line", listed("tools"))
 def test_a_line_that_a_tool_reads_stays_beside_the_licence(line):
     assert strip_license_header(f"{line}\n# Copyright 2020 A\ncode\n", "a.py") == f"{line}\ncode\n"
 

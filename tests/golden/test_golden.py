@@ -154,7 +154,7 @@ def test_a_book_is_measured_without_its_wrapper():
     long_enough = cleaned("books", "books/99999.txt", raw("books/keeper.txt"), min_chars=chars)
     too_short = cleaned("books", "books/99999.txt", raw("books/keeper.txt"), min_chars=chars + 1)
     assert long_enough.rejected == {}
-    assert (too_short.kept, too_short.rejected) == ({}, {"book": "books_length:too_few_chars"})
+    assert (too_short.kept, too_short.rejected) == ({}, {"book": "min_chars:too_few_chars"})
 
 
 def test_a_book_under_copyright_goes_with_its_wrapper_unread():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixtures.mixture import Ratios, describe_sources, largest_remainder, plan_of
+from mixtures.mixture import Ratios, asked_shares, describe_sources, largest_remainder, plan_of
 
 
 def test_budgets_are_exact_where_the_weights_divide_the_total():
@@ -81,3 +81,8 @@ def test_a_phase_without_a_sequence_is_refused():
 def test_an_empty_sequence_is_refused():
     with pytest.raises(ValueError, match="sequence_tokens must be at least 1, got 0"):
         ratios(sequence_tokens=0)
+
+
+def test_what_was_asked_is_over_all_phases():
+    asked = asked_shares([(2000, {"c4": 0.75, "books": 0.25}), (6000, {"c4": 0.5, "arxiv": 0.5})])
+    assert asked == pytest.approx({"c4": 0.75 * 0.25 + 0.5 * 0.75, "books": 0.25 * 0.25, "arxiv": 0.5 * 0.75})

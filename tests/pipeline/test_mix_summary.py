@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.mix import plan_mix
-from pipeline.mix_summary import asked_shares, mix_lines, said_epochs
+from pipeline.mix_summary import mix_lines, said_epochs
 from pipeline.recipe import Recipe
 
 
@@ -32,11 +32,6 @@ def test_phases_are_said_where_there_are_several():
     assert lines[-2] == "  from sequence 0: 250 of 8 tokens: c4 188, books 62"
     assert lines[-1] == "  from sequence 250: 375 of 16 tokens: c4 188, arxiv 187"
     assert len(lines) == 1 + 3 + 2
-
-
-def test_what_was_asked_is_over_all_phases():
-    asked = asked_shares([(2000, {"c4": 0.75, "books": 0.25}), (6000, {"c4": 0.5, "arxiv": 0.5})])
-    assert asked == pytest.approx({"c4": 0.75 * 0.25 + 0.5 * 0.75, "books": 0.25 * 0.25, "arxiv": 0.5 * 0.75})
 
 
 @pytest.mark.parametrize(

@@ -1,24 +1,24 @@
 """The recipe: the paper's numbers, and a wrong setting in one line."""
 
+import re
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
+from mixtures.llama1 import TABLE
 from pipeline.recipe import Recipe
 from pipeline.recipe_file import load_recipe
 from pipeline.section import SOURCES
 
 
-def test_llama1_has_the_numbers_of_table_1():
-    weights = load_recipe("llama1").mixture.weights
-    assert dict(weights) == {
-        "commoncrawl": 0.67,
-        "c4": 0.15,
-        "github": 0.045,
-        "wikipedia": 0.045,
-        "books": 0.045,
-        "arxiv": 0.025,
-        "stackexchange": 0.02,
-    }
+def test_the_recipe_the_defaults_and_the_readme_have_the_weights_of_table_1():
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    shares = re.findall(r"^\| \w+ \| ([\d.]+)% \|", readme, flags=re.MULTILINE)
+    table = [row.weight for row in TABLE]
+    assert list(load_recipe("llama1").mixture.weights.values()) == table
+    assert list(Recipe(name="x").mixture.weights) == list(SOURCES)
+    assert [float(share) / 100 for share in shares] == pytest.approx(table)
 
 
 def test_llama1_has_the_numbers_of_the_release():

@@ -190,3 +190,9 @@ def test_text_that_has_been_summed_is_not_summed_again(run):
 )
 def test_documents_of_a_stage_lie_in_its_folder_and_samples_beside(stage, folder):
     assert documents_folder(stage, "c4") == folder
+
+
+def test_a_token_shard_is_opened_by_its_source_and_name(run):
+    run.output.write_text("tokens/c4/shard.bin", "ids")
+    with run.open_token_shard("c4", "shard") as stream:
+        assert stream.read() == b"ids"

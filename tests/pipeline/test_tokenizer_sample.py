@@ -12,7 +12,7 @@ from pipeline.run import TextSize
 from pipeline.samples import rank
 from pipeline.stages import done, ensure
 from pipeline.storage import read_batches
-from pipeline.tokenizer_sample import SCHEMA, Shares, draw, part_bytes, shares, stream_ratios
+from pipeline.tokenizer_sample import SCHEMA, Shares, draw, part_bytes, shares
 
 MB = 1 << 20
 WEIGHTS = {"c4": 0.75, "books": 0.25}
@@ -65,7 +65,7 @@ def changed(**change):
     ],
 )
 def test_ratios_are_those_of_the_whole_stream_whatever_changes_in_it(made, ratios):
-    found = stream_ratios(made)
+    found = made.asked_shares
     assert found == pytest.approx(ratios) and sum(found.values()) == pytest.approx(1)
     assert list(found) == list(made.sources)
 
@@ -73,7 +73,7 @@ def test_ratios_are_those_of_the_whole_stream_whatever_changes_in_it(made, ratio
 @pytest.mark.parametrize("total_tokens", [10**6, 12345, 8192])
 def test_a_mixture_without_changes_has_its_very_weights(total_tokens):
     mixture = {"weights": {"c4": 0.67, "books": 0.33}, "total_tokens": total_tokens}
-    assert stream_ratios(Recipe.model_validate({"name": "t", "mixture": mixture})) == mixture["weights"]
+    assert Recipe.model_validate({"name": "t", "mixture": mixture}).asked_shares == mixture["weights"]
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ import random
 import shutil
 
 import pytest
-from corruptions import CORRUPTIONS, Spot, flip
+from corruptions import CORRUPTIONS
 from in_process import do_here
+from spot import Spot, flip
 
 from pipeline.engine import Engine
 from pipeline.errors import FatalError, FaultsFoundError

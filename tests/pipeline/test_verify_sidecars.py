@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from corruptions import Spot, document_rows
+from corruptions import document_rows
+from spot import Spot
 
 from mixtures.shards import DOCUMENTS_SCHEMA, SIDECARS
 from pipeline.storage import Folder

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from corruptions import Spot
+from spot import Spot
 
 from mixtures.stream import stream_digest
 from pipeline.verify_stream import SUMS, checksums, position, prove_stream_shard, record_faults

@@ -1,70 +1,24 @@
 import json
-import pickle
-import resource
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from saved_checkpoints import FILE, RUN, loaded, newest, same, save, some, steps
 
 from trainer import checkpoint
 from trainer.checkpoint import (
-    FREE_SETTINGS,
-    Checkpoint,
     Checkpoints,
-    check_files,
     checkpoint_folders,
     load_checkpoint,
     read_checkpoint,
 )
-from trainer.config import TrainerConfig
-from trainer.errors import DamagedCheckpointError, OtherRunError, SettingsError, TrainingError
+from trainer.errors import DamagedCheckpointError, TrainingError
 from trainer.parallel import World
 from trainer.state import draw_weights, new_state
 from trainer.tensor_files import FILE_BYTES, Converted, HostFile
-
-RUN = {"stream": "digest", "tokenizer": "pieces", "dimension": 8, "threads": 1}
-FILE = "rank-00000-part-000.safetensors"
-
-
-def some(step: int) -> dict[str, Tensor]:
-    generator = torch.Generator().manual_seed(step)
-    names = ("weights.embedding", "weights.norm", "first.embedding", "second.embedding", "guard.losses")
-    tensors = {name: torch.randn(3, 2, generator=generator) for name in names}
-    return tensors | {"updates": torch.tensor(float(step)), "random.cpu": torch.arange(4, dtype=torch.uint8)}
-
-
-def save(folder: Path, *steps: int, keep: int = 9, every: int = 0, run: dict = RUN) -> list[Path]:
-    with Checkpoints(folder, keep=keep, keep_every_steps=every, say=lambda line: None) as checkpoints:
-        for step in steps:
-            checkpoints.save(step, 4 * step, run, some(step))
-    return [folder / f"step-{step:08d}" for step in steps]
-
-
-def newest(
-    folder: Path, said: list[str], *, run: dict = RUN, max_step: int = 99, replace: bool = False
-) -> Checkpoint | None:
-    with Checkpoints(folder, keep=9, say=said.append) as checkpoints:
-        return checkpoints.newest_good(lambda sequences: run, max_step=max_step, replace=replace)
-
-
-def loaded(found: Checkpoint, **others: Tensor) -> dict[str, Tensor]:
-    tensors = {name: torch.zeros_like(tensor) for name, tensor in some(0).items()} | others
-    load_checkpoint(found, tensors)
-    return tensors
-
-
-def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-
-
-def steps(folder: Path) -> list[int]:
-    return [read_checkpoint(path).step for path in checkpoint_folders(folder)]
-
 
 # What is saved
 
@@ -231,246 +185,6 @@ def test_half_written_checkpoints_are_removed_at_the_next_start_and_whole_ones_s
     shutil.copytree(folder, tmp_path / "step-00000020.tmp")
     assert newest(tmp_path, []).step == 10
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000010"]
-
-
-# What goes wrong while it is written
-
-
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """As on a full disk, writing fails."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-# No room for the first byte, for the header, for the numbers, and for `state.json` behind them.
-@pytest.mark.parametrize("size", [0, 100, 700, 1500])
-def test_a_full_disk_is_one_line_and_the_checkpoint_before_stays(tmp_path, size):
-    said: list[str] = []
-    save(tmp_path, 5)
-    checkpoints = Checkpoints(tmp_path, keep=1, say=said.append)
-    with files_of_at_most(size):
-        checkpoints.save(10, 40, RUN | {"long": "x" * 2000}, {"weights.norm": torch.zeros(250)})
-        with pytest.raises(TrainingError) as raised:
-            checkpoints.wait()
-    assert said == [str(raised.value)] == ["the checkpoint of step 10 was not written: [Errno 27] File too large"]
-    assert [path.name for path in tmp_path.iterdir()] == ["step-00000005"]
-    checkpoints.save(11, 44, RUN, some(11))
-    checkpoints.close()
-    assert newest(tmp_path, []).step == 11
-
-
-@pytest.mark.parametrize("call", ["save", "newest_good", "close"])
-def test_an_error_of_the_background_is_raised_by_the_next_call(tmp_path, call):
-    checkpoints = Checkpoints(tmp_path, keep=1, say=lambda line: None)
-    arguments = {"save": (2, 8, RUN, some(2)), "newest_good": (lambda sequences: RUN,), "close": ()}[call]
-    with files_of_at_most(0), pytest.raises(TrainingError, match="step 1 was not written"):
-        checkpoints.save(1, 4, RUN, some(1))
-        getattr(checkpoints, call)(*arguments, **{"max_step": 9} if call == "newest_good" else {})
-    checkpoints.close()
-
-
-def test_an_error_of_the_background_does_not_hide_what_ended_the_run(tmp_path):
-    said: list[str] = []
-    checkpoints = Checkpoints(tmp_path, keep=1, say=said.append)
-    with files_of_at_most(0), pytest.raises(KeyboardInterrupt), checkpoints:
-        checkpoints.save(1, 4, RUN, some(1))
-        raise KeyboardInterrupt
-    assert len(said) == 1 and "step 1 was not written" in said[0]
-
-
-def test_a_state_that_cannot_be_copied_is_one_line(tmp_path):
-    broken = Converted(shape=(2,), give=lambda: torch.ones(3), take=lambda tensor: None)
-    checkpoints = Checkpoints(tmp_path, keep=1, say=lambda line: None)
-    with pytest.raises(TrainingError, match=r"the checkpoint of step 1 was not written: .* must match"):
-        checkpoints.save(1, 4, RUN, {"weights.a": broken})
-
-
-# What is found
-
-
-def flip_a_byte(folder: Path) -> None:
-    data = bytearray((folder / FILE).read_bytes())
-    data[-1] ^= 1
-    (folder / FILE).write_bytes(data)
-
-
-def edit_state(**change: object) -> Callable[[Path], None]:
-    def edit(folder: Path) -> None:
-        state = json.loads((folder / "state.json").read_text())
-        (folder / "state.json").write_text(json.dumps(state | change))
-
-    return edit
-
-
-class Bomb:
-    """Would do something when it is unpickled."""
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (pytest.fail, ("a pickle was loaded",))
-
-
-DAMAGES = [
-    (flip_a_byte, f"{FILE} is not what was written"),
-    (lambda folder: (folder / FILE).write_bytes(b""), f"{FILE}: SafetensorError"),
-    (lambda folder: (folder / FILE).write_bytes((folder / FILE).read_bytes()[:-1]), f"{FILE}: SafetensorError"),
-    (lambda folder: (folder / FILE).write_bytes(pickle.dumps(Bomb())), f"{FILE}: SafetensorError"),
-    (lambda folder: (folder / FILE).unlink(), "FileNotFoundError"),
-    (lambda folder: shutil.copy(folder.with_name("step-00000010") / FILE, folder), "is not what was written"),
-    (lambda folder: (folder / "state.json").unlink(), "state.json"),
-    (lambda folder: (folder / "state.json").write_text("{"), "state.json"),
-    (lambda folder: (folder / "state.json").write_bytes(b"\xff\xfe"), "state.json"),
-    (lambda folder: (folder / "state.json").write_bytes(pickle.dumps(Bomb())), "state.json"),
-    (lambda folder: (folder / "state.json").write_text("[" * 100_000), "state.json"),
-    (lambda folder: (folder / "state.json").write_text("[]"), "lacks"),
-    (edit_state(step="20"), "lacks"),
-    (edit_state(step=True), "lacks"),
-    (edit_state(step=-20), "state.json counts below zero"),
-    (edit_state(sequences=-1), "state.json counts below zero"),
-    (edit_state(step=21), "state.json is of step 21"),
-    (edit_state(world_size=None), "lacks"),
-    (edit_state(sha256={}), "names no files"),
-    (edit_state(sha256={f"../step-00000010/{FILE}": ""}), "names no files, or other files"),
-    (edit_state(sha256={"state.json": ""}), "names no files, or other files"),
-    (edit_state(sha256={FILE: None}), "is not what was written"),
-    (edit_state(sha256={FILE: "", "rank-00001-part-000.safetensors": ""}), "FileNotFoundError"),
-]
-
-
-@pytest.mark.parametrize("damage, reason", DAMAGES)
-def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_is_taken(tmp_path, damage, reason):
-    damage(save(tmp_path, 10, 20)[1])
-    said: list[str] = []
-    assert same(loaded(newest(tmp_path, said)), some(10))
-    assert len(said) == 1 and said[0].startswith("step-00000020 is set aside as step-00000020.damaged: ")
-    assert reason in said[0]
-    assert steps(tmp_path) == [10]
-
-
-def test_a_checkpoint_that_may_not_be_read_is_not_taken_for_a_damaged_one(tmp_path, monkeypatch):
-    refused = save(tmp_path, 10, 20)[1] / FILE
-    monkeypatch.setattr("os.access", lambda path, mode: path != refused)
-    with pytest.raises(TrainingError, match=rf"^{refused} cannot be read: permission denied") as raised:
-        newest(tmp_path, [])
-    assert not isinstance(raised.value, DamagedCheckpointError)
-    assert refused.exists()
-
-
-def test_where_all_are_damaged_there_is_none(tmp_path):
-    for folder in save(tmp_path, 10, 20, 30):
-        flip_a_byte(folder)
-    said: list[str] = []
-    assert newest(tmp_path, said) is None
-    assert [line.partition(" ")[0] for line in said] == ["step-00000030", "step-00000020", "step-00000010"]
-
-
-def test_files_that_the_checkpoint_does_not_name_are_passed_over(tmp_path):
-    (folder,) = save(tmp_path, 10)
-    (folder / ".DS_Store").write_text("what a desktop leaves")
-    (folder / "rank-00007-part-000.safetensors").write_bytes(b"what another program leaves")
-    assert same(loaded(newest(tmp_path, [])), some(10))
-
-
-def test_damage_is_an_error_when_a_folder_is_read_by_name(tmp_path):
-    (folder,) = save(tmp_path, 10)
-    check_files(read_checkpoint(folder))
-    flip_a_byte(folder)
-    with pytest.raises(DamagedCheckpointError, match="not what was written"):
-        check_files(read_checkpoint(folder))
-
-
-@pytest.mark.parametrize("max_step, step", [(20, 20), (19, 10), (10, 10)])
-def test_a_checkpoint_beyond_the_metrics_is_not_taken(tmp_path, max_step, step):
-    save(tmp_path, 10, 20)
-    said: list[str] = []
-    assert newest(tmp_path, said, max_step=max_step).step == step
-    assert [f"metrics.jsonl ends at step {max_step}" in line for line in said] == [True] * (step == 10)
-
-
-def test_no_checkpoint_is_none(tmp_path):
-    assert newest(tmp_path / "missing", []) is None
-
-
-# Other runs
-
-
-@pytest.mark.parametrize("key, value", [("stream", "other"), ("tokenizer", "other"), ("dimension", 9), ("seed", 1)])
-def test_a_checkpoint_of_another_run_is_refused_by_name(tmp_path, key, value):
-    save(tmp_path, 10)
-    with pytest.raises(
-        OtherRunError,
-        match=f"holds a run with {key} = .*, not {value}: use another output folder, or --replace .* begins anew",
-    ):
-        newest(tmp_path, [], run=RUN | {key: value})
-    assert steps(tmp_path) == [10]
-
-
-@pytest.mark.parametrize("key, same, other", [("z_loss", 0.0, 1e-4), ("skip_steps", "", "3:4")])
-def test_a_setting_that_came_after_a_checkpoint_was_what_it_is_unnamed(tmp_path, key, same, other):
-    save(tmp_path, 10)
-    assert newest(tmp_path, [], run=RUN | {key: same}).step == 10
-    with pytest.raises(OtherRunError, match=f"{key} = {same}, not {other}"):
-        newest(tmp_path, [], run=RUN | {key: other})
-
-
-def test_checkpoints_of_another_run_give_way_where_that_is_asked_for_and_only_then(tmp_path):
-    save(tmp_path, 10, 20)
-    said: list[str] = []
-    assert newest(tmp_path, said, run=RUN | {"dimension": 9}, replace=True) is None
-    assert said == [f"begins anew: {tmp_path} holds a run with dimension = 8, not 9"]
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.fixture
-def changed_behind_ten(tmp_path) -> Callable[[int], dict]:
-    """Steps 10, 20 and 30 of a stream that has changed behind step 10; a step reads four sequences."""
-    for step in (10, 20, 30):
-        save(tmp_path, step, run=RUN | {"stream": f"old {step}"})
-    return lambda sequences: RUN | {"stream": "old 10" if sequences <= 40 else "new " + 64 * "f"}
-
-
-def test_a_stream_that_changed_behind_an_older_checkpoint_is_refused_and_that_one_named(tmp_path, changed_behind_ten):
-    refused = "stream = old 30, not new ffffffff…: use another output folder, or --replace .* goes on from step 10"
-    with pytest.raises(OtherRunError, match=refused), Checkpoints(tmp_path, keep=9, say=pytest.fail) as checkpoints:
-        checkpoints.newest_good(changed_behind_ten, max_step=30)
-    assert steps(tmp_path) == [10, 20, 30]
-
-
-def test_the_newest_checkpoint_before_the_change_is_gone_on_from_where_that_is_asked_for(tmp_path, changed_behind_ten):
-    said: list[str] = []
-    with Checkpoints(tmp_path, keep=9, say=said.append) as checkpoints:
-        found = checkpoints.newest_good(changed_behind_ten, max_step=30, replace=True)
-    assert (found.step, steps(tmp_path)) == (10, [10])
-    assert said == [f"goes on from step 10: {tmp_path} holds a run with stream = old 30, not new ffffffff…"]
-
-
-def test_what_a_checkpoint_belongs_to_is_asked_for_its_own_position(tmp_path):
-    save(tmp_path, 10)
-    asked: list[int] = []
-    with Checkpoints(tmp_path, keep=1, say=asked.append) as checkpoints:
-        checkpoints.newest_good(lambda sequences: asked.append(sequences) or RUN, max_step=10)
-    assert asked == [40]
-
-
-@pytest.mark.parametrize("key", sorted(FREE_SETTINGS))
-def test_settings_that_change_no_arithmetic_but_rounding_may_change(tmp_path, key):
-    assert key in TrainerConfig.__dataclass_fields__
-    save(tmp_path, 10)
-    assert newest(tmp_path, [], run=RUN | {key: 77}).step == 10
-
-
-@pytest.mark.parametrize("other", [1, 3])
-def test_another_format_is_refused_in_one_line_and_left_alone(tmp_path, other):
-    (folder,) = save(tmp_path, 10)
-    (folder / "state.json").write_text(json.dumps({"format": other, "step": 10}))
-    with pytest.raises(SettingsError) as raised:
-        newest(tmp_path, [])
-    assert str(raised.value).startswith(f"{folder} is of format {other}, and this version reads 2: use another output ")
-    assert folder.is_dir()
 
 
 def test_files_are_no_larger_than_page_locked_memory_is_dealt_in():
