@@ -29,6 +29,7 @@ ARG EXTRAS=gcp,aws
 COPY --from=build /kenlm/build/bin/lmplz /kenlm/build/bin/build_binary /usr/local/bin/
 COPY --from=build /wheels /wheels
 COPY pyproject.toml README.md LICENSE /tokenmill/
+COPY tokenmill /tokenmill/tokenmill
 COPY pipeline /tokenmill/pipeline
 COPY filters /tokenmill/filters
 COPY tokenizer /tokenmill/tokenizer

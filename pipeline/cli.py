@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from pipeline.doctor import check_rooms, diagnose
+from pipeline.doctor import diagnose
 from pipeline.drill.command import drill
 from pipeline.engines.dataflow import check_elsewhere, is_rehearsal, spelled
 from pipeline.engines.portable import notes
@@ -116,7 +116,6 @@ class _Session:
         from pipeline.engine import check_flags  # Beam takes seconds to import; `--help` should not.
         from pipeline.measured_engine import MeasuredEngine
 
-        check_rooms()
         flags = spelled(flags)
         check_flags(flags)
         check_elsewhere(flags, {"--output": run.output.url, "inputs.root": run.recipe.inputs.root})

@@ -1,6 +1,5 @@
 """What is installed, what is missing, and the command that mends it."""
 
-import importlib.util
 import platform
 import shutil
 import subprocess
@@ -12,7 +11,7 @@ from typing import Any
 
 from pipeline.engines.job_server import FLINK, MIN_JAVA, SPARK, find_job_server, java_version
 from pipeline.errors import SettingError
-from pipeline.version import ALL
+from tokenmill.shadowed import PACKAGES, find_shadowed
 
 _NEEDED = ("apache-beam", "pyarrow", "numpy", "numba", "kenlm", "sentencepiece", "lxml", "py7zr")
 _FASTTEXT = ("fasttext-numpy2-wheel", "fasttext", "fasttext-wheel")
@@ -43,13 +42,6 @@ def diagnose() -> list[Finding]:
     return [*_python(), *_packages(), *_rooms(), *_optional(), *_engines()]
 
 
-def check_rooms() -> None:
-    """Raise SettingError where a foreign package hides one of ours, such as another `trainer`."""
-    for finding in _rooms():
-        if finding.is_fault:
-            raise SettingError(f"{finding.name} is {finding.found}, not Tokenmill's: {finding.mend}")
-
-
 def _python() -> Iterator[Finding]:
     good = (3, 11) <= tuple(int(part) for part in platform.python_version_tuple()[:2]) <= (3, 13)
     mend = "" if good else "install Python 3.11, 3.12 or 3.13, and Tokenmill in it"
@@ -67,15 +59,11 @@ def _packages() -> Iterator[Finding]:
 
 
 def _rooms() -> Iterator[Finding]:
+    hidden = {package.name: package for package in find_shadowed()}
     home = Path(__file__).resolve().parent.parent
-    for room in ALL:
-        spec = importlib.util.find_spec(room)
-        origin = Path(spec.origin).resolve().parent if spec and spec.origin else None
-        good = origin == home / room
-        mend = "" if good else f"pip uninstall the distribution that brings {origin}, or use an environment of its own"
-        yield Finding(
-            name=f"package {room}", found=str(origin or ""), needed_for="every run", mend=mend, is_fault=not good
-        )
+    for name in PACKAGES:
+        found, mend = (hidden[name].state, hidden[name].mend) if name in hidden else (str(home / name), "")
+        yield Finding(name=f"package {name}", found=found, needed_for="every run", mend=mend, is_fault=bool(mend))
 
 
 def _optional() -> Iterator[Finding]:

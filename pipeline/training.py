@@ -95,7 +95,9 @@ def relayed(command: Sequence[str], reporter: Reporter) -> int:
     """Runs a command, passes on what it says, and gives its exit code."""
     # Threads that spin while they wait for each other starve on a machine that does something else too. Its input is
     # ours to hold: when this process is killed the training ends too (trainer/starter.py).
-    environment = {"GOMP_SPINCOUNT": "2000"} | os.environ | {"TOKENMILL_ENDS_WITH_INPUT": "1"}
+    # And a folder `trainer` of whoever started us is not the one that is meant.
+    own = {"TOKENMILL_ENDS_WITH_INPUT": "1", "PYTHONSAFEPATH": "1"}
+    environment = {"GOMP_SPINCOUNT": "2000"} | os.environ | own
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:

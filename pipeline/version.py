@@ -11,14 +11,14 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pipeline.storage import digest_of
+from tokenmill.shadowed import PACKAGES
 
 VERSION = version("tokenmill")
 RULES = ("filters", "tokenizer", "mixtures", "pipeline.corpora")
-ALL = ("pipeline", "filters", "tokenizer", "mixtures", "trainer")
 
 
 @functools.cache
-def code_digest(packages: Iterable[str] = ALL) -> str:
+def code_digest(packages: Iterable[str] = PACKAGES) -> str:
     """Digest of the packages' Python files."""
     return digest_of({name: _sources(name) for name in packages})
 

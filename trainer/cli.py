@@ -21,6 +21,7 @@ from trainer.starter import end_with_starter
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tokenmill", prog_name="tokenmill-trainer")
 def cli() -> None:
     """Train LLaMA models on token streams, and do with them what comes before and after."""
 

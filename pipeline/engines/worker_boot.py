@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if known.pool is not None:
         _be_pool(known.host, known.pool)
     elif known.id and known.provision_endpoint:
-        sys.exit(keep([sys.executable, "-m", "pipeline.engines.harness", *given]))
+        sys.exit(keep([sys.executable, "-P", "-m", "pipeline.engines.harness", *given]))
     else:
         parser.error("give --pool=PORT; or let an executor give --id and --provision_endpoint")
 

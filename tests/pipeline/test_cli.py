@@ -8,7 +8,6 @@ import pytest
 
 from pipeline import cli, training
 from pipeline.cli import _exit_code
-from pipeline.errors import SettingError
 from pipeline.guards import locked
 from pipeline.section import SOURCES
 from pipeline.stage_names import STAGES
@@ -114,19 +113,9 @@ def test_a_folder_in_which_another_run_is_at_work_is_refused(capsys, copied_run)
 
 def test_training_without_torch_is_refused_before_any_work(capsys, small_run, tmp_path, monkeypatch):
     monkeypatch.setattr(training.importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(cli, "check_rooms", lambda: None)
     code, _, err = called(capsys, "run", *replace(small_run, output=tmp_path / "out").arguments())
     assert (code, err) == (2, "error: train needs PyTorch: pip install 'tokenmill[train]'\n")
     assert not (tmp_path / "out").exists()
-
-
-def test_a_foreign_package_that_hides_ours_is_one_line(capsys, small_run, monkeypatch):
-    def foreign():
-        raise SettingError("package trainer is /elsewhere/trainer, not Tokenmill's")
-
-    monkeypatch.setattr(cli, "check_rooms", foreign)
-    code, _, err = called(capsys, "clean", *small_run.arguments())
-    assert (code, err) == (2, "error: package trainer is /elsewhere/trainer, not Tokenmill's\n")
 
 
 @pytest.mark.parametrize("error, code", [(KeyboardInterrupt(), 130), (OSError("No space left on device"), 1)])

@@ -1,15 +1,17 @@
 """The doctor says what is missing and how to mend it."""
 
-import importlib.util
 import sys
-from types import SimpleNamespace
+from pathlib import Path
 
 import pytest
 
 from pipeline import doctor
-from pipeline.doctor import Finding, check_rooms, diagnose
+from pipeline.doctor import Finding, diagnose
 from pipeline.engines.job_server import JobServer
 from pipeline.errors import SettingError
+from tokenmill.shadowed import Shadowed
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -62,16 +64,19 @@ def test_a_job_server_that_is_nowhere_is_to_be_built():
     assert flink.mend == "mvn -f job-servers/flink/pom.xml package (none is built)"
 
 
-def test_a_foreign_package_that_hides_ours_stops_the_run(monkeypatch):
-    find = importlib.util.find_spec
-    foreign = SimpleNamespace(origin="/elsewhere/trainer/__init__.py")
-    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: foreign if name == "trainer" else find(name))
-    with pytest.raises(SettingError, match="package trainer is /elsewhere/trainer, not Tokenmill's: pip uninstall"):
-        check_rooms()
+def test_a_foreign_package_that_hides_ours_is_a_fault(monkeypatch):
+    hidden = Shadowed(name="trainer", place="/elsewhere/trainer", distributions=())
+    monkeypatch.setattr(doctor, "find_shadowed", lambda: (hidden,))
+    (finding,) = [finding for finding in diagnose() if finding.is_fault]
+    assert str(finding).startswith(
+        "MISSING package trainer: hidden by /elsewhere/trainer, of no distribution (every run)"
+    )
+    assert "mend: start from another folder than /elsewhere" in str(finding)
 
 
-def test_our_own_packages_are_fine():
-    check_rooms()
+def test_our_own_packages_are_named_with_their_folders():
+    filters = next(finding for finding in diagnose() if finding.name == "package filters")
+    assert str(filters) == f"ok      package filters: {ROOT}/filters (every run)"
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,15 @@ def test_what_the_trainer_says_is_passed_on():
     assert heard.getvalue() == "  step 1\n  step 2\n"
 
 
+def test_a_trainer_in_the_folder_one_stands_in_is_not_ours(tmp_path, monkeypatch):
+    (tmp_path / "trainer").mkdir()
+    (tmp_path / "trainer/__init__.py").write_text("")
+    (tmp_path / "trainer/__main__.py").write_text("raise SystemExit(9)\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(Path(training.__file__).parents[1]))
+    assert relayed([sys.executable, "-m", "trainer", "--version"], Reporter(quiet=True)) == 0
+
+
 def test_an_interrupt_of_this_process_alone_ends_the_trainer_too(monkeypatch):
     reporter, processes, start = Reporter(quiet=True), [], subprocess.Popen
     monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: processes.append(start(*a, **k)) or processes[0])

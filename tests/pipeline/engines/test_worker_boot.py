@@ -13,6 +13,7 @@ from pipeline.engines import worker_boot
 
 ROOT = Path(__file__).parents[3]
 KEEP = "import sys; from pipeline.engines.worker_boot import keep; sys.exit(keep(sys.argv[1:]))"
+FOUND = "import pipeline, sys; sys.exit(not hasattr(pipeline, '__path__'))"
 EXECUTOR = "import subprocess, sys; subprocess.run(sys.argv[2:])"
 
 
@@ -49,6 +50,19 @@ def as_executor(name):
 def test_the_keeper_ends_with_its_worker_and_its_code():
     with keeper("sh", "-c", "exit 3") as process:
         assert process.wait(20) == 3
+
+
+def python_of(command):
+    return command[: command.index("-m")]
+
+
+def test_a_worker_is_ours_wherever_its_executor_stands(tmp_path, monkeypatch):
+    (tmp_path / "pipeline.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setattr(worker_boot, "keep", lambda command: subprocess.call([*python_of(command), "-c", FOUND]))
+    with pytest.raises(SystemExit, match="0"):
+        worker_boot.main(["--id=1", "--provision_endpoint=localhost:1"])
 
 
 def test_a_worker_ends_when_its_keeper_is_told_to():

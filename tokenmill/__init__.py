@@ -1,0 +1,1 @@
+"""Where the commands begin: they start only where no foreign package hides one of ours."""
