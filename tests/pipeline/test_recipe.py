@@ -3,9 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
+from mixtures.llama1 import TABLE
 from pipeline.recipe import Recipe
 from pipeline.recipe_file import load_recipe
-from pipeline.section import SOURCES
 
 
 def test_llama1_has_the_numbers_of_table_1():
@@ -25,7 +25,7 @@ def test_llama1_has_the_numbers_of_the_release():
     recipe = load_recipe("llama1")
     assert (recipe.tokenizer.vocabulary_size, recipe.mixture.sequence_tokens) == (32000, 2048)
     assert len(recipe.wikipedia.languages) == 20
-    assert recipe.sources == SOURCES
+    assert set(recipe.sources) == {row.source for row in TABLE}
 
 
 def test_a_recipe_cannot_be_changed():
