@@ -9,7 +9,7 @@ SPARK_JAR := job-servers/spark/target/spark-job-server.jar
 FLINK_JAR := job-servers/flink/target/flink-job-server.jar
 CLUSTERS := .clusters
 
-.PHONY: help demo check test readers job-servers clusters engines bench gpu-bench clean
+.PHONY: help demo check test site readers job-servers clusters engines bench gpu-bench clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -31,6 +31,9 @@ check: $(READY)  ## Formatting, lint and types
 
 test: $(READY)  ## All tests
 	$(BIN)/python -m pytest
+
+site: $(READY)  ## The documentation as a site, out/site/index.html; a link that leads nowhere stops it
+	$(BIN)/sphinx-build -W -n --keep-going --quiet docs out/site
 
 readers: $(READY)  ## Other projects' own readers over our files; their packages are installed apart, once
 	$(BIN)/python tests/readers/build.py

@@ -12,6 +12,7 @@ from random import Random
 from pipeline.demo import arxiv, books, c4, commoncrawl, github, stackexchange, wikipedia
 from pipeline.demo.containers import write_file
 from pipeline.demo.prose import PassagePool, enough, harvest
+from pipeline.section import SOURCES
 
 MARKER = "demo.json"
 PROSE_CHARS = 9_000_000
@@ -21,8 +22,6 @@ GITHUB_BYTES = 1_400_000
 WIKIPEDIA_CHARS = 2_400_000
 SHARES = {"commoncrawl": 0.62, "c4": 0.12, "books": 0.07, "arxiv": 0.05, "stackexchange": 0.05}
 """Shares of the prose; Wikipedia's English half takes the rest."""
-
-SOURCES = ("commoncrawl", "c4", "github", "wikipedia", "books", "arxiv", "stackexchange")
 
 
 def generate(folder: Path, seed: int, scale: float = 1.0) -> dict[str, int]:

@@ -20,7 +20,6 @@ class C4(Section):
 
     mode: Mode = "intended"
     form: Literal["published", "wet"] = "published"
-    variant: str = "en"
     max_line_bytes: Positive = 16 << 20
     max_record_bytes: Positive = 64 << 20
     max_chars: Positive = 190_000

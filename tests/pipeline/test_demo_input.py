@@ -6,8 +6,9 @@ import pytest
 from pipeline import demo_input
 from pipeline.corpora.corpus import BadRecord, RawFile, document_batches
 from pipeline.corpora.registry import CORPORA
-from pipeline.demo_input import MARKER, SOURCES, digest, generate, marker
+from pipeline.demo_input import MARKER, digest, generate, marker
 from pipeline.recipe_file import load_recipe
+from pipeline.section import SOURCES
 from pipeline.storage import Folder
 
 SCALE = 0.01

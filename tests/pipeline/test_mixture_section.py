@@ -3,9 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
+from mixtures.llama1 import TABLE
 from pipeline.mixture_section import Mixture
 from pipeline.recipe import Recipe
-from pipeline.section import SOURCES
 
 HALVES = {"books": 0.5, "c4": 0.5}
 
@@ -56,7 +56,7 @@ def test_a_source_may_enter_and_leave():
     assert (
         Recipe(name="t", mixture=mixture(*changes), trainer={"batch_sequences": 4}).sources == mixture(*changes).sources
     )
-    assert Recipe(name="t").sources == SOURCES
+    assert Recipe(name="t").sources == tuple(row.source for row in TABLE)
 
 
 @pytest.mark.parametrize("block_tokens, width", [(0, 8), (8, 8), (16, 16), (4, 4)])

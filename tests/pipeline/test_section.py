@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from mixtures.llama1 import TABLE
 from pipeline.section import SOURCES, WIKIPEDIA_LANGUAGES, Count, Fraction, Positive, Section, nearest_name
 
 
@@ -37,5 +38,6 @@ def test_the_nearest_name_is_offered_and_all_where_none_is_near():
     assert nearest_name("x", ("one", "two")) == "; known: one, two"
 
 
-def test_there_are_seven_sources_and_twenty_languages():
-    assert (len(SOURCES), len(set(WIKIPEDIA_LANGUAGES))) == (7, 20)
+def test_the_papers_sources_come_first_in_its_order_and_there_are_twenty_languages():
+    assert SOURCES[:7] == tuple(row.source for row in TABLE)
+    assert (len(set(SOURCES)), len(set(WIKIPEDIA_LANGUAGES))) == (len(SOURCES), 20)
