@@ -16,7 +16,9 @@ from pipeline.report_html import Html, document, element, joined, table
 from pipeline.report_languages import languages_section
 from pipeline.report_near import near_section
 from pipeline.report_scores import scores_section
+from pipeline.report_script import SCRIPT
 from pipeline.report_style import STYLE
+from pipeline.report_thresholds import thresholds_section
 from pipeline.report_tokenizer import tokenizer_section
 from pipeline.report_training import training_section
 from pipeline.storage import Folder, Output
@@ -35,6 +37,7 @@ _SECTIONS = (
     ("models", "Models"),
     ("tokenizer", "Tokenizer"),
     ("scores", "Reference scores"),
+    ("thresholds", "Thresholds"),
     ("mixture", "Mixture"),
     ("training", "Training"),
 )
@@ -59,6 +62,9 @@ def render(figures: Figures, recipe: Recipe) -> str:
         "models": _models(figures),
         "tokenizer": tokenizer_section(figures.tokenizer),
         "scores": scores_section(figures.scores),
+        "thresholds": thresholds_section(
+            figures.thresholds, figures.stages, figures.tokenizer, recipe.reference.bytes_per_token
+        ),
         "mixture": _mixture(figures, recipe),
         "training": training_section(figures.training),
     }
@@ -71,7 +77,9 @@ def render(figures: Figures, recipe: Recipe) -> str:
         element("nav", links, aria_label="Sections"),
         _tiles(figures),
     )
-    return document(f"Tokenmill report: {recipe.name}", STYLE, joined([header, element("main", joined(sections))]))
+    body = joined([header, element("main", joined(sections))])
+    script = SCRIPT if figures.thresholds.grid else ""
+    return document(f"Tokenmill report: {recipe.name}", STYLE, body, script)
 
 
 def _tiles(figures: Figures) -> Html:

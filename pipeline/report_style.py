@@ -41,5 +41,12 @@ blockquote { margin: .7rem 0; padding: 0 0 0 .8rem; border-left: 3px solid var(-
 pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0; max-height: 14rem; overflow: auto;
   font: .85rem/1.45 ui-monospace, Menlo, Consolas, monospace; unicode-bidi: isolate; }
 code { overflow-wrap: anywhere; font-size: .85rem; unicode-bidi: isolate; }
+.slider { display: grid; grid-template-columns: 15rem 1fr 5rem; gap: .2rem .8rem; align-items: center;
+  margin: .4rem 0; }
+.slider input { width: 100%; accent-color: var(--accent); } .slider span { font-variant-numeric: tabular-nums; }
+form { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: .6rem .9rem; }
+form[hidden] { display: none; } button { font: inherit; padding: .25rem .8rem; }
+@media (max-width: 40rem) { .slider { grid-template-columns: 1fr 4rem; } .slider label { grid-column: 1 / 3; } }
+:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 @media print { details { break-inside: avoid; } }
 """

@@ -8,6 +8,7 @@ from pipeline.held_out import HELD_OUT
 from pipeline.key_index import KEYS
 from pipeline.ledger import read_ledger
 from pipeline.remote import TEMPORARY_SUFFIX
+from pipeline.score_grid import SELECT
 from pipeline.scratch import scratch_path
 from pipeline.storage import Folder
 
@@ -16,6 +17,7 @@ RECORDED = (
     "rejected",
     "quarantine",
     "samples",
+    SELECT,
     KEYS,
     NEAR_DEDUP,
     DECONTAMINATE,

@@ -8,6 +8,7 @@ from pipeline.recipe import Recipe
 from pipeline.report import render, write_report
 from pipeline.report_figures import Example, Figures
 from pipeline.report_scores import Scores
+from pipeline.report_thresholds import Thresholds
 from pipeline.report_training import Point, Training
 from pipeline.storage import Folder
 from pipeline.totals import StageTotals
@@ -26,7 +27,7 @@ NOTHING = {
     "tokenizer": {},
     "stream": {},
 }
-EMPTY = Figures(**NOTHING, scores=NO_SCORES, training=Training())
+EMPTY = Figures(**NOTHING, scores=NO_SCORES, thresholds=Thresholds(), training=Training())
 RECIPE = Recipe(name="test")
 HOSTILE_STEP = {"step": 1.0, "loss": 2.0, HOSTILE: 1.0}
 HOSTILE_TRAINING = Training(
@@ -81,6 +82,7 @@ def words(page, key):
         ("contamination", "No evaluation sets have been looked for."),
         ("languages", "No language has been identified yet."),
         ("scores", "No page has been scored yet."),
+        ("thresholds", "No documents have been selected by their scores yet."),
         ("mixture", "The stream has not been mixed yet."),
         ("training", "No model has been trained on the stream yet."),
     ],

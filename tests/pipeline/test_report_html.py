@@ -1,3 +1,6 @@
+import base64
+import hashlib
+
 import pytest
 from lxml import html as lxml_html
 
@@ -58,3 +61,15 @@ def test_a_page_may_fetch_and_run_nothing():
     assert tree.xpath("//meta[@http-equiv]/@content") == ["default-src 'none'; style-src 'unsafe-inline'"]
     assert tree.get("lang") == "en"
     assert page.startswith("<!doctype html>")
+
+
+def test_a_page_with_a_script_may_run_this_one_alone():
+    page = document("t", "", element("p", "text"), 'console.log("</p>")')
+    policy = lxml_html.document_fromstring(page).xpath("string(//meta[@http-equiv]/@content)")
+    digest = base64.b64encode(hashlib.sha256(b'console.log("</p>")').digest()).decode()
+    assert policy == f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    assert '<script>console.log("</p>")</script>' in page
+
+
+def test_an_element_without_content_has_no_end():
+    assert element("input", type="range", value=3) == '<input type="range" value="3">'
