@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 _KEPT_FORMAT = "\u200c\u200d"  # joiners that scripts need
+LABEL_BYTES, TEXT_BYTES = 300, 1200
+"""So much of a document's title or origin, and of its text, is shown at most."""
 _VOID = ("input",)
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
@@ -36,6 +38,16 @@ def element(name: str, *children: str, **attributes: str | int | float) -> Html:
     return Html(f"<{name}{opened}>" if name in _VOID else f"<{name}{opened}>{inner}</{name}>")
 
 
+def beginning(text: str, most: int) -> str:
+    """The first characters of a text, as many as take `most` bytes where they are shown."""
+    size = 0
+    for place, character in enumerate(text):
+        size += len(_escaped(character).encode())
+        if size > most:
+            return text[:place]
+    return text
+
+
 def joined(parts: Iterable[Html]) -> Html:
     """Elements one after the other."""
     return Html("\n".join(parts))
@@ -52,6 +64,12 @@ def table(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str]], 
         body.append(element("tr", element("th", first, scope="row"), *cells))
     whole = element("table", element("caption", caption), element("thead", head), element("tbody", joined(body)))
     return element("div", whole, class_="scroll", role="region", aria_label=caption, tabindex=0)
+
+
+def quoted(title: str, about: Html, text: str) -> Html:
+    """A document to look at: its title, where it has one, what is said about it, and how its text begins."""
+    head = [element("p", element("bdi", beginning(title, LABEL_BYTES)))] if title else []
+    return element("blockquote", *head, about, element("pre", beginning(text, TEXT_BYTES), dir="auto"))
 
 
 def document(title: str, style: str, body: Html, script: str = "") -> str:

@@ -1,6 +1,6 @@
 """What moves in the report: sliders of the threshold explorer. All it shows is set as text."""
 
-SCRIPT = """
+SCRIPT = r"""
 "use strict";
 (() => {
   const explorer = document.getElementById("explorer");
@@ -46,8 +46,8 @@ SCRIPT = """
     show(rows[rows.length - 1], documents + grid.others.documents, tokens + grid.others.tokens);
     explorer.querySelector("[role=status]").textContent =
       grid.source + ": " + told(documents) + " documents, about " + told(tokens) + " tokens.";
-    const settings = grid.settings.map((of, i) => of[cuts[i]]).filter((setting) => setting);
-    explorer.querySelector("code").textContent = settings.join(" ") || "nothing to set: these are the run's own";
+    const settings = grid.settings.flatMap((of, i) => of[cuts[i]]);
+    explorer.querySelector("code").textContent = settings.join(" \\\n") || "nothing to set: these are the run's own";
     explorer.querySelectorAll("[data-cut]").forEach((group) => {
       group.hidden = group.dataset.cut !== group.dataset.criterion + "-" + cuts[Number(group.dataset.criterion)];
     });

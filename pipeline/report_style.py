@@ -36,7 +36,7 @@ svg .lost { fill: var(--bar2); }
 figure { margin: .8rem 0; } figcaption { color: var(--soft); font-size: .92rem; margin-top: .3rem; }
 details { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; margin: .5rem 0;
   padding: .5rem .9rem; }
-summary { cursor: pointer; font-weight: 500; }
+summary { cursor: pointer; font-weight: 500; overflow-wrap: anywhere; }
 blockquote { margin: .7rem 0; padding: 0 0 0 .8rem; border-left: 3px solid var(--bar); overflow: hidden; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0; max-height: 14rem; overflow: auto;
   font: .85rem/1.45 ui-monospace, Menlo, Consolas, monospace; unicode-bidi: isolate; }
@@ -45,7 +45,7 @@ code { overflow-wrap: anywhere; font-size: .85rem; unicode-bidi: isolate; }
   margin: .4rem 0; }
 .slider input { width: 100%; accent-color: var(--accent); } .slider span { font-variant-numeric: tabular-nums; }
 form { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: .6rem .9rem; }
-form[hidden] { display: none; } button { font: inherit; padding: .25rem .8rem; }
+form code { white-space: pre-wrap; } form[hidden] { display: none; } button { font: inherit; padding: .25rem .8rem; }
 @media (max-width: 40rem) { .slider { grid-template-columns: 1fr 4rem; } .slider label { grid-column: 1 / 3; } }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 @media print { details { break-inside: avoid; } }

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from pipeline.report_border import AtBorder, read_border
-from pipeline.report_html import Html, element, joined, table
+from pipeline.report_html import LABEL_BYTES, Html, beginning, element, joined, quoted, table
 from pipeline.score_grid import CRITERIA, JUDGES, SELECT, Cuts, ScoreGrid, read_grid
 from pipeline.storage import Folder
 from pipeline.totals import StageTotals
@@ -123,26 +123,21 @@ def _names(cuts: Cuts, criterion: int) -> list[str]:
     return [f"{edge:.4g}" for edge in cuts.edges[criterion]] + [_ANY] * (criterion == 1)
 
 
-def _settings(cuts: Cuts) -> list[list[str]]:
+def _settings(cuts: Cuts) -> list[list[list[str]]]:
     """For each place of each slider what the command line says to take it; nothing at the run's own."""
     language, perplexity, reference = cuts.edges
+    below = ("head_cutoff={0!r}", "middle_cutoff={0!r}", """keep='["head"]'""")  # One cut, so the head alone.
     found = [
-        [f"--set language.min_score={edge!r}" for edge in language],
+        [[f"--set language.min_score={edge!r}"] for edge in language],
         [
-            *(
-                f"--set perplexity.head_cutoff={e!r} --set perplexity.middle_cutoff={e!r}{_KEEP_HEAD}"
-                for e in perplexity
-            ),
-            """--set 'perplexity.keep=["head","middle","tail"]'""",
+            *([f"--set perplexity.{setting.format(edge)}" for setting in below] for edge in perplexity),
+            ["""--set perplexity.keep='["head","middle","tail"]'"""],
         ],
-        [f"--set reference.min_score={edge!r} --set reference.token_budget=0" for edge in reference],
+        [[f"--set reference.min_score={edge!r}", "--set reference.token_budget=0"] for edge in reference],
     ]
     for settings, at in zip(found, cuts.at, strict=True):
-        settings[at] = ""
+        settings[at] = []
     return found
-
-
-_KEEP_HEAD = """ --set 'perplexity.keep=["head"]'"""
 
 
 def _bytes_per_token(stages: Sequence[StageTotals], tokenizer: Mapping[str, Any], default: float) -> dict[str, float]:
@@ -194,13 +189,12 @@ def _border(cuts: Cuts, border: Sequence[AtBorder]) -> Iterator[Html]:
 
 def _document(item: AtBorder) -> Html:
     verdict = "stays" if item.stays else "goes"
-    title = [element("p", element("bdi", item.title))] if item.title else []
     score = f"{item.score:.4f}" if item.criterion != 1 else f"{item.score:,.1f}"
     place = element(
         "p",
         element("strong", verdict, class_="good" if item.stays else "bad"),
         f" · {CRITERIA[item.criterion]} {score} · ",
-        element("code", item.origin),
+        element("code", beginning(item.origin, LABEL_BYTES)),
         class_="soft",
     )
-    return element("blockquote", *title, place, element("pre", item.excerpt, dir="auto"))
+    return quoted(item.title, place, item.excerpt)

@@ -1,4 +1,9 @@
-"""A real browser, driven over a pipe by the DevTools protocol: messages of JSON that a zero byte ends. No network."""
+"""A real browser, driven over a pipe by the DevTools protocol: messages of JSON that a zero byte ends. No network.
+
+    python tests/pipeline/browser.py out/demo/report.html docs/report.png
+
+makes the picture of a report that the documentation shows: its head, the funnel, and a threshold that has been moved.
+"""
 
 import base64
 import fcntl
@@ -7,6 +12,7 @@ import os
 import select
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +20,14 @@ from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
-    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-breakpad", "--disable-crash-reporter"),
+    *(
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--hide-scrollbars",
+        "--disable-breakpad",
+        "--disable-crash-reporter",
+    ),
     *("--disable-background-networking", "--disable-component-update", "--no-first-run", "--remote-debugging-pipe"),
 )
 SECONDS = 120
@@ -136,9 +149,9 @@ class Page:
         self.run("0")  # What was said before this answer has been heard.
         return [event["params"] for event in self._browser.events if event.get("method") == method]
 
-    def picture(self, path: Path, *, whole: bool = False) -> None:
-        """A picture of what is to be seen, or of all the page."""
-        content = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=whole)["data"]
+    def picture(self, path: Path) -> None:
+        """A picture of all the page."""
+        content = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=True)["data"]
         path.write_bytes(base64.b64decode(content))
 
     def close(self) -> None:
@@ -155,3 +168,27 @@ def open_browser(binary: str) -> Iterator[Browser]:
             yield browser
         finally:
             browser.end()
+
+
+SHOWN = "header, #funnel, #funnel + figure, #thresholds, #explorer form, #explorer .scroll"
+"""What of the report its picture shows."""
+
+
+def main(report: str, picture: str) -> None:
+    """Make the picture."""
+    binary = find_browser()
+    if binary is None:
+        raise SystemExit(f"install one of {', '.join(NAMES)}")
+    with open_browser(binary) as browser:
+        page = Page(browser, Path(report).resolve().as_uri(), width=980)
+        page.run("document.getElementById('cut-2').focus()")
+        page.press(*["ArrowRight"] * 12)
+        page.run("document.activeElement.blur()")
+        page.run(f"""document.querySelectorAll("main *").forEach(part => {{
+            if (!part.closest({json.dumps(SHOWN)}) && !part.querySelector({json.dumps(SHOWN)})) part.remove();
+        }}); document.querySelectorAll("section:not(:has(h2))").forEach(part => part.remove())""")
+        page.picture(Path(picture))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

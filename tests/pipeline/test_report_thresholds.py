@@ -1,6 +1,7 @@
 """The section on thresholds: at its beginning it says what the ledger says; what sliders do is tested in a browser."""
 
 import json
+import shlex
 from collections import Counter
 
 import pytest
@@ -8,6 +9,7 @@ from lxml import html as lxml_html
 from test_score_grid import counted, pages, rules
 
 from pipeline.ledger import read_ledger
+from pipeline.recipe_file import load_recipe
 from pipeline.report_border import AtBorder
 from pipeline.report_thresholds import Thresholds, read_thresholds, thresholds_section
 from pipeline.totals import StageTotals
@@ -92,12 +94,26 @@ def test_sliders_stand_at_the_runs_own_thresholds_and_have_names():
 
 def test_the_settings_of_a_place_are_nothing_at_the_runs_own():
     settings = json.loads(section().get("data-grid"))["settings"]
-    assert [of[at] for of, at in zip(settings, GRID.cuts.at, strict=True)] == ["", "", ""]
-    assert settings[0][0] == "--set language.min_score=0.0"
-    assert settings[1][-1] == """--set 'perplexity.keep=["head","middle","tail"]'"""
-    assert settings[2][0] == "--set reference.min_score=0.0 --set reference.token_budget=0"
-    head = "--set perplexity.head_cutoff=25.2 --set perplexity.middle_cutoff=25.2"
-    assert settings[1][0].startswith(head.replace("25.2", f"{GRID.cuts.edges[1][0]!r}"))
+    assert [of[at] for of, at in zip(settings, GRID.cuts.at, strict=True)] == [[], [], []]
+    assert settings[0][0] == ["--set language.min_score=0.0"]
+    assert settings[1][-1] == ["""--set perplexity.keep='["head","middle","tail"]'"""]
+    assert settings[2][0] == ["--set reference.min_score=0.0", "--set reference.token_budget=0"]
+
+
+def test_the_settings_of_every_place_are_a_recipe_that_selects_there():
+    """As a shell hands them to the command."""
+    settings = json.loads(section().get("data-grid"))["settings"]
+    for criterion, (name, at_least) in enumerate(
+        (("language", "min_score"), ("perplexity", "head_cutoff"), ("reference", "min_score"))
+    ):
+        for edge, of_place in zip(GRID.cuts.edges[criterion], settings[criterion], strict=False):
+            recipe = load_recipe("demo", shlex.split(" ".join(of_place).replace("--set ", "")))
+            if of_place:
+                assert getattr(getattr(recipe, name), at_least) == edge
+    recipe = load_recipe("demo", shlex.split(" ".join(settings[1][0]).replace("--set ", "")))
+    assert (recipe.perplexity.keep, recipe.perplexity.middle_cutoff) == (("head",), GRID.cuts.edges[1][0])
+    recipe = load_recipe("demo", shlex.split(" ".join(settings[1][-1]).replace("--set ", "")))
+    assert recipe.perplexity.keep == ("head", "middle", "tail")
 
 
 def test_without_a_script_the_controls_are_hidden_and_a_sentence_says_why():
