@@ -92,7 +92,7 @@ def _tiles(figures: Figures) -> Html:
     ]
     if figures.training.points:
         first, last = figures.training.first["loss"], figures.training.last["loss"]
-        tiles.append((f"{first:.2f} → {last:.2f}", "training loss, in nats"))
+        tiles.append((f"{first:.2f} → {last:.2f}", "loss, in nats"))
     return element("ul", *(element("li", element("strong", value), name) for value, name in tiles), class_="tiles")
 
 

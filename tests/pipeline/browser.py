@@ -180,7 +180,7 @@ def main(report: str, picture: str) -> None:
     if binary is None:
         raise SystemExit(f"install one of {', '.join(NAMES)}")
     with open_browser(binary) as browser:
-        page = Page(browser, Path(report).resolve().as_uri(), width=980)
+        page = Page(browser, Path(report).resolve().as_uri(), width=900)
         page.run("document.getElementById('cut-2').focus()")
         page.press(*["ArrowRight"] * 12)
         page.run("document.activeElement.blur()")
