@@ -25,6 +25,7 @@ from pipeline.models import (
 from pipeline.quality import quality_filters
 from pipeline.run import Run
 from pipeline.score_counts import COLUMNS, count_scores
+from pipeline.score_grid import CountScores, ScoreGrid, cuts_of, write_grid
 from pipeline.stages import FilterStage, SideStage
 from pipeline.storage import Output, read_batches
 from pipeline.units import Unit
@@ -60,7 +61,7 @@ def _language_and_perplexity(run: Run) -> tuple[Filter, ...]:
 def _select(run: Run) -> tuple[Filter, ...]:
     min_score = read_threshold(Path(THRESHOLD.path(run, "threshold.json")))
     scores = (*_language_and_perplexity(run), ReferenceScoreAtLeast(min_score=min_score))
-    return (*scores, *quality_filters(run.recipe.quality))
+    return (CountScores(ScoreGrid(cuts_of(scores))), *scores, *quality_filters(run.recipe.quality))
 
 
 def _before_the_threshold(run: Run) -> list[Any]:
@@ -123,4 +124,5 @@ SELECT_STAGE = FilterStage(
         run.recipe.quality.model_dump(mode="json"),
     ],
     uses=lambda _: (CUTOFFS, THRESHOLD),
+    leaves=lambda output, unit, filters: write_grid(output, unit.source, unit.name, filters),
 )

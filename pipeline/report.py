@@ -12,11 +12,13 @@ from pipeline.recipe import Recipe
 from pipeline.report_charts import bar_chart
 from pipeline.report_contamination import contamination_section
 from pipeline.report_figures import Example, Figures, read_figures
-from pipeline.report_html import Html, document, element, joined, table
+from pipeline.report_html import LABEL_BYTES, Html, beginning, document, element, joined, quoted, table
 from pipeline.report_languages import languages_section
 from pipeline.report_near import near_section
 from pipeline.report_scores import scores_section
+from pipeline.report_script import SCRIPT
 from pipeline.report_style import STYLE
+from pipeline.report_thresholds import thresholds_section
 from pipeline.report_tokenizer import tokenizer_section
 from pipeline.report_training import training_section
 from pipeline.stage_names import TOKENIZE
@@ -36,6 +38,7 @@ _SECTIONS = (
     ("models", "Models"),
     ("tokenizer", "Tokenizer"),
     ("scores", "Reference scores"),
+    ("thresholds", "Thresholds"),
     ("mixture", "Mixture"),
     ("training", "Training"),
 )
@@ -60,6 +63,9 @@ def render(figures: Figures, recipe: Recipe) -> str:
         "models": _models(figures),
         "tokenizer": tokenizer_section(figures.tokenizer),
         "scores": scores_section(figures.scores),
+        "thresholds": thresholds_section(
+            figures.thresholds, figures.stages, figures.tokenizer, recipe.reference.bytes_per_token
+        ),
         "mixture": _mixture(figures, recipe),
         "training": training_section(figures.training),
     }
@@ -72,7 +78,9 @@ def render(figures: Figures, recipe: Recipe) -> str:
         element("nav", links, aria_label="Sections"),
         _tiles(figures),
     )
-    return document(f"Tokenmill report: {recipe.name}", STYLE, joined([header, element("main", joined(sections))]))
+    body = joined([header, element("main", joined(sections))])
+    script = SCRIPT if figures.thresholds.grid else ""
+    return document(f"Tokenmill report: {recipe.name}", STYLE, body, script)
 
 
 def _tiles(figures: Figures) -> Html:
@@ -85,7 +93,7 @@ def _tiles(figures: Figures) -> Html:
     ]
     if figures.training.points:
         first, last = figures.training.first["loss"], figures.training.last["loss"]
-        tiles.append((f"{first:.2f} → {last:.2f}", "training loss, in nats"))
+        tiles.append((f"{first:.2f} → {last:.2f}", "loss, in nats"))
     return element("ul", *(element("li", element("strong", value), name) for value, name in tiles), class_="tiles")
 
 
@@ -168,9 +176,8 @@ def _examples(examples: Sequence[Example], nothing: str) -> Html:
 
 
 def _example(item: Example) -> Html:
-    title = [element("p", element("bdi", item.title))] if item.title else []
-    origin = element("p", element("code", item.origin), f" · {_bytes(item.size)}", class_="soft")
-    return element("blockquote", *title, origin, element("pre", item.excerpt, dir="auto"))
+    said = element("code", beginning(item.origin, LABEL_BYTES)), f" · {_bytes(item.size)}"
+    return quoted(item.title, element("p", *said, class_="soft"), item.excerpt)
 
 
 def _quarantine(figures: Figures) -> Html:
@@ -204,10 +211,20 @@ def _mixture(figures: Figures, recipe: Recipe) -> Html:
         share = f"{_number(got, 'tokens') / total:.3%}" if total else "–"
         used = (f"{_number(got, key):,.0f}" if got else "–" for key in ("sequences", "blocks", "tokens"))
         epochs = f"{_number(got, 'epochs'):.2f}" if got else "–"
-        if isinstance(readings := got.get("readings"), Mapping):
-            epochs += f" ({said_readings(readings)})"
-        rows.append((source, f"{asked[source]:.3%}", share, *used, epochs, f"{tokens.get(source, 0):,}"))
-    headings = ("source", "asked", "got", "sequences", "blocks", "tokens in the stream", "epochs", "tokens made")
+        readings = got.get("readings")
+        read = said_readings(readings) if isinstance(readings, Mapping) else "–"
+        rows.append((source, f"{asked[source]:.3%}", share, *used, epochs, f"{tokens.get(source, 0):,}", read))
+    headings = (
+        "source",
+        "asked",
+        "got",
+        "sequences",
+        "blocks",
+        "tokens in the stream",
+        "epochs",
+        "tokens made",
+        "read",
+    )
     whole = table("The mixture asked for and the mixture in the stream", headings, rows, numbers=7)
     return whole if total else joined([_missing("The stream has not been mixed yet."), whole])
 

@@ -121,7 +121,7 @@ def histogram_chart(series: Sequence[tuple[str, Sequence[float]]], *, label: str
         parts.append(element("text", f"{score:g}", x=at, y=HEIGHT - 12, text_anchor="middle"))
     if mark is not None:
         at = f"{_LEFT + mark * room:.1f}"
-        parts.append(element("line", x1=at, x2=at, y1=_TOP, y2=base, class_="axis"))
+        parts.append(element("line", x1=at, x2=at, y1=_TOP, y2=base, class_="mark"))
     return _drawing(HEIGHT, label, parts)
 
 

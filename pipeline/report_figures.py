@@ -14,7 +14,9 @@ import pyarrow.parquet as pq
 from pipeline.ledger import chain_faults, read_ledger
 from pipeline.report_contamination import FINDINGS
 from pipeline.report_near import read_audits
+from pipeline.report_rows import row_groups
 from pipeline.report_scores import Scores, read_scores
+from pipeline.report_thresholds import Thresholds, read_thresholds
 from pipeline.report_tokenizer import read_tokenizer
 from pipeline.report_training import Training, read_training
 from pipeline.stage_names import TOKENIZE
@@ -60,6 +62,7 @@ class Figures:
     contamination: Mapping[str, Any]
     models: Mapping[str, Mapping[str, str]]
     scores: Scores
+    thresholds: Thresholds
     tokenizer: Mapping[str, Any]
     stream: Mapping[str, Any]
     training: Training
@@ -90,6 +93,7 @@ def read_figures(output: Folder, chains: Mapping[str, tuple[str, ...]]) -> Figur
         contamination=output.read_json(FINDINGS) or {},
         models=_models(output),
         scores=read_scores(output),
+        thresholds=read_thresholds(output),
         tokenizer=read_tokenizer(output),
         stream=output.read_json("stream/stream.json") or {},
         training=read_training(output),
@@ -105,7 +109,7 @@ def _examples(output: Folder, what: str, figures: StageTotals, order: str, kinds
     """The first few rows of each kind, by the column `order`; texts are read for these alone."""
     folder = f"{what}/{figures.stage}/{figures.source}"
     smallest: dict[str, list[tuple[str, str, int, int]]] = {}
-    for name, group, table in _row_groups(output, folder, (order, *kinds)):
+    for name, group, table in row_groups(output, folder, (order, *kinds), EXAMINED_ROW_GROUPS):
         for row, values in enumerate(table.to_pylist()):
             kind = ":".join(str(values[column]) for column in kinds) or "kept"
             if kind in smallest or len(smallest) < MAX_KINDS:
@@ -116,18 +120,6 @@ def _examples(output: Folder, what: str, figures: StageTotals, order: str, kinds
     for kind in sorted(smallest):
         for _, name, group, row in heapq.nsmallest(EXAMPLES, smallest[kind]):
             yield _example(figures, kind, _read_row(output, name, group, row))
-
-
-def _row_groups(output: Folder, folder: str, columns: tuple[str, ...]) -> Iterator[tuple[str, int, Any]]:
-    left = EXAMINED_ROW_GROUPS
-    for base in output.list(folder):
-        name = f"{folder}/{base}"
-        if not base.endswith(".parquet") or left <= 0:
-            continue
-        with output.open(name) as stream, pq.ParquetFile(stream) as file:
-            for group in range(min(left, file.num_row_groups)):
-                yield name, group, file.read_row_group(group, columns=list(columns))
-            left -= file.num_row_groups
 
 
 def _read_row(output: Folder, name: str, group: int, row: int) -> dict[str, Any]:

@@ -13,10 +13,10 @@ h3 { margin: 1.6rem 0 .4rem; font-size: 1.05rem; } p { max-width: 46rem; } a { c
 nav ul { display: flex; flex-wrap: wrap; gap: .3rem 1.1rem; list-style: none; padding: 0; margin: .8rem 0; }
 .soft { color: var(--soft); }
 .good { color: var(--good); font-weight: 600; } .bad { color: var(--bad); font-weight: 600; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .8rem; margin: 1.2rem 0;
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .8rem; margin: 1.2rem 0;
   padding: 0; list-style: none; }
 .tiles li { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: .7rem .9rem; }
-.tiles strong { display: block; font-size: 1.45rem; font-variant-numeric: tabular-nums; }
+.tiles strong { display: block; font-size: 1.25rem; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .scroll { overflow-x: auto; margin: .6rem 0 1.2rem; background: var(--card); border: 1px solid var(--line);
   border-radius: .6rem; }
 table { border-collapse: collapse; width: 100%; font-size: .88rem; }
@@ -36,10 +36,17 @@ svg .lost { fill: var(--bar2); }
 figure { margin: .8rem 0; } figcaption { color: var(--soft); font-size: .92rem; margin-top: .3rem; }
 details { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; margin: .5rem 0;
   padding: .5rem .9rem; }
-summary { cursor: pointer; font-weight: 500; }
+summary { cursor: pointer; font-weight: 500; overflow-wrap: anywhere; }
 blockquote { margin: .7rem 0; padding: 0 0 0 .8rem; border-left: 3px solid var(--bar); overflow: hidden; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0; max-height: 14rem; overflow: auto;
   font: .85rem/1.45 ui-monospace, Menlo, Consolas, monospace; unicode-bidi: isolate; }
 code { overflow-wrap: anywhere; font-size: .85rem; unicode-bidi: isolate; }
+.slider { display: grid; grid-template-columns: 15rem 1fr 5rem; gap: .2rem .8rem; align-items: center;
+  margin: .4rem 0; }
+.slider input { width: 100%; accent-color: var(--accent); } .slider span { font-variant-numeric: tabular-nums; }
+form { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: .6rem .9rem; }
+form code { white-space: pre-wrap; } form[hidden] { display: none; } button { font: inherit; padding: .25rem .8rem; }
+@media (max-width: 40rem) { .slider { grid-template-columns: 1fr 4rem; } .slider label { grid-column: 1 / 3; } }
+:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 @media print { details { break-inside: avoid; } }
 """

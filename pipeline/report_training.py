@@ -184,7 +184,7 @@ def _held_out(evaluations: Sequence[Mapping[str, Any]]) -> Iterator[Html]:
                 curves.setdefault(source, []).append((float(line["step"]), bits))
     if not curves:
         return
-    yield element("h3", "Held-out documents")
+    yield element("h3", "Loss by source, on held-out documents")
     if any(len(curve) > 1 for curve in curves.values()):
         label = "Bits per byte of held-out documents, by source"
         chart = line_chart(curves, label=label, x_name="step", y_name="bits per byte")

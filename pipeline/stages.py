@@ -22,7 +22,7 @@ from pipeline.models import (
 from pipeline.recipe import Recipe
 from pipeline.run import Run
 from pipeline.stage_names import CLEAN, TOKENIZE
-from pipeline.storage import Output, read_batches
+from pipeline.storage import Folder, Output, read_batches
 from pipeline.takedown_order import in_force
 from pipeline.token_shards import write_token_shards
 from pipeline.units import Unit, UnitOutputs, kept_batches, process_batches, readable
@@ -137,12 +137,16 @@ def _records(corpus: Corpus, file: RawFile, settings: Any) -> Iterator[Record]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterStage:
-    """Documents through filters that depend on settings and models of the run."""
+    """Documents through filters that depend on settings and models of the run.
+
+    `leaves` writes files about the unit, of what its filters have seen.
+    """
 
     name: str
     filters: Callable[[Run], tuple[Filter, ...]]
     settings: Callable[[Run], list[Any]]
     uses: Callable[[Recipe], tuple[Model, ...]] = lambda _: ()
+    leaves: Callable[[Folder, Unit, tuple[Filter, ...]], Mapping[str, Output]] = lambda *_: {}
 
     def models(self, recipe: Recipe) -> tuple[Model, ...]:
         """The models that the filters ask."""
@@ -154,8 +158,11 @@ class FilterStage:
 
     def process(self, run: Run, unit: Unit) -> LedgerEntry:
         """Put the unit's documents through the filters."""
-        inputs = stage_inputs(run, self, unit)
-        return filter_documents(run, self.name, unit, self.filters(run), self._key(run, unit, inputs), inputs)
+        inputs, filters = stage_inputs(run, self, unit), self.filters(run)
+        key = self._key(run, unit, inputs)
+        return filter_documents(
+            run, self.name, unit, filters, key, inputs, lambda: self.leaves(run.output, unit, filters)
+        )
 
     def _key(self, run: Run, unit: Unit, inputs: dict[str, str]) -> str:
         return run.key(self.name, unit.source, unit.name, [run.recipe.rejected.keep, self.settings(run)], inputs)
@@ -168,13 +175,13 @@ def filter_documents(
     filters: tuple[Filter, ...],
     key: str,
     inputs: dict[str, str],
-    others: Mapping[str, Output] | None = None,
+    leave: Callable[[], Mapping[str, Output]] = lambda: {},
 ) -> LedgerEntry:
-    """What the stage before kept of the unit, through the filters, with a done record that names `others` too."""
+    """What the stage before kept of the unit, through the filters; then `leave` writes what else the record names."""
     tally = Tally()
     with UnitOutputs(run.output, stage, unit.source, unit.name, keep_rejected=run.recipe.rejected.keep) as outputs:
         process_batches(read_batches(run.output, kept_before(run, stage, unit)[0]), filters, outputs, tally)
-    return run.record(tally.entry(stage, unit.source, unit.name, key, inputs, outputs.written | dict(others or {})))
+    return run.record(tally.entry(stage, unit.source, unit.name, key, inputs, outputs.written | dict(leave())))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

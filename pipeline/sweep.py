@@ -8,7 +8,7 @@ from pipeline.key_index import KEYS
 from pipeline.ledger import read_ledger
 from pipeline.remote import TEMPORARY_SUFFIX
 from pipeline.scratch import scratch_path
-from pipeline.stage_names import DECONTAMINATE, NEAR_DEDUP
+from pipeline.stage_names import DECONTAMINATE, NEAR_DEDUP, SELECT
 from pipeline.storage import Folder
 
 RECORDED = (
@@ -16,6 +16,7 @@ RECORDED = (
     "rejected",
     "quarantine",
     "samples",
+    SELECT,
     KEYS,
     NEAR_DEDUP,
     DECONTAMINATE,

@@ -162,7 +162,8 @@ class GroupStageWork:
             filters = self._rounds().filters(messages)
             names = [item["name"] for item in held["units"]]
             filter_documents(
-                self.run, self.stage, unit, filters, key, inputs, write_pairs(self.run.output, unit, names, filters)
+                *(self.run, self.stage, unit, filters, key, inputs),
+                lambda: write_pairs(self.run.output, unit, names, filters),
             )
         for stage in held["stages"]:
             ensure(MAP_STAGES[stage], self.run, unit)

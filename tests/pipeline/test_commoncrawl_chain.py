@@ -38,7 +38,7 @@ def test_documents_are_scored_and_judged_as_the_mode_says(small_run, mode, glue,
     assert (rule.line_break, rule.verbatim) == glue
     assert (scorer.line_break, scorer.split_pieces_at_blanks) == glue
     assert scorer.decimals == (None if decimals is None else 1)
-    assert SELECT_STAGE.filters(run)[0].score_decimals == decimals
+    assert SELECT_STAGE.filters(run)[1].score_decimals == decimals
 
 
 def test_another_mode_scores_and_selects_again(small_run):

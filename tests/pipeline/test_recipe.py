@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from mixtures.llama1 import TABLE
 from pipeline.recipe import Recipe
 from pipeline.recipe_file import load_recipe
+from pipeline.section import SOURCES
 
 
 def test_the_recipe_the_defaults_and_the_readme_have_the_weights_of_table_1():

@@ -8,6 +8,7 @@ from pipeline.recipe import Recipe
 from pipeline.report import render, write_report
 from pipeline.report_figures import Example, Figures
 from pipeline.report_scores import Scores
+from pipeline.report_thresholds import Thresholds
 from pipeline.report_training import Point, Training
 from pipeline.storage import Folder
 from pipeline.totals import StageTotals
@@ -26,7 +27,7 @@ NOTHING = {
     "tokenizer": {},
     "stream": {},
 }
-EMPTY = Figures(**NOTHING, scores=NO_SCORES, training=Training())
+EMPTY = Figures(**NOTHING, scores=NO_SCORES, thresholds=Thresholds(), training=Training())
 RECIPE = Recipe(name="test")
 HOSTILE_STEP = {"step": 1.0, "loss": 2.0, HOSTILE: 1.0}
 HOSTILE_TRAINING = Training(
@@ -81,6 +82,7 @@ def words(page, key):
         ("contamination", "No evaluation sets have been looked for."),
         ("languages", "No language has been identified yet."),
         ("scores", "No page has been scored yet."),
+        ("thresholds", "No documents have been selected by their scores yet."),
         ("mixture", "The stream has not been mixed yet."),
         ("training", "No model has been trained on the stream yet."),
     ],
@@ -175,8 +177,8 @@ def test_the_mixture_is_shown_asked_against_got():
     page = render(figures(stream=stream, stages=[stage("tokenize", tokens=4321)]), recipe)
     rows = section(page, "mixture").xpath(".//tbody/tr")
     assert [[cell.text_content() for cell in row] for row in rows] == [
-        ["c4", "70.000%", "75.000%", "30", "20", "300", "1.50 (10 blocks once, 10 blocks twice)", "4,321"],
-        ["books", "30.000%", "25.000%", "30", "20", "100", "1.50", "0"],
+        ["c4", "70.000%", "75.000%", "30", "20", "300", "1.50", "4,321", "10 blocks once, 10 blocks twice"],
+        ["books", "30.000%", "25.000%", "30", "20", "100", "1.50", "0", "–"],
     ]
 
 

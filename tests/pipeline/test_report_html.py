@@ -1,7 +1,21 @@
+import base64
+import hashlib
+
 import pytest
 from lxml import html as lxml_html
 
-from pipeline.report_html import Html, document, element, joined, table, visible
+from pipeline.report_html import (
+    LABEL_BYTES,
+    TEXT_BYTES,
+    Html,
+    beginning,
+    document,
+    element,
+    joined,
+    quoted,
+    table,
+    visible,
+)
 
 
 @pytest.mark.parametrize(
@@ -58,3 +72,31 @@ def test_a_page_may_fetch_and_run_nothing():
     assert tree.xpath("//meta[@http-equiv]/@content") == ["default-src 'none'; style-src 'unsafe-inline'"]
     assert tree.get("lang") == "en"
     assert page.startswith("<!doctype html>")
+
+
+def test_a_page_with_a_script_may_run_this_one_alone():
+    page = document("t", "", element("p", "text"), 'console.log("</p>")')
+    policy = lxml_html.document_fromstring(page).xpath("string(//meta[@http-equiv]/@content)")
+    digest = base64.b64encode(hashlib.sha256(b'console.log("</p>")').digest()).decode()
+    assert policy == f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    assert '<script>console.log("</p>")</script>' in page
+
+
+def test_an_element_without_content_has_no_end():
+    assert element("input", type="range", value=3) == '<input type="range" value="3">'
+
+
+@pytest.mark.parametrize(
+    "text, most, shown",
+    [("abc", 3, "abc"), ("abcd", 3, "abc"), ("é" * 4, 4, "éé"), ("a<b", 5, "a<"), ("a\x00b", 9, "a")],
+)
+def test_the_beginning_of_a_text_takes_no_more_bytes_than_it_may(text, most, shown):
+    assert beginning(text, most) == shown
+
+
+def test_a_document_is_quoted_with_its_title_where_it_has_one():
+    about = element("p", "so it is")
+    assert quoted("", about, "<text>") == '<blockquote><p>so it is</p><pre dir="auto">&lt;text&gt;</pre></blockquote>'
+    whole = lxml_html.fromstring(quoted("t" * 999, about, "z" * 9999))
+    assert whole.xpath("string(.//bdi)") == "t" * LABEL_BYTES
+    assert whole.xpath("string(.//pre)") == "z" * TEXT_BYTES
