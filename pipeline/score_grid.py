@@ -26,7 +26,6 @@ UPWARDS = (True, False, True)
 JUDGES = (LanguageIs.name, PerplexityBucketIs.name, ReferenceScoreAtLeast.name)
 """The filters that judge by them."""
 COLUMNS = ("language", "language_score", "perplexity", "reference_score")
-"""The stage that counts, and the folder of its grids."""
 
 Scores = npt.NDArray[np.float64]
 Cells = npt.NDArray[np.int64]
