@@ -4,6 +4,7 @@ VENV ?= .venv
 OUT ?= out/demo
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PROCESSES ?= 2
 
 SPARK_JAR := job-servers/spark/target/spark-job-server.jar
 FLINK_JAR := job-servers/flink/target/flink-job-server.jar
@@ -29,8 +30,8 @@ check: $(READY)  ## Formatting, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-test: $(READY)  ## All tests
-	$(BIN)/python -m pytest
+test: $(READY)  ## All tests, in PROCESSES=2 processes of up to 3 GB
+	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist worksteal
 
 site: $(READY)  ## The documentation as a site, out/site/index.html; a link that leads nowhere stops it
 	$(BIN)/sphinx-build -W -n --keep-going --quiet docs out/site

@@ -1,5 +1,6 @@
 """What every test may use: no network, documents at hand, and the folder of real dumps where there is one."""
 
+import fcntl
 import os
 import random
 import shutil
@@ -128,15 +129,38 @@ class SmallRun:
 
 
 @pytest.fixture(scope="session")
-def small_run(tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """`once("demo", make)`: the folder that `make(folder)` filled, in one of the processes that pytest-xdist runs."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def made_once(name: str, make: Callable[[Path], None]) -> Path:
+        folder, done = shared / name, shared / f"{name}.done"
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # Whoever comes meanwhile waits for it.
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # Of one that failed.
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return made_once
+
+
+@pytest.fixture(scope="session")
+def small_run(once: Callable[[str, Callable[[Path], None]], Path]) -> SmallRun:
     """Not to be written to."""
-    folder = tmp_path_factory.mktemp("demo")
-    generate(folder / "dumps", seed=0, scale=0.15)
-    made = SmallRun(folder / "dumps", folder / "out")
-    with made.start("run", "--workers=2") as process:
-        _, said = process.communicate()
-    assert process.returncode == 0, said
-    return replace(made, said=said)
+
+    def make(folder: Path) -> None:
+        generate(folder / "dumps", seed=0, scale=0.15)
+        with SmallRun(folder / "dumps", folder / "out").start("run", "--workers=2") as process:
+            _, said = process.communicate()
+        assert process.returncode == 0, said
+        (folder / "said").write_text(said)
+
+    folder = once("demo", make)
+    return SmallRun(folder / "dumps", folder / "out", (folder / "said").read_text())
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 import work_of_letters as letters
 
 from pipeline.engine import Engine, check_flags, noise_in, runner_name, worker_message
+from pipeline.engines import job_server
 from pipeline.errors import FatalError, SettingError
 
 
@@ -65,6 +66,13 @@ def test_nothing_is_left_in_the_scratch_folder(tmp_path):
     assert not scratch.exists()
 
 
+@pytest.fixture
+def a_jar_somewhere(monkeypatch):
+    """Beam's job server can be downloaded, for all that anyone knows: tests ask no network."""
+    monkeypatch.setattr(job_server, "_ask", lambda _: None)
+
+
+@pytest.mark.usefixtures("a_jar_somewhere")
 def test_a_users_flag_wins_over_ours():
     options = Engine(("--runner=SparkRunner", "--sdk_worker_parallelism=7"), workers=2).options().get_all_options()
     assert options["sdk_worker_parallelism"] == "7"
@@ -85,6 +93,7 @@ def test_a_misspelt_flag_is_refused(flags, said):
     assert said in str(error.value)
 
 
+@pytest.mark.usefixtures("a_jar_somewhere")
 @pytest.mark.parametrize(
     "flags", [[], ["--runner=SparkRunner", "--spark_master_url=local[2]"], ["--runner", "FnApiRunner"]]
 )

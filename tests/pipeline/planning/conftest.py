@@ -1,5 +1,6 @@
 """A plan of the small demo, made in this process: its sample, the run of it, what was measured."""
 
+import pickle
 from dataclasses import dataclass
 
 import pytest
@@ -49,12 +50,17 @@ class Planned:
 
 
 @pytest.fixture(scope="session")
-def planned(small_run, tmp_path_factory) -> Planned:
+def planned(small_run, once) -> Planned:
     """Not to be written to. With the small run's models, so that none is trained."""
-    folder, made = tmp_path_factory.mktemp("plan"), small_run.run()
-    whole = Run(made.recipe, Folder(str(folder / "listing")))
-    sample, strata = draw(whole, 0.001, 1)
-    engine = HereEngine(output=Folder(str(folder / "output")))
-    held = run_sample(made.recipe, sample, strata, engine, made.output)
-    measured = measure(held.run)
-    return Planned(whole, held, strata, measured, predict(whole, held, strata, measured))
+
+    def make(folder):
+        made = small_run.run()
+        whole = Run(made.recipe, Folder(str(folder / "listing")))
+        sample, strata = draw(whole, 0.001, 1)
+        engine = HereEngine(output=Folder(str(folder / "output")))
+        held = run_sample(made.recipe, sample, strata, engine, made.output)
+        measured = measure(held.run)
+        plan = Planned(whole, held, strata, measured, predict(whole, held, strata, measured))
+        (folder / "plan").write_bytes(pickle.dumps(plan))
+
+    return pickle.loads((once("plan", make) / "plan").read_bytes())
