@@ -74,11 +74,11 @@ class PaperBody:
     2022 (Minerva), appendix B.1.
     Differs: Minerva takes title and abstract from arXiv's metadata and drops papers over 75,000 tokens; RedPajama looks
     for sections before comments are out, in each file by itself, and loses files without one.
-    Reads text, title. Rewrites text. Rejects: no_section, empty, too_large. Counts: abstracts_kept.
+    Reads text, title. Rewrites text. Rejects: no_section, empty_text, paper_too_large. Counts: abstracts_kept.
     """
 
     name: ClassVar[str] = "arxiv_body"
-    reasons: ClassVar[tuple[str, ...]] = ("no_section", "empty", "too_large")
+    reasons: ClassVar[tuple[str, ...]] = ("no_section", "empty_text", "paper_too_large")
     abstract: bool = False
     max_chars: int = 0
 
@@ -103,12 +103,12 @@ class PaperBody:
 
     def _reason(self, text: str, body: str | None) -> str | None:
         if not text.strip():
-            return "empty"
+            return "empty_text"
         if body is None:
             return "no_section"
         if not _NO_TEXT.sub("", body[:100_000]):
-            return "empty"
-        return "too_large" if self.max_chars and len(body) > self.max_chars else None
+            return "empty_text"
+        return "paper_too_large" if self.max_chars and len(body) > self.max_chars else None
 
 
 def paper_body(text: str, literals: tuple[Span, ...]) -> tuple[str | None, int]:

@@ -18,7 +18,7 @@ class BadWords:
     Source: Raffel et al. 2020, section 2.2 (the "List of Dirty, Naughty, Obscene or Otherwise Bad Words");
     tensorflow/datasets c4_utils.py, `get_badwords_filter_fn`.
     Differs: a blank line of the list is passed over (`blank_is_a_word=True`: it is found in nearly every page).
-    Reads text. Rewrites nothing. Rejects: bad_word. Counts: none.
+    Reads text. Rewrites nothing. Rejects: bad_word. Counts: nothing.
     """
 
     name: ClassVar[str] = "c4_bad_words"

@@ -9,31 +9,54 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-DOCUMENT_SCHEMA = pa.schema(
-    [
-        pa.field("doc_id", pa.string(), nullable=False),
-        pa.field("source", pa.string(), nullable=False),
-        pa.field("origin", pa.string(), nullable=False),
-        pa.field("title", pa.string()),
-        pa.field("text", pa.large_string(), nullable=False),
-        pa.field("license", pa.string()),
-        pa.field("url", pa.string()),
-        pa.field("date", pa.string()),
-        pa.field("dump", pa.string()),
-        pa.field("digest", pa.string()),
-        pa.field("path", pa.string()),
-        pa.field("cited_urls", pa.list_(pa.string())),
-        pa.field("cited", pa.bool_()),
-        pa.field("kept_lines", pa.list_(pa.int32())),
-        pa.field("language", pa.string()),
-        pa.field("language_score", pa.float32()),
-        pa.field("languages", pa.list_(pa.string())),
-        pa.field("language_scores", pa.list_(pa.float32())),
-        pa.field("perplexity", pa.float64()),
-        pa.field("reference_score", pa.float32()),
-    ]
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of documents: which stages write it, and what it says."""
+
+    name: str
+    type: pa.DataType
+    written_by: str
+    meaning: str
+    nullable: bool = True
+
+    @property
+    def field(self) -> pa.Field:
+        """The column in a schema."""
+        return pa.field(self.name, self.type, self.nullable)
+
+
+_TEXT, _LIST = pa.string(), pa.list_(pa.string())
+_ID = "32 hexadecimal digits from source, origin and raw text: the same on every engine"
+_ORIGIN = "`FILE#KEY`, which leads back to the record in its raw dump"
+_DIGEST = "the record's own digest of its body, as in other tables of the crawl"
+_TOLD = "`clean` of Wikipedia and Books; `language`"
+COLUMNS = (
+    Column("doc_id", _TEXT, "`clean`", _ID, nullable=False),
+    Column("source", _TEXT, "`clean`", "the source", nullable=False),
+    Column("origin", _TEXT, "`clean`", _ORIGIN, nullable=False),
+    Column("title", _TEXT, "`clean`", "the record's own title, null where it has none"),
+    Column("text", pa.large_string(), "`clean`; filters rewrite it", "the document", nullable=False),
+    Column("license", _TEXT, "`clean`", "an SPDX identifier or the licence's name, null where unknown"),
+    Column("url", _TEXT, "`clean`", "its address, where the source has one"),
+    Column("date", _TEXT, "`clean`", "when it was written, crawled or released, as the source says it"),
+    Column("dump", _TEXT, "`clean`", "the dump or crawl that it is from"),
+    Column("digest", _TEXT, "`clean` of CommonCrawl", _DIGEST),
+    Column("path", _TEXT, "`clean`", "the file's path in its repository; of Wikipedia the page's namespace"),
+    Column("cited_urls", _LIST, "`clean` of Wikipedia", "addresses in references"),
+    Column("cited", pa.bool_(), "`pages` of CommonCrawl", "whether Wikipedia cites the page"),
+    Column("kept_lines", pa.list_(pa.int32()), "`dedup` of CommonCrawl", "numbers, from 0, of the lines that it left"),
+    Column("language", _TEXT, _TOLD, "a language code"),
+    Column("language_score", pa.float32(), _TOLD, "its probability: higher is surer"),
+    Column("languages", _LIST, "`language`", "the three likeliest languages"),
+    Column("language_scores", pa.list_(pa.float32()), "`language`", "their probabilities"),
+    Column("perplexity", pa.float64(), "`perplexity`", "lower is more like Wikipedia; null for other languages"),
+    Column(
+        "reference_score", pa.float32(), "`reference`", "probability of being cited by Wikipedia: higher is likelier"
+    ),
 )
-"""One row a document; `docs/architecture.md` says who writes each column."""
+DOCUMENT_SCHEMA = pa.schema([column.field for column in COLUMNS])
+"""One row a document."""
 
 BATCH_DOCUMENTS = 1000
 BATCH_BYTES = 4 << 20

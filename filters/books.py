@@ -20,11 +20,11 @@ class PublicDomain:
     public domain".
     Differs: which licences those are is told; so is what becomes of a book of which no rights are known, which is
     kept by default: whoever puts a book without a word of its rights before the pipeline answers for it.
-    Reads license. Rewrites nothing. Rejects: copyrighted, unknown_license. Counts: license_not_known.
+    Reads license. Rewrites nothing. Rejects: license_not_permitted, license_unknown. Counts: license_not_known.
     """
 
     name: ClassVar[str] = "books_public_domain"
-    reasons: ClassVar[tuple[str, ...]] = ("copyrighted", "unknown_license")
+    reasons: ClassVar[tuple[str, ...]] = ("license_not_permitted", "license_unknown")
     licenses: tuple[str, ...] = PUBLIC_DOMAIN_LICENSES
     keep_unknown: bool = True
 
@@ -39,8 +39,8 @@ class PublicDomain:
 
     def _reason(self, license: str | None) -> str | None:
         if license is None:
-            return None if self.keep_unknown else "unknown_license"
-        return None if license in self.licenses else "copyrighted"
+            return None if self.keep_unknown else "license_unknown"
+        return None if license in self.licenses else "license_not_permitted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ class HasText:
 
     Source: Raffel et al. 2020, section 2.2: a published page has at least three sentences.
     Differs: nothing.
-    Reads text. Rewrites nothing. Rejects: empty_text. Counts: none.
+    Reads text. Rewrites nothing. Rejects: empty_text. Counts: nothing.
     """
 
     name: ClassVar[str] = "has_text"
@@ -33,7 +33,7 @@ class IsWholePage:
 
     Source: tensorflow/datasets c4_utils.py, `split_wet_file`, whose counters the reasons are named after.
     Differs: nothing.
-    Reads url, text, date. Rewrites nothing. Rejects: no_url, no_content, no_timestamp. Counts: none.
+    Reads url, text, date. Rewrites nothing. Rejects: no_url, no_content, no_timestamp. Counts: nothing.
     """
 
     name: ClassVar[str] = "c4_page"
@@ -55,7 +55,7 @@ class MaxChars:
     Source: tensorflow/datasets c4_utils.py, `is_valid_length`.
     Differs: nothing. It stands before pages are compared by address, so that a newer page that is too long loses to an
     older one.
-    Reads text. Rewrites nothing. Rejects: too_long. Counts: none.
+    Reads text. Rewrites nothing. Rejects: too_long. Counts: nothing.
     """
 
     name: ClassVar[str] = "c4_max_chars"

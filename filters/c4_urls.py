@@ -63,7 +63,7 @@ class InTrainSplit:
 
     Source: tensorflow/datasets c4.py, `_split_generators`; c4_utils.py, `get_hashed_url_filter_fn`.
     Differs: nothing.
-    Reads url. Rewrites nothing. Rejects: validation_split. Counts: none.
+    Reads url. Rewrites nothing. Rejects: validation_split. Counts: nothing.
     """
 
     name: ClassVar[str] = "c4_split"

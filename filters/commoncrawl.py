@@ -16,7 +16,7 @@ class MinChars:
     Source: Wenzek et al. 2019; facebookresearch/cc_net process_wet_file.py, `min_len`.
     Differs: nothing for pages; that books have the rule is a choice of ours, so that notices do not count as books.
     Characters are Unicode code points; the title line is not among them where it is the title.
-    Reads text. Rewrites nothing. Rejects: too_few_chars. Counts: none.
+    Reads text. Rewrites nothing. Rejects: too_few_chars. Counts: nothing.
     """
 
     name: ClassVar[str] = "min_chars"

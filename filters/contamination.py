@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from filters.batch import FilterResult, reasons
+from filters.batch import Column, FilterResult, reasons
 from filters.contamination_index import ContaminationIndex, load_index
 from filters.contamination_scan import COLUMNS, FIRST_WORD, FOUND, HITS, PASSAGE, PLACE, SHOWN, Tallies, scan
 from filters.load_once import load_once
@@ -24,8 +24,14 @@ EVIDENCE = pa.struct(
 )
 """A passage that a document holds: whose it is, the first n-gram that is there and its first character in the text, at
 how many places n-grams of it stand, and how many of its n-grams are there, out of how many."""
-CONTAMINATION = pa.field("contamination", pa.list_(EVIDENCE))
-"""The column that is added: null where a document is clean, else evidence of up to five passages."""
+CONTAMINATION_COLUMN = Column(
+    "contamination",
+    pa.list_(EVIDENCE),
+    "`decontaminate`",
+    "evidence of up to five passages of evaluation sets that the document holds; null where it is clean",
+)
+CONTAMINATION = CONTAMINATION_COLUMN.field
+"""The column that is added."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

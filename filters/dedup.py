@@ -87,7 +87,7 @@ class DropDuplicateDocuments:
 
     Source: SlimPajama and RedPajama v1, exact deduplication of documents; LLaMA names it for GitHub (section 2.1).
     Differs: the key is 128 bits of BLAKE2b.
-    Reads text, doc_id. Rewrites nothing. Rejects: duplicate_document. Counts: none.
+    Reads text, doc_id. Rewrites nothing. Rejects: duplicate_document. Counts: nothing.
     """
 
     name: ClassVar[str] = "drop_duplicate_documents"

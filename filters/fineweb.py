@@ -21,7 +21,7 @@ class FineWebQuality:
     data has 0.01. A line ends in a mark of the first release (`.` `!` `?` and straight quotes), a curly quote or `…`;
     today's code has 159 marks of all scripts and no quote.
     Reads text. Rewrites nothing. Rejects: too_few_terminal_lines, too_many_short_lines, repeated_line_chars,
-    too_few_words_per_line. Counts: none.
+    too_few_words_per_line. Counts: nothing.
     """
 
     name: ClassVar[str] = "fineweb_quality"

@@ -21,7 +21,7 @@ class GopherQuality:
     datatrove's `•` and `-`. Stop words are different ones, as there, compared as they are written.
     Reads text. Rewrites nothing. Rejects: too_few_words, too_many_words, words_too_short, words_too_long,
     too_many_hashes, too_many_ellipses, too_many_bullet_lines, too_many_ellipsis_lines, too_few_alphabetic_words,
-    too_few_stop_words. Counts: none.
+    too_few_stop_words. Counts: nothing.
     """
 
     name: ClassVar[str] = "gopher_quality"
@@ -87,7 +87,7 @@ class GopherRepetition:
     above a million words, or lines, the first million is looked at.
     Reads text. Rewrites nothing. Rejects: repeated_lines, repeated_paragraphs, repeated_line_chars,
     repeated_paragraph_chars, top_2_words, top_3_words, top_4_words, repeated_5_words, repeated_6_words,
-    repeated_7_words, repeated_8_words, repeated_9_words, repeated_10_words. Counts: none.
+    repeated_7_words, repeated_8_words, repeated_9_words, repeated_10_words. Counts: nothing.
     """
 
     name: ClassVar[str] = "gopher_repetition"

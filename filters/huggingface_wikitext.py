@@ -80,11 +80,11 @@ class HuggingFaceWikitext:
     Source: Hugging Face's `wikipedia` script 2.0.0 (`_parse_and_clean_wikicode`), as RedPajama v1 ran it.
     Differs: a page on which mwparserfromhell would take more than about `max_steps` steps, or recurse too deep, is
     rejected; the script then ran for minutes, or ended. Its errors drop the page in both.
-    Reads text, language. Rewrites text. Rejects: empty, parser_error, recursion, too_many_steps. Counts: nothing.
+    Reads text, language. Rewrites text. Rejects: empty_text, parser_error, recursion, too_many_steps. Counts: nothing.
     """
 
     name: ClassVar[str] = "wikipedia_huggingface"
-    reasons: ClassVar[tuple[str, ...]] = ("empty", "parser_error", "recursion", "too_many_steps")
+    reasons: ClassVar[tuple[str, ...]] = ("empty_text", "parser_error", "recursion", "too_many_steps")
     max_steps: int = 10_000_000
 
     def __post_init__(self) -> None:
@@ -109,7 +109,7 @@ class HuggingFaceWikitext:
             return text, "parser_error"
         except RecursionError:
             return text, "recursion"
-        return cleaned, None if cleaned else "empty"
+        return cleaned, None if cleaned else "empty_text"
 
 
 def clean_wikicode(wikitext: str, language: str | None) -> str:

@@ -28,7 +28,7 @@ class DropRepeatedUrls:
     Source: tensorflow/datasets c4_utils.py, C4 3.1 (the newest page of an address); Soldaini et al. 2024, section 5
         (exact deduplication of addresses).
     Differs: nothing. A page without a web address is nobody's copy.
-    Reads url, doc_id. Rewrites nothing. Rejects: repeated_url. Counts: none.
+    Reads url, doc_id. Rewrites nothing. Rejects: repeated_url. Counts: nothing.
     """
 
     name: ClassVar[str] = "drop_repeated_urls"

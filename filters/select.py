@@ -21,6 +21,7 @@ class LanguageIs:
     Differs: the score is compared as it is; CCNet rounds it to two decimals before, so that 0.495 passes for 0.5
     (`score_decimals=2` does so too).
     Reads language, language_score. Rejects: language_unknown, language_score_too_low, language_not_kept.
+    Counts: nothing.
     """
 
     name: ClassVar[str] = "language_is"
@@ -99,7 +100,7 @@ class ReferenceScoreAtLeast:
 
     Source: LLaMA section 2.1; RedPajama-Data rp_v1 data_prep/cc (at least 0.25, chosen to land on LLaMA's tokens).
     Differs: nothing.
-    Reads reference_score. Rejects: no_reference_score, reference_score_too_low.
+    Reads reference_score. Rejects: no_reference_score, reference_score_too_low. Counts: nothing.
     """
 
     name: ClassVar[str] = "reference_score_at_least"

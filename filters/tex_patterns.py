@@ -44,11 +44,11 @@ class PaperByPatterns:
     Source: togethercomputer/RedPajama-Data v1, data_prep/arxiv/arxiv_cleaner.py, as first published. A later version of
     it is greedy and keeps from the last heading on.
     Differs: growth by macros is bounded; language is told by a stage of its own.
-    Reads text. Rewrites text. Rejects: not_utf8, bad_macro, empty, too_large. Counts: macros_found.
+    Reads text. Rewrites text. Rejects: not_utf8, bad_macro, empty_text, paper_too_large. Counts: macros_found.
     """
 
     name: ClassVar[str] = "arxiv_patterns"
-    reasons: ClassVar[tuple[str, ...]] = ("not_utf8", "bad_macro", "empty", "too_large")
+    reasons: ClassVar[tuple[str, ...]] = ("not_utf8", "bad_macro", "empty_text", "paper_too_large")
 
     def apply(self, batch: pa.RecordBatch) -> FilterResult:
         """Same rows in the same order; a rejected paper keeps the text it came with."""
@@ -76,7 +76,7 @@ def clean_paper(text: str, macros: dict[str, str]) -> str:
         raise _PaperLostError("bad_macro")  # The value is escaped as Python text, `\xe9`, which no template may hold.
     cleaned = "\n".join(_expand(body, macros) for body in bodies)
     if not cleaned:
-        raise _PaperLostError("empty")
+        raise _PaperLostError("empty_text")
     return cleaned
 
 
@@ -150,7 +150,7 @@ def _expand(text: str, macros: dict[str, str]) -> str:
         count = text.count(name)
         work += len(text) * (_SUBSTITUTION_COST if count else 1)
         if work > _MAX_WORK_CHARS or len(text) + count * len(value) > _MAX_CHARS:
-            raise _PaperLostError("too_large")
+            raise _PaperLostError("paper_too_large")
         if count:
             text = _substitute(text, name, value)
     return text

@@ -91,20 +91,20 @@ class WikitextToText:
     Differs: the paper gives no rules. Against Hugging Face's `wikipedia` script: file captions go in every language,
     category names go, headings of emptied sections go, no `( , )` is left by a template, templates that dress words
     (`lang`, `convert`, quotations) leave them, formulas and code stay as they were written.
-    Reads text, language. Rewrites text. Rejects: empty. Counts: unbalanced (a bracket or tag was never closed, and
+    Reads text, language. Rewrites text. Rejects: empty_text. Counts: unbalanced (a bracket or tag was never closed, and
     stays as it was written), simplified (brackets deeper than 100 levels, or so that the page would be read more than
     8 times over, or more than 4 Mi characters: only marks were taken out, line by line).
     """
 
     name: ClassVar[str] = "wikipedia_wikitext"
-    reasons: ClassVar[tuple[str, ...]] = ("empty",)
+    reasons: ClassVar[tuple[str, ...]] = ("empty_text",)
 
     def apply(self, batch: pa.RecordBatch) -> FilterResult:
         """Same rows in the same order; `reason` is null where the document is kept."""
         rows = zip(texts(batch), batch.column("language").to_pylist(), strict=True)
         pages = [wikitext_to_text(text, language) for text, language in rows]
         rewritten = with_column(batch, "text", [page.text for page in pages])
-        reason = reasons(None if page.text else "empty" for page in pages)
+        reason = reasons(None if page.text else "empty_text" for page in pages)
         counts = {
             "unbalanced": sum(page.unbalanced and not page.simplified for page in pages),
             "simplified": sum(page.simplified for page in pages),

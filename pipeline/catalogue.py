@@ -13,11 +13,14 @@ from pydantic import BaseModel
 import filters
 from pipeline.recipe import Recipe
 
+RULES_OF_RUNS = ("pipeline.held_out", "pipeline.takedown_order")
+"""Modules with filters that follow from a run, and not from a corpus."""
+
 
 def filter_classes() -> Iterator[type[Any]]:
     """Every filter, module by module."""
-    for module in pkgutil.iter_modules(filters.__path__):
-        found = importlib.import_module(f"filters.{module.name}")
+    for name in (*(f"filters.{module.name}" for module in pkgutil.iter_modules(filters.__path__)), *RULES_OF_RUNS):
+        found = importlib.import_module(name)
         for value in vars(found).values():
             if isinstance(value, type) and value.__module__ == found.__name__ and _is_filter(value):
                 yield value

@@ -293,16 +293,18 @@ def recipes() -> None:
 
 
 @cli.command()
-@click.argument("page", type=click.Choice(["filters", "commands", "recipe"]))
+@click.argument("page", type=click.Choice(["filters", "commands", "recipe", "names"]))
 def catalogue(page: str) -> None:
-    """Print a page of the documentation in Markdown, written from the code: all filters, commands, or recipe keys.
+    """Print a page of the documentation in Markdown, written from the code: filters, commands, recipe keys or names.
 
     \b
     Example: tokenmill catalogue recipe
     """
     from pipeline.catalogue import commands_page, filters_page, recipe_page
+    from pipeline.names_page import names_page
 
     pages = {"filters": filters_page, "commands": lambda: commands_page(cli), "recipe": recipe_page}
+    pages["names"] = names_page
     click.echo(pages[page](), nl=False)
 
 

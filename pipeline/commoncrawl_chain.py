@@ -10,6 +10,7 @@ from filters.perplexity import ScorePerplexity
 from filters.reference import ScoreReference
 from filters.select import PerplexityBucketIs, ReferenceScoreAtLeast
 from pipeline import stage_names
+from pipeline.crawl_sample import COUNTS as SAMPLE_COUNTS
 from pipeline.crawl_sample import bounds, write_sample
 from pipeline.document_rows import language_rule
 from pipeline.fit_cutoffs import read_cutoffs
@@ -25,6 +26,7 @@ from pipeline.models import (
 from pipeline.quality import quality_filters
 from pipeline.run import Run
 from pipeline.score_counts import COLUMNS, count_scores
+from pipeline.score_counts import COUNTS as SCORE_COUNTS
 from pipeline.score_grid import CountScores, ScoreGrid, cuts_of, write_grid
 from pipeline.stages import FilterStage, SideStage
 from pipeline.storage import Output, read_batches
@@ -99,6 +101,7 @@ REFERENCE_STAGE = FilterStage(
 )
 SAMPLE_STAGE = SideStage(
     name=stage_names.SAMPLE,
+    counts=SAMPLE_COUNTS,
     look=_sample,
     settings=lambda run, unit: [
         run.recipe.seed,
@@ -110,6 +113,7 @@ SAMPLE_STAGE = SideStage(
 )
 SCORES_STAGE = SideStage(
     name=stage_names.SCORES,
+    counts=SCORE_COUNTS,
     look=_count_scores,
     settings=lambda run, _: _before_the_threshold(run),
     uses=lambda _: (CUTOFFS,),

@@ -23,6 +23,14 @@ from pipeline.storage import Folder, Output, ParquetSink, read_batches
 CUTOFFS, POSITIVES, NEGATIVES = "cutoffs", "positives", "negatives"
 """What pages are drawn for: percentiles of their perplexity, and the two classes of the reference classifier."""
 
+COUNTS = {
+    CUTOFFS: "pages with a perplexity in a language that is kept: what those for `cutoffs` are drawn from",
+    POSITIVES: "of the long enough, those that Wikipedia cites: what examples for `train-reference` are drawn from",
+    NEGATIVES: "of the long enough, those that it does not cite: what the counterexamples are drawn from",
+    "sampled": "pages that were drawn for any of these",
+}
+"""What is counted of a unit."""
+
 Batches = Callable[[], Iterator[pa.RecordBatch]]
 """A fresh iterator over a unit's documents."""
 

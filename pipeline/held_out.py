@@ -24,7 +24,7 @@ class HoldOut:
     """Takes a fraction of the documents out, by rank: which ones follows from doc_id and seed alone.
 
     Source: not in the paper. By doc_id and not by text: a takedown empties texts, and the same ones are drawn after it.
-    Reads doc_id. Rejects: held_out.
+    Reads doc_id. Rejects: held_out. Counts: nothing.
     """
 
     name: ClassVar[str] = "hold_out"

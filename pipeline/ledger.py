@@ -24,22 +24,39 @@ class LedgerEntry:
     """What one stage did to one unit. `key` says from which inputs, settings and version it follows."""
 
     stage: str
+    """The stage's name."""
     source: str
+    """The source; `models` for what is made of all."""
     unit: str
+    """The unit: a raw file, or a part of one; else a model's or file's name."""
     key: str
+    """A digest of inputs, settings and the rules' code: the entry is out of date where it differs."""
     inputs: Mapping[str, str] = field(default_factory=dict)
+    """The digest of each file that was read."""
     outputs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Bytes and digest of each file that was written."""
     documents_in: int = 0
+    """Documents that came in, quarantined records among them."""
     documents_kept: int = 0
+    """Documents that left the stage."""
     documents_failed: int = 0
+    """Records that could not be read, and are quarantined."""
     bytes_in: int = 0
+    """Bytes of text of what came in; of a quarantined record its raw bytes."""
     bytes_kept: int = 0
+    """Bytes of text of what left."""
     bytes_failed: int = 0
+    """Raw bytes of what was quarantined."""
     bytes_trimmed: int = 0
+    """Bytes that rules took out of texts that stayed, less those that they added."""
     rejected: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Documents and bytes that were rejected, by `FILTER:REASON`."""
     failed: Mapping[str, int] = field(default_factory=dict)
+    """Records that were quarantined, by reason."""
     counts: Mapping[str, int] = field(default_factory=dict)
+    """What filters counted, by `FILTER.COUNTER`; of a stage that only looks, by its counters."""
     tokens: int = 0
+    """Tokens that were written."""
     taken_down: Mapping[str, int] = field(default_factory=dict)
     """Of `bytes_in` and `bytes_kept`, how many a takedown has blanked since; all other figures tell of before."""
 
@@ -47,11 +64,6 @@ class LedgerEntry:
     def name(self) -> str:
         """Where the entry lies below the output folder."""
         return entry_name(self.stage, self.source, self.unit)
-
-    @property
-    def output_digest(self) -> str:
-        """Digest of the unit's main output: its first by name."""
-        return str(self.outputs[min(self.outputs)]["digest"]) if self.outputs else ""
 
     def faults(self) -> Iterator[str]:
         """Each way in which the entry does not balance, as a sentence."""

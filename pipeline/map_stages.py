@@ -12,12 +12,12 @@ from pipeline.commoncrawl_chain import (
 from pipeline.decontaminate import Decontaminate
 from pipeline.stage_names import ENGLISH, LINES, SAMPLE_TOKENIZER
 from pipeline.stages import Clean, FilterStage, SideStage, Stage, Tokenize
-from pipeline.tokenizer_sample import sample, settings
+from pipeline.tokenizer_sample import COUNTS, sample, settings
 
 CLEAN_STAGE = Clean()
 LINES_STAGE = FilterStage(name=LINES, filters=line_filters, settings=chain_settings, uses=chain_models)
 ENGLISH_STAGE = FilterStage(name=ENGLISH, filters=english_filters, settings=chain_settings, uses=chain_models)
-SAMPLE_TOKENIZER_STAGE = SideStage(name=SAMPLE_TOKENIZER, look=sample, settings=settings)
+SAMPLE_TOKENIZER_STAGE = SideStage(name=SAMPLE_TOKENIZER, counts=COUNTS, look=sample, settings=settings)
 TOKENIZE_STAGE = Tokenize()
 MAP_STAGES: dict[str, Stage] = {
     stage.name: stage

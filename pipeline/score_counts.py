@@ -20,6 +20,12 @@ COLUMNS = ("language", "language_score", "perplexity", "reference_score", "text"
 """What is read of a page; of its text the length alone."""
 
 PAGES, BYTES, CRAWLED = "pages", "bytes", "crawled"
+COUNTS = {
+    f"{PAGES}.BIN": f"pages that pass language and perplexity, by reference score in {BINS} bins from 000",
+    f"{BYTES}.BIN": "bytes of their text, in the same bins",
+    f"{CRAWLED}.BIN": f"all pages that have a reference score, in {COARSE_BINS} bins",
+}
+"""What is counted of a unit."""
 
 Counts = npt.NDArray[np.int64]
 

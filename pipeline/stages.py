@@ -186,9 +186,13 @@ def filter_documents(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SideStage:
-    """Looks at documents that stay as they are: its outcome is counts, and files of its own."""
+    """Looks at documents that stay as they are: its outcome is counts, and files of its own.
+
+    `counts` says what each of its counters counts.
+    """
 
     name: str
+    counts: Mapping[str, str]
     look: Callable[[Run, Unit, str], tuple[Counter[str], dict[str, Output]]]
     settings: Callable[[Run, Unit], list[Any]]
     uses: Callable[[Recipe], tuple[Model, ...]] = lambda _: ()

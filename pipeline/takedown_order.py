@@ -39,7 +39,8 @@ class TakenDown:
     """Takes out documents that a takedown names, when the units that hold them are cleaned again.
 
     A line names the documents whose doc_id, origin or address is exactly the same.
-    Reads doc_id, origin, url. Rejects: taken_down.
+    Source: not in the paper.
+    Reads doc_id, origin, url. Rejects: taken_down. Counts: nothing.
     """
 
     name: ClassVar[str] = "takedown"

@@ -32,6 +32,14 @@ MIN_DOCUMENTS = 64
 _ONE_IN_SIXTEEN = 4
 _MIN_HELD_OUT_DOCUMENTS = 16
 
+COUNTS = {
+    "drawn": "documents in the sample",
+    "drawn_bytes": "bytes of their text",
+    "held_out": "of these, documents that the tokenizer is measured by",
+    "held_out_bytes": "bytes of their text",
+}
+"""What is counted of a unit."""
+
 COLUMNS = ("doc_id", "language", "text")
 SCHEMA = pa.schema(
     [

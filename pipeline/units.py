@@ -20,6 +20,9 @@ QUARANTINE_SCHEMA = pa.schema(
     + [("size", pa.int64()), ("raw", pa.binary())]
 )
 
+REJECTED_COLUMNS = ("filter", "reason")
+"""What a rejected document has beside its own columns."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
@@ -75,7 +78,7 @@ class UnitOutputs:
         }
         self._keep_rejected = keep_rejected
         self._schema = schema
-        self._rejected_schema = schema.append(pa.field("filter", pa.string())).append(pa.field("reason", pa.string()))
+        self._rejected_schema = pa.schema([*schema, *(pa.field(name, pa.string()) for name in REJECTED_COLUMNS)])
         self._source, self._unit = source, unit
         self._stack = ExitStack()
         self._open: dict[str, tuple[PendingFile, ParquetSink]] = {}

@@ -49,7 +49,7 @@ def applied(folder: Path) -> list[str]:
 def tree(tmp_path_factory):
     """A copy of the source tree with the page's blocks in it, and the new files."""
     folder = tmp_path_factory.mktemp("tree")
-    for room in ("filters", "pipeline", "tokenizer", "mixtures", "trainer", "tests"):
+    for room in ("filters", "pipeline", "tokenizer", "mixtures", "trainer", "tokenmill", "tests"):
         shutil.copytree(ROOT / room, folder / room)  # With what numba compiled: it knows a file by its time and size.
     shutil.copy2(ROOT / "pyproject.toml", folder)
     return folder, applied(folder)

@@ -17,7 +17,7 @@ from pipeline.source_sections import ArXiv
 
 BAD_REASONS = (
     "broken_header", "truncated_archive", "truncated_member", "link", "unsafe_name", "unknown_member",
-    "broken_gzip", "broken_tar", "too_large",
+    "broken_gzip", "broken_tar", "paper_too_large",
 )  # fmt: skip
 
 _NEW_ID = re.compile(r"(\d{2})(\d{2})\.\d{4,5}(?:v\d+)?")
@@ -95,12 +95,12 @@ def _paper(member: TarMember, content: "_Recorded", settings: ArXiv) -> tuple[st
     start = read_exactly(inflated, BLOCK_BYTES)
     files = _sources(start, inflated, settings)
     if sum(content.count(mark) for _, content in files for mark in (b"\\", b"%", b"{")) > _MAX_MARKS:
-        raise _PaperError("too_large", f"over {_MAX_MARKS} commands, comments and groups")
+        raise _PaperError("paper_too_large", f"over {_MAX_MARKS} commands, comments and groups")
     if settings.mode == "faithful":
         return _joined([content for _, content in files]), None
     text = TexProject(dict(files)).text(max_bytes=settings.max_paper_bytes)
     if sum(map(text.count, "\\%{")) > _MAX_MARKS:
-        raise _PaperError("too_large", f"over {_MAX_MARKS} commands, comments and groups as TeX reads it")
+        raise _PaperError("paper_too_large", f"over {_MAX_MARKS} commands, comments and groups as TeX reads it")
     return text, find_title(text)
 
 
@@ -118,7 +118,7 @@ def _sources(start: bytes, inflated: "_Inflated", settings: ArXiv) -> list[tuple
     if not is_tar(start):
         single = start + read_exactly(inflated, max_bytes + 1 - len(start))
         if len(single) > max_bytes:
-            raise _PaperError("too_large", f"over {max_bytes} bytes of TeX")
+            raise _PaperError("paper_too_large", f"over {max_bytes} bytes of TeX")
         return [("paper.tex", single)] if is_faithful or looks_like_tex(single) else []
     files: list[tuple[str, bytes]] = []
     size = 0
@@ -132,7 +132,7 @@ def _sources(start: bytes, inflated: "_Inflated", settings: ArXiv) -> list[tuple
             content = read_exactly(member.content, min(member.size, max_bytes + 1))
             size += len(content)
             if size > max_bytes or len(files) >= _MAX_FILES:
-                raise _PaperError("too_large", f"over {max_bytes} bytes of TeX, or over {_MAX_FILES} files")
+                raise _PaperError("paper_too_large", f"over {max_bytes} bytes of TeX, or over {_MAX_FILES} files")
             files.append((str(PurePosixPath(member.name)), content))
         member.content.skip()
         if member.content.truncated:
@@ -191,7 +191,7 @@ class _Inflated:
                 raise _PaperError("broken_gzip", "ends early")
             self._left -= len(piece)
             if self._left < 0:
-                raise _PaperError("too_large", "inflates past the bound: a gzip bomb?")
+                raise _PaperError("paper_too_large", "inflates past the bound: a gzip bomb?")
             if piece:
                 return piece
         return b""

@@ -38,25 +38,25 @@ def open_archive(stream: BinaryIO) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(stream)
     except _ERRORS as error:
-        raise BookError("damaged_zip", str(error)[:200]) from error
+        raise BookError("broken_archive", str(error)[:200]) from error
 
 
 def read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_bytes: int) -> bytes:
     """The member's bytes. Raises BookError."""
     size = member.compress_size
     if stat.S_ISLNK(member.external_attr >> 16):
-        raise BookError("symbolic_link", member.filename[:200])
+        raise BookError("link", member.filename[:200])
     if member.flag_bits & _ENCRYPTED_FLAG:
         raise BookError("encrypted_book", f"{member.filename[:200]} needs a password")
     if member.file_size > max_bytes:
         raise BookError("book_too_large", f"{member.file_size} bytes unpacked")
     if member.file_size > MAX_EXPANSION * max(1, size):
-        raise BookError("zip_bomb", f"{member.file_size} bytes in {size}")
+        raise BookError("expands_too_much", f"{member.file_size} bytes in {size}")
     try:
         with archive.open(member) as content:
             return content.read(max_bytes + 1)
     except _ERRORS as error:
-        raise BookError("damaged_zip", str(error)[:200]) from error
+        raise BookError("broken_archive", str(error)[:200]) from error
 
 
 def _directory_bytes(stream: BinaryIO) -> int:

@@ -20,7 +20,7 @@ BAD_ROW_REASONS = (
     "row_too_large",
     "missing_column",
     "truncated_file",
-    "file_expands_too_much",
+    "expands_too_much",
     "broken_file",
 )
 
@@ -72,7 +72,7 @@ def _parquet_rows(file: RawFile, max_row_bytes: int) -> Iterator[CodeRow | BadRe
                 return
             for group in range(table.num_row_groups):
                 if table.metadata.row_group(group).total_byte_size > MAX_ROW_GROUP_BYTES:
-                    yield BadRecord(key=f"row-group-{group}", reason="file_expands_too_much")
+                    yield BadRecord(key=f"row-group-{group}", reason="expands_too_much")
                     return
             number = 0
             for batch in table.iter_batches(batch_size=_BATCH_ROWS, columns=list(chosen.values()), use_threads=False):
@@ -94,7 +94,7 @@ def _json_rows(file: RawFile, max_row_bytes: int) -> Iterator[CodeRow | BadRecor
             for number, (line, size) in enumerate(lines):
                 yield from _json_row(f"line-{number}", line, size)
     except ExpansionError as error:
-        yield BadRecord(key="file", reason="file_expands_too_much", detail=str(error), size=file.size)
+        yield BadRecord(key="file", reason="expands_too_much", detail=str(error), size=file.size)
     except EOFError as error:
         yield BadRecord(key="file", reason="truncated_file", detail=str(error), size=file.size)
     except (OSError, zlib.error) as error:

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from filters.batch import BATCH_BYTES, BATCH_DOCUMENTS, DOCUMENT_SCHEMA, Filter, document_id
+from pipeline.corpora.bad_reasons import BAD_REASONS
 from pipeline.stage_names import CLEAN
 
 _SURROGATE = re.compile(rb"\xed[\xa0-\xbf]")  # U+D800 to U+DFFF, which no UTF-8 holds.
@@ -83,13 +84,20 @@ class RawDocument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BadRecord:
-    """A record, member or rest of a file that could not be read: it is quarantined, and the reader goes on."""
+    """A record, member or rest of a file that could not be read: it is quarantined, and the reader goes on.
+
+    `reason` is one of BAD_REASONS.
+    """
 
     key: str
     reason: str
     detail: str = ""
     raw: bytes = b""
     size: int = 0
+
+    def __post_init__(self) -> None:
+        if self.reason not in BAD_REASONS:
+            raise ValueError(f"{self.reason} is no reason of a bad record")
 
 
 Record = RawDocument | BadRecord

@@ -43,7 +43,7 @@ BAD_REASONS = (
     "unsupported_compression",
     "malformed_xml",
     "truncated_xml",
-    "entity_declared",
+    "declares_entities",
     "page_too_large",
     "no_pages",
 )

@@ -197,7 +197,7 @@ class _Reader:
 
     def _abandon(self, fault: str) -> Iterator[BadRecord]:
         if fault:
-            reason = "entity_declared" if self.finished else "malformed_xml"
+            reason = "declares_entities" if self.finished else "malformed_xml"
             yield self._handler.bad(reason, fault)
         self._handler.page = None
         self._searching, self._held, self._held_places = True, b"", Places()

@@ -166,11 +166,11 @@ def test_heading_after_the_end_of_the_document_begins_nothing():
     [
         (r"\section{A} text", None),
         ("just text", "no_section"),
-        ("", "empty"),
-        (" \n", "empty"),
-        (r"\section{A}\label{a}\appendix text", "empty"),
+        ("", "empty_text"),
+        (" \n", "empty_text"),
+        (r"\section{A}\label{a}\appendix text", "empty_text"),
         (r"\section{A} " + "x" * 8, None),
-        (r"\section{A} " + "x" * 9, "too_large"),
+        (r"\section{A} " + "x" * 9, "paper_too_large"),
     ],
 )
 def test_paper_is_rejected_for_what_it_lacks(documents, text, reason):
@@ -290,7 +290,7 @@ def test_a_title_in_the_paper_goes_before_the_archives():
 
 @pytest.mark.parametrize("text", [r"\section{A} ~\\ .", r"\section*{A}\label{a}\maketitle", r"\section[a]{A} {}"])
 def test_a_body_of_nothing_but_commands_is_empty(documents, text):
-    assert PaperBody().apply(documents(text)).reason.to_pylist() == ["empty"]
+    assert PaperBody().apply(documents(text)).reason.to_pylist() == ["empty_text"]
 
 
 def test_no_bound_keeps_a_paper_of_any_length(documents):

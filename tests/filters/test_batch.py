@@ -84,8 +84,8 @@ def test_reasons_are_strings_even_when_all_are_null():
     "rule, name, declared",
     [
         (arxiv.HasTexSource, "arxiv_source", "pdf_only no_tex"),
-        (arxiv.PaperBody, "arxiv_body", "no_section empty too_large"),
-        (books.PublicDomain, "books_public_domain", "copyrighted unknown_license"),
+        (arxiv.PaperBody, "arxiv_body", "no_section empty_text paper_too_large"),
+        (books.PublicDomain, "books_public_domain", "license_not_permitted license_unknown"),
         (books.GutenbergWrapper, "books_wrapper", ""),
         (c4.HasText, "has_text", "empty_text"),
         (commoncrawl.MinChars, "min_chars", "too_few_chars"),
@@ -110,7 +110,7 @@ def test_reasons_are_strings_even_when_all_are_null():
         (wikipedia.LanguageIn, "wikipedia_language", "language_not_kept"),
         (wikipedia.ArticleNamespace, "wikipedia_namespace", "not_an_article"),
         (wikipedia.NotRedirect, "wikipedia_redirect", "redirect"),
-        (wikipedia.WikitextToText, "wikipedia_wikitext", "empty"),
+        (wikipedia.WikitextToText, "wikipedia_wikitext", "empty_text"),
     ],
 )
 def test_ledgers_know_a_filter_by_its_name_and_its_reasons(rule, name, declared):

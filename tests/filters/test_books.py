@@ -23,9 +23,9 @@ def test_wrapper_filter_counts_what_it_did_not_find(documents):
         (PUBLIC_DOMAIN, None),
         ("Public domain", None),
         ("CC0-1.0", None),
-        ("Public domain in Australia", "copyrighted"),
-        ("Copyrighted", "copyrighted"),
-        ("", "copyrighted"),
+        ("Public domain in Australia", "license_not_permitted"),
+        ("Copyrighted", "license_not_permitted"),
+        ("", "license_not_permitted"),
     ],
 )
 def test_copyrighted_books_go(documents, license, reason):
@@ -33,7 +33,7 @@ def test_copyrighted_books_go(documents, license, reason):
     assert (result.reason.to_pylist(), result.counts) == ([reason], {"license_not_known": 0})
 
 
-@pytest.mark.parametrize("keep_unknown, reason", [(True, None), (False, "unknown_license")])
+@pytest.mark.parametrize("keep_unknown, reason", [(True, None), (False, "license_unknown")])
 def test_what_becomes_of_unknown_rights_is_told(documents, keep_unknown, reason):
     result = PublicDomain(keep_unknown=keep_unknown).apply(documents("text", license=None))
     assert (result.reason.to_pylist(), result.counts) == ([reason], {"license_not_known": 1})
@@ -42,7 +42,7 @@ def test_what_becomes_of_unknown_rights_is_told(documents, keep_unknown, reason)
 def test_other_licences_can_be_named(documents):
     rule = PublicDomain(licenses=("CC-BY-4.0",))
     assert rule.apply(documents("text", license="CC-BY-4.0")).reason.to_pylist() == [None]
-    assert rule.apply(documents("text", license=PUBLIC_DOMAIN)).reason.to_pylist() == ["copyrighted"]
+    assert rule.apply(documents("text", license=PUBLIC_DOMAIN)).reason.to_pylist() == ["license_not_permitted"]
     with pytest.raises(ValueError, match="licenses must name at least one licence"):
         PublicDomain(licenses=())
 

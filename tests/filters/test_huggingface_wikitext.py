@@ -82,7 +82,7 @@ def test_captions_leak_under_a_name_that_is_not_in_the_table(language, prefix):
 def test_a_page_is_kept_or_dropped_as_the_script_does(documents):
     result = HuggingFaceWikitext().apply(documents("'''a'''", "{{t}}", "", language="en"))
     assert result.batch.column("text").to_pylist() == ["a", "", ""]
-    assert (result.reason.to_pylist(), result.counts) == ([None, "empty", "empty"], {})
+    assert (result.reason.to_pylist(), result.counts) == ([None, "empty_text", "empty_text"], {})
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def published(files):
         text = patterns_way(list(files))
     except re.error:
         return FILE_SEPARATOR.join(files), "bad_macro"
-    return (text, None) if text else (FILE_SEPARATOR.join(files), "empty")
+    return (text, None) if text else (FILE_SEPARATOR.join(files), "empty_text")
 
 
 @given(st.lists(st.lists(st.sampled_from(PIECES), max_size=25).map("".join), min_size=1, max_size=3))
@@ -113,14 +113,14 @@ def test_files_without_a_heading_leave_their_line_feeds():
     "text, reason",
     [
         (r"\section{A}", None),
-        ("", "empty"),
-        ("front", "empty"),
+        ("", "empty_text"),
+        ("front", "empty_text"),
         (NOT_UTF8 + r"\section{A}", "not_utf8"),
         ("\\def\\x{é}\n\\section{A}", "bad_macro"),
         ("\\def\\x{\u0153}\n\\section{A}", "bad_macro"),
         ("\\def\\x{\x07}\n\\section{A}", "bad_macro"),
         ("\\def\\x{a\tb}\n\\section{A}", None),
-        ("\\def\\x{é}\nfront", "empty"),
+        ("\\def\\x{é}\nfront", "empty_text"),
     ],
 )
 def test_paper_is_lost_for_what_the_published_code_trips_over(documents, text, reason):
@@ -134,13 +134,13 @@ def test_macros_are_counted(documents):
     assert result.counts == {"macros_found": 3}
 
 
-@pytest.mark.parametrize("bound, reason", [(14, None), (13, "too_large")])
+@pytest.mark.parametrize("bound, reason", [(14, None), (13, "paper_too_large")])
 def test_growth_by_macros_is_bounded(monkeypatch, bound, reason):
     monkeypatch.setattr(tex_patterns, "_MAX_CHARS", bound)
     assert cleaned("\\def\\x{}\n\\section{A}\\x ")[1] == reason
 
 
-@pytest.mark.parametrize("bound, reason", [(140, None), (139, "too_large")])
+@pytest.mark.parametrize("bound, reason", [(140, None), (139, "paper_too_large")])
 def test_work_on_macros_is_bounded(monkeypatch, bound, reason):
     monkeypatch.setattr(tex_patterns, "_MAX_WORK_CHARS", bound)
     assert cleaned("\\def\\x{}\n\\section{A}\\x ")[1] == reason

@@ -84,7 +84,7 @@ def test_wikitext_becomes_text_and_what_is_broken_is_counted(documents):
     deep = "{{t|" * 101 + "}}" * 101 + "\ntext"
     result = WikitextToText().apply(documents("'''A''' [[b]]", "{{t}}", "{{never", "", deep, language="en"))
     assert result.batch.column("text").to_pylist() == ["A b", "", "{{never", "", "text"]
-    assert result.reason.to_pylist() == [None, "empty", None, "empty", None]
+    assert result.reason.to_pylist() == [None, "empty_text", None, "empty_text", None]
     assert result.counts == {"unbalanced": 1, "simplified": 1}
 
 

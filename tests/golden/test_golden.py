@@ -123,7 +123,7 @@ def test_a_wiki_leaves_its_article_alone():
     assert pages.rejected == {
         "2": "wikipedia_redirect:redirect",
         "3": "wikipedia_namespace:not_an_article",
-        "4": "wikipedia_wikitext:empty",
+        "4": "wikipedia_wikitext:empty_text",
     }
     assert pages.counts == {"wikipedia_wikitext.unbalanced": 0, "wikipedia_wikitext.simplified": 0}
 
@@ -160,7 +160,7 @@ def test_a_book_is_measured_without_its_wrapper():
 def test_a_book_under_copyright_goes_with_its_wrapper_unread():
     marked = b"** This is a COPYRIGHTED Project Gutenberg eBook **\n\n" + raw("books/keeper.txt")
     book = cleaned("books", "books/99999.txt", marked)
-    assert (book.kept, book.rejected) == ({}, {"book": "books_public_domain:copyrighted"})
+    assert (book.kept, book.rejected) == ({}, {"book": "books_public_domain:license_not_permitted"})
     assert book.counts == BOOK_COUNTS
 
 

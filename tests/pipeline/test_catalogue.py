@@ -4,11 +4,13 @@ import click
 
 from filters.select import LanguageIs
 from pipeline.catalogue import commands_page, filter_classes, filters_page, recipe_page
+from pipeline.held_out import HoldOut
 
 
 def test_every_filter_is_found_once():
     found = list(filter_classes())
     assert LanguageIs in found
+    assert HoldOut in found
     assert len({rule.name for rule in found}) == len(found)
 
 

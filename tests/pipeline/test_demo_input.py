@@ -50,7 +50,7 @@ def cleaned(folder, source):
     return failed, rejected
 
 
-UNPLANTED = {"arxiv_body:too_large", "books_public_domain:unknown_license", "stackexchange_thread:unanswered"}
+UNPLANTED = {"arxiv_body:paper_too_large", "books_public_domain:license_unknown", "stackexchange_thread:unanswered"}
 """A paper of many megabytes would slow the demo down; its recipe keeps books of unknown rights and lone questions."""
 
 

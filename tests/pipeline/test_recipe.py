@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from mixtures.llama1 import TABLE
 from pipeline.recipe import Recipe
 from pipeline.recipe_file import load_recipe
-from pipeline.section import SOURCES
 
 
 def test_the_recipe_the_defaults_and_the_readme_have_the_weights_of_table_1():
@@ -17,7 +16,7 @@ def test_the_recipe_the_defaults_and_the_readme_have_the_weights_of_table_1():
     shares = re.findall(r"^\| \w+ \| ([\d.]+)% \|", readme, flags=re.MULTILINE)
     table = [row.weight for row in TABLE]
     assert list(load_recipe("llama1").mixture.weights.values()) == table
-    assert list(Recipe(name="x").mixture.weights) == list(SOURCES)
+    assert list(Recipe(name="x").mixture.weights) == [row.source for row in TABLE]
     assert [float(share) / 100 for share in shares] == pytest.approx(table)
 
 

@@ -107,10 +107,10 @@ def test_examples_are_looked_for_in_a_bounded_number_of_row_groups(output, monke
 
 
 def test_a_quarantined_record_shows_its_detail_and_its_raw_bytes(output):
-    bad = BadRecord(key="7", reason="not_json", detail="line 7", raw=b"\xff{", size=900)
+    bad = BadRecord(key="7", reason="bad_json", detail="line 7", raw=b"\xff{", size=900)
     write_unit(output, "a", bad=[bad])
     (example,) = read_figures(output, CHAINS).quarantined
-    assert (example.kind, example.origin, example.title) == ("not_json", "file#7", "line 7")
+    assert (example.kind, example.origin, example.title) == ("bad_json", "file#7", "line 7")
     assert (example.excerpt, example.size) == ("\ufffd{", 900)
 
 

@@ -114,11 +114,11 @@ def broken_corpus(error):
 
     def read(file, settings):
         yield RawDocument(key="1", text="one")
-        yield BadRecord(key="2", reason="broken", size=5)
+        yield BadRecord(key="2", reason="bad_json", size=5)
         yield RawDocument(key="3", text="three")
         raise error
 
-    return Corpus(source="c4", read=read, filters=lambda _: (), bad_reasons=("broken",))
+    return Corpus(source="c4", read=read, filters=lambda _: (), bad_reasons=("bad_json",))
 
 
 @pytest.mark.parametrize("error", [OSError("input/output error"), ShardError("truncated", "at byte 7")])
@@ -128,7 +128,7 @@ def test_a_file_that_breaks_off_is_quarantined_and_what_came_before_is_kept(copi
     unit = run.units("c4")[0]
     entry = CLEAN_STAGE.process(run, unit)
     assert list(entry.faults()) == []
-    assert (entry.documents_kept, entry.documents_failed, entry.failed) == (2, 2, {"broken": 1, "unreadable_file": 1})
+    assert (entry.documents_kept, entry.documents_failed, entry.failed) == (2, 2, {"bad_json": 1, "unreadable_file": 1})
     assert (entry.bytes_kept, entry.bytes_failed) == (8, 5 + unit.size)
     (batch,) = read_batches(run.output, f"quarantine/clean/c4/{unit.name}.parquet")
     last = batch.to_pylist()[-1]

@@ -108,7 +108,7 @@ def test_a_bad_record_is_quarantined_and_counted(tmp_path):
 
 
 def test_the_files_of_an_earlier_run_go_when_they_would_be_empty(tmp_path, documents):
-    run(tmp_path, [documents("x")], Shorten(), bad=[BadRecord(key="1", reason="r")])
+    run(tmp_path, [documents("x")], Shorten(), bad=[BadRecord(key="1", reason="binary")])
     run(tmp_path, [documents("a")], Shorten())
     assert not (tmp_path / "rejected/clean/c4/u.parquet").exists()
     assert not (tmp_path / "quarantine/clean/c4/u.parquet").exists()

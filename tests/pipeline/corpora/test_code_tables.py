@@ -137,13 +137,13 @@ def test_a_broken_file_is_one_bad_record(name, content, reason):
 def test_a_bomb_of_lines_is_refused(monkeypatch):
     monkeypatch.setattr(source_archives, "FREE_BYTES", 1 << 16)
     (bad,) = found(gzip.compress(b" " * (1 << 21)), "a.jsonl.gz")
-    assert bad.reason == "file_expands_too_much"
+    assert bad.reason == "expands_too_much"
 
 
 def test_a_row_group_that_would_fill_the_memory_is_refused(monkeypatch):
     monkeypatch.setattr(code_tables, "MAX_ROW_GROUP_BYTES", 100)
     (bad,) = found(parquet([ROW]), "a.parquet")
-    assert (bad.key, bad.reason) == ("row-group-0", "file_expands_too_much")
+    assert (bad.key, bad.reason) == ("row-group-0", "expands_too_much")
 
 
 @pytest.mark.parametrize(("less", "count"), [(0, 2), (1, 0)])

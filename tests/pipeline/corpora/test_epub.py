@@ -183,7 +183,7 @@ def test_the_pages_together_are_bounded(room, fine):
 
 
 def test_symbolic_links_deep_pages_and_bytes_without_a_meaning_are_told():
-    assert reason(attributes=(stat.S_IFLNK | 0o777) << 16) == "symbolic_link"
+    assert reason(attributes=(stat.S_IFLNK | 0o777) << 16) == "link"
     assert reason(extra={"two.xhtml": "<div>" * 1000}) == "nested_too_deeply"
     assert reason(extra={"two.xhtml": b"\xff\xfeabc"}) == "undecodable"
 

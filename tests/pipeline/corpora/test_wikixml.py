@@ -143,7 +143,7 @@ def test_something_else_is_malformed():
 )
 def test_entities_are_refused_and_nothing_after_them_is_read(declaration):
     content = f"<!DOCTYPE m [{declaration}]><mediawiki>{page(1, '&amp;')}</mediawiki>"
-    assert summary(read(content, page(2))) == ["entity_declared"]
+    assert summary(read(content, page(2))) == ["declares_entities"]
 
 
 def test_utf16_is_read():
