@@ -2,10 +2,11 @@
 
 import importlib
 import inspect
+import json
 import pkgutil
 import re
-from collections.abc import Iterator
-from typing import Any, get_args
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import click
 from pydantic import BaseModel
@@ -74,13 +75,13 @@ def recipe_page() -> str:
             parts += ["", f"## `[{name}]`", "", inspect.cleandoc(field.annotation.__doc__ or ""), ""]
             parts += _keys(field.annotation, f"{name}.")
             for inner, item in field.annotation.model_fields.items():
-                if row := _row_class(item.annotation):
+                if row := row_class(item.annotation):
                     parts += ["", f"### `[[{name}.{inner}]]`", "", inspect.cleandoc(row.__doc__ or ""), ""]
                     parts += _keys(row, f"{name}.{inner}.")
     return "\n".join(parts) + "\n"
 
 
-def _row_class(annotation: Any) -> type[BaseModel] | None:
+def row_class(annotation: Any) -> type[BaseModel] | None:
     """What a list of tables is made of, None for any other type."""
     first = next(iter(get_args(annotation)), None)
     return first if isinstance(first, type) and issubclass(first, BaseModel) else None
@@ -88,20 +89,34 @@ def _row_class(annotation: Any) -> type[BaseModel] | None:
 
 def _keys(model: type[BaseModel], prefix: str) -> list[str]:
     rows = [
-        f"| `{prefix}{name}` | {_bounds(field)} | {_default(field)} |"
+        f"| `{prefix}{name}` | {key_type(field)} | {_default(field)} |"
         for name, field in model.model_fields.items()
         if not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel))
-        and _row_class(field.annotation) is None
+        and row_class(field.annotation) is None
     ]
     return ["| key | type | default |", "|---|---|---|", *rows]
 
 
-def _bounds(field: Any) -> str:
-    kind = getattr(field.annotation, "__name__", str(field.annotation)).replace("typing.", "").replace("|", "\\|")
-    bounds = [
-        f"{sign} {getattr(item, name)}" for item in field.metadata for name, sign in _SIGNS if hasattr(item, name)
-    ]
-    return " ".join([str(field.annotation) if "[" in str(field.annotation) else kind, *bounds]).replace("typing.", "")
+def key_type(field: Any) -> str:
+    """What a key may hold: its type and bounds."""
+    return " ".join([_kind(field.annotation), *_bounds(field.metadata)])
+
+
+def _kind(annotation: Any) -> str:
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return " or ".join(json.dumps(value) for value in inner)
+    if origin is Annotated:
+        return " ".join([_kind(inner[0]), *(bound for item in inner[1:] for bound in _bounds(item.metadata))])
+    if origin is tuple:
+        return f"list of {_kind(inner[0])}"
+    if origin is Mapping:
+        return f"table of {_kind(inner[1])}"
+    return str(annotation.__name__)
+
+
+def _bounds(metadata: Iterable[Any]) -> list[str]:
+    return [f"{sign} {getattr(item, name)}" for item in metadata for name, sign in _SIGNS if hasattr(item, name)]
 
 
 _SIGNS = (("ge", "≥"), ("gt", ">"), ("le", "≤"), ("lt", "<"))

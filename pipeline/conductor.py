@@ -18,6 +18,7 @@ from pipeline.mix_work import STREAM_RECORD, mix_work
 from pipeline.models import ALL_MODELS, TOKENIZER, Model
 from pipeline.near_audit import PAGE, audit_name, lost_too_much
 from pipeline.progress import Reporter
+from pipeline.quarantine import first_failure
 from pipeline.run import Run
 from pipeline.stage_names import CLEAN, DECONTAMINATE, MIX, NEAR_DEDUP, REPORT, SAMPLE_TOKENIZER, STAGES, STEPS, VERIFY
 from pipeline.stages import done
@@ -25,7 +26,7 @@ from pipeline.storage import Folder, scratch_below
 from pipeline.sweep import clear_temporary_files, sweep
 from pipeline.totals import StageTotals, sum_stages
 from pipeline.units import Unit
-from pipeline.work import FitWork, GroupStageWork, LeaveWork, MapWork, WorkList, group_stage_work
+from pipeline.work import FitWork, GroupStageWork, LeaveWork, MapWork, WorkList, group_stage_work, phase_of
 
 
 @dataclass(slots=True)
@@ -108,17 +109,17 @@ class Conductor:
                     )
 
     def _train(self, models: list[Model]) -> None:
-        names = [model.name for model in models]
-        if names:
-            with self.reporter.watch(f"train {', '.join(names)}", 0, lambda: 0):
+        stages = list(dict.fromkeys(model.stage for model in models))
+        if stages:
+            with self.reporter.watch(", ".join(stages), 0, lambda: 0):
                 if all(model.reads_counts for model in models):
                     for model in models:  # No work for workers, and no engine to start.
                         model.train(self.run)
                 else:
-                    self.engine.run(FitWork(self.run, tuple(names)))
+                    self.engine.run(FitWork(self.run, tuple(model.name for model in models)))
             for line in (line for model in models for line in model.summary(self.run)):
                 self.reporter.say(f"  {line}")
-            self.worked += names
+            self.worked += stages
 
     def _documents(self, names: list[str]) -> None:
         """The step's stages of every source: first where units are judged together, then where each goes alone."""
@@ -136,7 +137,7 @@ class Conductor:
         groups = [work for work in found if work is not None]
         if groups:
             total = sum(size for work in groups for _, size in work.senders())
-            with self.reporter.watch(", ".join(names), total, lambda: sum(_bytes_done(work) for work in groups)):
+            with self.reporter.watch_phases(", ".join(names), lambda: total, lambda: phase_of(groups)):
                 self.engine.run_exchanges(groups)
                 if leaving := tuple(work for work in groups if work.leaves()):
                     self.engine.run(LeaveWork(leaving))
@@ -239,7 +240,7 @@ class Conductor:
             where = f"{total.stage}/{total.source}"
             self.exceeded.append(
                 f"{where}: {failed} of {came} records failed, more than limits.max_failed_fraction = {bound}"
-                f" (see {self.run.output.address(f'quarantine/{where}')})"
+                f"{first_failure(self.run.output, where)} (see {self.run.output.address(f'quarantine/{where}')})"
             )
 
     def _entries(self, stages: Iterable[str]) -> list[LedgerEntry]:
@@ -282,11 +283,6 @@ def _seems_done(run: Run, stage: str, unit: Unit) -> bool:
     if read_entry(run.output, stage, unit.source, unit.name) is None:
         return False
     return stage not in MAP_STAGES or done(MAP_STAGES[stage], run, unit) is not None
-
-
-def _bytes_done(work: GroupStageWork) -> int:
-    held = work.work_list.read()
-    return sum(int(held["units"][index]["size"]) for index in work.work_list.marked())
 
 
 def _stages_before(names: Sequence[str]) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,6 +12,12 @@ from typing import Any
 
 from pipeline.engines.job_server import FLINK, MIN_JAVA, SPARK, find_job_server, java_version
 from pipeline.errors import SettingError
+from pipeline.memory import memory_bytes
+from pipeline.models import check_models
+from pipeline.places import WORKER_BYTES, check_temporary, check_writable
+from pipeline.recipe import Recipe
+from pipeline.stage_names import STAGES
+from pipeline.storage import Folder
 from tokenmill.shadowed import PACKAGES, find_shadowed
 
 _NEEDED = ("apache-beam", "pyarrow", "numpy", "numba", "kenlm", "sentencepiece", "lxml", "py7zr")
@@ -30,16 +37,17 @@ class Finding:
     def __str__(self) -> str:
         state = "ok     " if not self.mend else ("MISSING" if self.is_fault else "absent ")
         line = f"{state} {self.name}: {self.found or 'not found'} ({self.needed_for})"
-        return f"{line}\n        mend: {self.mend}" if self.mend else line
+        return f"{line}: {self.mend}" if self.mend else line
 
     def to_json(self) -> dict[str, Any]:
         """The finding as a JSON object."""
         return asdict(self)
 
 
-def diagnose() -> list[Finding]:
-    """Look for everything that some command needs."""
-    return [*_python(), *_packages(), *_rooms(), *_optional(), *_engines()]
+def diagnose(output: str = ".", recipe: Recipe | None = None) -> list[Finding]:
+    """Look for everything that some command needs; of a recipe, for its models and its input as well."""
+    machine = [*_python(), *_packages(), *_rooms(), *_compiler(), *_memory(), *_places(Folder(output))]
+    return [*machine, *_models(recipe), *_training(), *_stores(), *_programs(), *_engines()]
 
 
 def _python() -> Iterator[Finding]:
@@ -66,13 +74,71 @@ def _rooms() -> Iterator[Finding]:
         yield Finding(name=f"package {name}", found=found, needed_for="every run", mend=mend, is_fault=bool(mend))
 
 
-def _optional() -> Iterator[Finding]:
+def _compiler() -> Iterator[Finding]:
+    found = next((path for name in ("c++", "g++", "clang++") if (path := shutil.which(name))), "")
+    mend = "" if found else "apt-get install g++"
+    yield Finding(name="C++ compiler", found=found, needed_for="to build kenlm when it is installed", mend=mend)
+
+
+def _memory() -> Iterator[Finding]:
+    memory = memory_bytes()
+    fits = (memory or WORKER_BYTES) // WORKER_BYTES
+    found = f"{memory / 1e9:.1f} GB, room for {fits} workers" if memory else "not known"
+    mend = "" if fits else f"a machine with more: a worker takes up to {WORKER_BYTES / 1e9:.1f} GB"
+    yield Finding(name="memory", found=found, needed_for="every run", mend=mend, is_fault=not fits)
+
+
+def _places(output: Folder) -> Iterator[Finding]:
+    if output.is_local:
+        yield _place(f"disk of {output.url}", output.local_path(), lambda: check_writable(output))
+    yield _place("temporary files", Path(tempfile.gettempdir()), check_temporary)
+
+
+def _place(name: str, folder: Path, check: Callable[[], None]) -> Finding:
+    """Whether a folder can be written to, and how much room it has; `tokenmill plan` says how much a run takes."""
+    try:
+        check()
+    except SettingError as error:
+        return Finding(name=name, found="", needed_for="every run", mend=str(error), is_fault=True)
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    return Finding(name=name, found=f"{shutil.disk_usage(there).free / 1e9:.1f} GB free", needed_for="every run")
+
+
+def _models(recipe: Recipe | None) -> Iterator[Finding]:
+    """What the recipe names outside the run; without one, nothing is needed: a run trains its own models."""
+    if recipe is None:
+        found = "none needed: a run trains its own on Wikipedia, or the recipe names them (--recipe looks for those)"
+        yield Finding(name="models", found=found, needed_for="CommonCrawl, C4")
+        return
+    root, mend = Folder(recipe.inputs.root), ""
+    if root.is_local and not root.local_path().is_dir():
+        mend = f"set inputs.root to the folder of the raw dumps, or make it: tokenmill demo-input {root.url}"
+    found = "" if mend else root.url
+    yield Finding(name="raw dumps", found=found, needed_for=f"recipe {recipe.name}", mend=mend, is_fault=bool(mend))
+    try:
+        check_models(recipe, STAGES)
+    except SettingError as error:
+        yield Finding(name="models", found="", needed_for=f"recipe {recipe.name}", mend=str(error), is_fault=True)
+    else:
+        yield Finding(name="models", found="those it names are there", needed_for=f"recipe {recipe.name}")
+
+
+def _training() -> Iterator[Finding]:
     torch = _version("torch")
     yield Finding(name="torch", found=torch, needed_for="train", mend="" if torch else "pip install 'tokenmill[train]'")
+    gpu = _said(["nvidia-smi", "-L"])
+    mend = "" if gpu.startswith("GPU") else "a CPU trains the demo's model; a larger one needs an NVIDIA GPU"
+    yield Finding(name="GPU", found="" if mend else gpu, needed_for="train beyond the preset tiny", mend=mend)
+
+
+def _stores() -> Iterator[Finding]:
     for package, extra, scheme in (("gcsfs", "gcp", "gs://"), ("s3fs", "aws", "s3://"), ("adlfs", "azure", "az://")):
         found = _version(package)
         mend = "" if found else f"pip install 'tokenmill[{extra}]'"
         yield Finding(name=package, found=found, needed_for=f"{scheme} addresses", mend=mend)
+
+
+def _programs() -> Iterator[Finding]:
     for program, needed_for in (
         ("lmplz", "the benchmark train-lm, whose reference it is; no command needs it"),
         ("build_binary", "train-lm with language_model.binary = true"),

@@ -3,31 +3,31 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.errors import SettingError
-from pipeline.explain import Explainer
-from pipeline.recipe_file import load_recipe
-from pipeline.run import Run, check_addresses
-from pipeline.storage import Folder
+from pipeline.options import folder_option, json_option, recipe_argument, set_option
+
+if TYPE_CHECKING:
+    from pipeline.explain import Explainer
 
 _SHARD_TOKEN = re.compile(r"([^/]+)/(.+):(\d+)")
 _STEPS = re.compile(r"(\d+)(?::(\d+))?")
 
 
 @click.command()
-@click.argument("recipe")
-@click.option("--output", required=True, metavar="DIR", help="Folder or fsspec address that the run wrote to.")
+@recipe_argument
+@folder_option("--output", required=True, help="Folder or fsspec address that the run wrote to.")
 @click.option("--position", type=click.IntRange(min=0), help="A sequence of the stream, from 0.")
 @click.option("--step", metavar="STEP[:LAST]", help="One training step or several, from 1 as in metrics.jsonl.")
 @click.option("--sequence", type=click.IntRange(min=0), help="With --step: a sequence of its batch, from 0.")
 @click.option("--token", type=click.IntRange(min=0), help="With a sequence: a token in it, from 0.")
 @click.option("--shard-token", metavar="SOURCE/SHARD:TOKEN", help="A token of a token shard, from 0.")
 @click.option("--document", metavar="NAME", help="A document's doc_id, origin or address (url).")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key of the recipe.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+@set_option
+@json_option
 def explain(recipe: str, output: str, overrides: tuple[str, ...], as_json: bool, **asked: Any) -> None:
     """Say which document and raw record a token is of, and which training steps read a document.
 
@@ -43,6 +43,11 @@ def explain(recipe: str, output: str, overrides: tuple[str, ...], as_json: bool,
     sequence every document is named, with its tokens; of a token the text around it, the raw record that it came of,
     and all positions of its document; of a document each stage that it went through, up to the one that rejected it.
     """
+    from pipeline.explain import Explainer
+    from pipeline.recipe_file import load_recipe
+    from pipeline.run import Run, check_addresses
+    from pipeline.storage import Folder
+
     run = Run(load_recipe(recipe, overrides), Folder(output))
     check_addresses(run)
     answers = _answers(Explainer(run), **asked)
@@ -55,7 +60,7 @@ def explain(recipe: str, output: str, overrides: tuple[str, ...], as_json: bool,
 
 
 def _answers(
-    explainer: Explainer,
+    explainer: "Explainer",
     position: int | None,
     step: str | None,
     sequence: int | None,
@@ -96,7 +101,7 @@ def _parsed_steps(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2] or found[1])
 
 
-def _position_in(explainer: Explainer, first: int, last: int, sequence: int | None) -> int:
+def _position_in(explainer: "Explainer", first: int, last: int, sequence: int | None) -> int:
     batch = explainer.stream.batch_sequences
     if sequence is None or first != last:
         raise SettingError("--token counts within a sequence: give one --step, and --sequence")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pipeline.corpora.registry import chains
 from pipeline.decontaminate import write_findings
 from pipeline.engine import Engine
+from pipeline.errors import FatalError
 from pipeline.ledger import WHOLE_RUN, Tally, read_ledger
 from pipeline.progress import Reporter
 from pipeline.report import NAME as PAGE
@@ -35,6 +36,10 @@ def check_finish(names: Sequence[str]) -> None:
 
 def _report(run: Run, reporter: Reporter) -> bool:
     entries = [entry.to_json() for entry in read_ledger(run.output) if entry.stage != REPORT]
+    if not entries:
+        raise FatalError(
+            f"stage report needs something to tell of, and {run.output.url} has none: run `tokenmill run` first"
+        )
     inputs = {"ledger": digest_of(entries)}
     key = run.key(REPORT, WHOLE_RUN, "report", run.recipe.model_dump(mode="json"), inputs)
     if run.current(REPORT, WHOLE_RUN, "report", key):

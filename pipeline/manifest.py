@@ -6,6 +6,7 @@ It is written when a command ends, and removed as soon as one changes anything, 
 from collections.abc import Iterator
 from typing import Any
 
+from pipeline.errors import SettingError
 from pipeline.ledger import read_ledger
 from pipeline.redact import redacted
 from pipeline.run import MANIFEST, Run
@@ -41,6 +42,25 @@ def write_manifest(run: Run) -> None:
     manifest = manifest_of(run)
     if run.output.read_json(MANIFEST) != manifest:
         run.output.write_json(MANIFEST, manifest)
+
+
+def check_owner(run: Run) -> str | None:
+    """What to tell people of a folder that another version has written; None where there is nothing to tell.
+
+    Raises SettingError where a run of another recipe lies there, whose files would have to go.
+    """
+    try:
+        held = run.output.read_json(MANIFEST) or {}
+    except RecursionError:
+        return None  # `verify` tells of it.
+    recipe = held.get("recipe")
+    name = recipe.get("name") if isinstance(recipe, dict) else None
+    if name not in (None, run.recipe.name):
+        held_one = f"--output {run.output.url} holds a run of recipe {name}"
+        raise SettingError(f"{held_one}, and this is {run.recipe.name}: name another folder")
+    if (version := held.get("version", VERSION)) != VERSION:
+        return f"note: {run.output.url} is of Tokenmill {version}, this is {VERSION}: what follows is done anew"
+    return None
 
 
 def manifest_faults(run: Run) -> Iterator[Fault]:

@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, model_validator
 
 from mixtures.llama1 import TABLE, TOTAL_TOKENS
-from mixtures.mixture import Ratios
-from mixtures.schedule import MAX_SEQUENCES
-from pipeline.section import SOURCES, Positive, Section, nearest_name
+from pipeline.section import SOURCES, Positive, Section
+from pipeline.spelling import nearest_name
+
+if TYPE_CHECKING:
+    from mixtures.mixture import Ratios
 
 MIN_SEQUENCE_TOKENS = 8
 MAX_SEQUENCE_TOKENS = 1 << 24
@@ -89,7 +91,7 @@ class Mixture(Section):
         if max(width, self.block_width) % min(width, self.block_width):
             raise ValueError(f"{key} must divide block_tokens = {self.block_width} or be a multiple of it, got {width}")
 
-    def phases(self, batch_sequences: int) -> tuple[Ratios, ...]:
+    def phases(self, batch_sequences: int) -> "tuple[Ratios, ...]":
         """The stream's phases, one change after another; the last has what `total_tokens` still pays for.
 
         Raises ValueError where a change begins when nothing is left to pay for it.
@@ -112,7 +114,10 @@ class Mixture(Section):
         return (*found, _ratios(left // width, width, weights, None))
 
 
-def _ratios(sequences: int, width: int, weights: Mapping[str, float], until: int | None) -> Ratios:
+def _ratios(sequences: int, width: int, weights: Mapping[str, float], until: int | None) -> "Ratios":
+    from mixtures.mixture import Ratios  # It loads NumPy; TAB asks for the keys alone.
+    from mixtures.schedule import MAX_SEQUENCES
+
     if sequences > MAX_SEQUENCES:
         raise ValueError(f"mixture.total_tokens must be at most {MAX_SEQUENCES} sequences of {width}, got {sequences}")
     ordered = {source: weights[source] for source in SOURCES if source in weights}

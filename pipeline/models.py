@@ -250,6 +250,19 @@ TOKENIZER = Model(
 ALL_MODELS = (CONTAMINATION_INDEX, LANGUAGE, LANGUAGE_MODEL, CUTOFFS, REFERENCE, THRESHOLD, TOKENIZER)
 
 
+_BEGINS = {".bin": (b"\xba\x16O/", "fastText"), ".model": (b"\n", "SentencePiece")}
+"""How files of models begin that a recipe may name."""
+
+
+def _check_begins(name: str, suffix: str, path: str) -> None:
+    """Raise SettingError for a file that is no such model, such as a page that a server sent in place of one."""
+    begins, kind = _BEGINS.get(suffix, (b"", ""))
+    with Path(path).open("rb") as stream:
+        found = stream.read(max(8, len(begins)))
+    if not found.startswith(begins):
+        raise SettingError(f"{name}: {path} is no {kind} model: it begins with {found!r}; fetch it again")
+
+
 def check_models(recipe: Recipe, stages: Collection[str]) -> None:
     """Raise SettingError where a model that these stages train or use can be neither, before any work."""
     check_sets(recipe)
@@ -257,6 +270,9 @@ def check_models(recipe: Recipe, stages: Collection[str]) -> None:
         for path in (*model.external(recipe), model.given(recipe)):
             if path and "://" not in path and not Path(path).is_file():
                 raise SettingError(f"{model.name}: no model at {path}")
+        for file, path in zip(model.files, model.external(recipe), strict=False):
+            if path and "://" not in path:
+                _check_begins(model.name, Path(file).suffix, path)
         if model.stage in stages and model.is_trained(recipe):
             missing = [source for source in model.reads(recipe) if source not in recipe.sources]
             if missing:

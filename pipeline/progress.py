@@ -1,9 +1,12 @@
-"""Progress of long work: a bar with rate and time left on a terminal, plain lines where output is piped."""
+"""Progress of long work: one live line with rate and time left on a terminal, plain lines in a log or a pipe."""
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TextIO
 
@@ -19,11 +22,24 @@ _LINE_SECONDS = 10.0
 _POLL_SECONDS = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """How far work is: bytes done of all, 0 in all where that is not known; `name` is what is going on meanwhile."""
+
+    done_bytes: int
+    total_bytes: int
+    name: str = ""
+
+
 class Reporter:
-    """Tells people on standard error what is going on; standard output is left to `--json`."""
+    """Tells people on standard error what is going on; with `--json` it is quiet."""
 
     def __init__(self, *, quiet: bool = False, stream: TextIO | None = None) -> None:
-        self._console = _Console(file=stream, stderr=stream is None, highlight=False, quiet=quiet, soft_wrap=True)
+        # A log is no terminal, whatever FORCE_COLOR and the like say: nothing that a terminal obeys gets into it.
+        live = (stream or sys.stderr).isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+        self._console = _Console(
+            file=stream, stderr=stream is None, force_terminal=live, highlight=False, quiet=quiet, soft_wrap=True
+        )
 
     def say(self, text: str) -> None:
         """One line of text, never read as markup."""
@@ -40,12 +56,18 @@ class Reporter:
 
         Where the total is found out on the way, it is a function too.
         """
-        started = time.monotonic()
         total = total_bytes if callable(total_bytes) else lambda: total_bytes
-        self.begins(label)
-        with _Watcher(self._console, label, total, done_bytes):
+        with self.watch_phases(label, total, lambda: Phase(done_bytes(), total())):
             yield
-        size = f"{_size(total())} in " if total() else ""
+
+    @contextmanager
+    def watch_phases(self, label: str, total_bytes: Callable[[], int], phase: Callable[[], Phase]) -> Iterator[None]:
+        """Show how far each phase of the work is, until the block ends; `total_bytes` is what is told of the whole."""
+        started = time.monotonic()
+        self.begins(label)
+        with _Watcher(self._console, label, phase):
+            yield
+        size = f"{_size(total)} in " if (total := total_bytes()) else ""
         self.say(f"{label}: {size}{_duration(time.monotonic() - started)}")
 
 
@@ -63,11 +85,12 @@ class _Console(Console):
 class _Watcher(threading.Thread):
     """Polls a figure and draws it, until it is told to stop."""
 
-    def __init__(self, console: Console, label: str, total: Callable[[], int], done: Callable[[], int]) -> None:
+    def __init__(self, console: Console, label: str, phase: Callable[[], Phase]) -> None:
         super().__init__(daemon=True, name="progress")
-        self._console, self._label, self._total, self._done = console, label, total, done
+        self._console, self._label, self._phase = console, label, phase
         self._stopped = threading.Event()
-        self._since = time.monotonic()
+        self._began = self._since = time.monotonic()
+        self._name = ""
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -99,20 +122,34 @@ class _Watcher(threading.Thread):
         with self._bar:
             task = self._bar.add_task(self._label, total=None, rate="")
             while not self._stopped.wait(_POLL_SECONDS):
-                done, total = self._done(), self._total()
-                self._bar.update(task, completed=done, total=total or None, rate=self._rate(done) if total else "")
+                name, phase = self._name, self._look()
+                if phase.name != name:
+                    self._bar.reset(task, total=None, description=self._what())
+                rate = self._rate(phase.done_bytes) if phase.total_bytes else ""
+                self._bar.update(task, completed=phase.done_bytes, total=phase.total_bytes or None, rate=rate)
 
     def _print_lines(self) -> None:
         while not self._stopped.wait(_LINE_SECONDS):
-            done, total = self._done(), self._total()
+            phase = self._look()
+            done, total = phase.done_bytes, phase.total_bytes
             if not total:
-                self._console.print(f"{self._label}: {_duration(self._elapsed())}", markup=False)
+                self._console.print(f"{self._what()}: {_duration(time.monotonic() - self._began)}", markup=False)
                 continue
             left = (total - done) * self._elapsed() / done if done else None
             tail = f", {_duration(left)} left" if left is not None else ""
             self._console.print(
-                f"{self._label}: {_size(done)} of {_size(total)}, {self._rate(done)}{tail}", markup=False
+                f"{self._what()}: {_size(done)} of {_size(total)}, {self._rate(done)}{tail}", markup=False
             )
+
+    def _look(self) -> Phase:
+        """How far it is; the clock of rates begins with each phase."""
+        phase = self._phase()
+        if phase.name != self._name:
+            self._name, self._since = phase.name, time.monotonic()
+        return phase
+
+    def _what(self) -> str:
+        return f"{self._label}: {self._name}" if self._name else self._label
 
     def _elapsed(self) -> float:
         return max(time.monotonic() - self._since, 1e-3)

@@ -3,11 +3,11 @@
 Defaults are LLaMA-1's where the paper gives a number; an open choice of the paper is a key of its own.
 """
 
-from typing import Annotated, Self
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, model_validator
 
-from mixtures.mixture import Ratios, asked_shares
 from pipeline.mixture_section import Mixture
 from pipeline.section import Count, Fraction, Positive, Section, Texts
 from pipeline.source_sections import C4, ArXiv, Books, CommonCrawl, GitHub, StackExchange, Wikipedia
@@ -23,6 +23,9 @@ from pipeline.web_sections import (
     Quality,
     Reference,
 )
+
+if TYPE_CHECKING:
+    from mixtures.mixture import Ratios
 
 PUBLISHED_C4 = ("c4/**/*.json.gz",)
 
@@ -129,13 +132,15 @@ class Recipe(Section):
         return self.mixture.sources
 
     @property
-    def phases(self) -> tuple[Ratios, ...]:
+    def phases(self) -> "tuple[Ratios, ...]":
         """The phases of the stream: the mixture, then each change of it."""
         return self.mixture.phases(self.trainer.batch_sequences)
 
     @property
     def asked_shares(self) -> dict[str, float]:
         """Each source's share of the stream's tokens, over all changes of the mixture."""
+        from mixtures.mixture import asked_shares  # It loads NumPy; TAB asks for the keys alone.
+
         phases = self.phases
         found = asked_shares(
             ((phase.until or phase.sequences) * phase.sequence_tokens, phase.weights) for phase in phases
@@ -146,3 +151,12 @@ class Recipe(Section):
     def _changes_lie_in_the_stream(self) -> Self:
         self.mixture.phases(self.trainer.batch_sequences)
         return self
+
+
+def recipe_keys() -> Iterator[str]:
+    """All keys that can be set, as `section.key`."""
+    for name, field in Recipe.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            yield from (f"{name}.{key}" for key in field.annotation.model_fields)
+        else:
+            yield name

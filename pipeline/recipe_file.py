@@ -1,5 +1,6 @@
 """Reads a recipe from its TOML file, with overrides; a fault is one line that names key, bound and value."""
 
+import json
 import tomllib
 from collections.abc import Iterable
 from importlib import resources
@@ -10,8 +11,16 @@ import fsspec
 from pydantic import BaseModel, ValidationError
 
 from pipeline.errors import SettingError
+from pipeline.options import shipped_recipes
 from pipeline.recipe import Recipe
-from pipeline.section import nearest_name
+from pipeline.spelling import nearest_name
+
+GONE = {
+    "books.file_order": 'write books.mode = "faithful" for "archive", and nothing for "input"',
+    "dedup.max_overlap": "it is near_dedup.max_containment now",
+    "wikipedia.max_parse_seconds": "leave it out, a page takes bounded time without it",
+}
+"""What became of keys that recipes once had."""
 
 
 def load_recipe(path: str, overrides: Iterable[str] = ()) -> Recipe:
@@ -29,12 +38,6 @@ def load_recipe(path: str, overrides: Iterable[str] = ()) -> Recipe:
         return Recipe.model_validate(_tuples(tables))
     except ValidationError as error:
         raise SettingError(f"{path}: {_one_line(error)}") from error
-
-
-def shipped_recipes() -> tuple[str, ...]:
-    """Names of the recipes that ship with the package."""
-    folder = resources.files("pipeline.recipes")
-    return tuple(sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml")))
 
 
 def _recipe_text(path: str) -> str:
@@ -84,13 +87,53 @@ def _one_line(error: ValidationError) -> str:
     """The first fault as one line: key, bound, value, and the nearest valid name."""
     fault = error.errors()[0]
     key = ".".join(str(part) for part in fault["loc"])
+    if key in GONE:
+        return f"{key} is a key of old recipes: {GONE[key]}"
     if fault["type"] == "extra_forbidden":
         return f"unknown key {key}{nearest_name(str(fault['loc'][-1]), _keys_beside(fault['loc']))}"
     if fault["type"] == "missing":
         return f"missing key {key}"
-    message = fault["msg"].removeprefix("Value error, ")
-    value = "" if fault["type"] == "value_error" else f", got {fault['input']!r}"
-    return f"{key} {message[:1].lower()}{message[1:]}{value}".removeprefix(" ")
+    if fault["type"] == "value_error":
+        return f"{key} {fault['msg'].removeprefix('Value error, ')}".removeprefix(" ")
+    return f"{key} {_bound(key, fault)}, got {_shown(fault['input'])}"
+
+
+def _bound(key: str, fault: Any) -> str:
+    """What the value has to be, with the form to write where it has another form."""
+    kind, held = fault["type"], fault.get("ctx", {})
+    if kind in _BOUNDS:
+        return f"must be {_BOUNDS[kind]} {next(iter(held.values()))}"
+    if kind == "literal_error":
+        return f"must be {held['expected']}"
+    if kind == "tuple_type":
+        items = [word.strip() for word in str(fault["input"]).split(",")] if isinstance(fault["input"], str) else ["…"]
+        return f"must be a list, as in {key}={json.dumps(items, ensure_ascii=False)}"
+    if kind in ("mapping_type", "dict_type"):
+        return f"must be a table, as in {key}={{name = value}}"
+    if kind in ("model_type", "model_attributes_type"):
+        return f"is a table: set a key of it, as in {key}.KEY=VALUE"
+    return f"must be {_FORMS[kind]}" if kind in _FORMS else f"is wrong: {fault['msg']}"
+
+
+def _shown(value: Any) -> str:
+    """A value as TOML has it."""
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+_BOUNDS = {
+    "greater_than": "above",
+    "greater_than_equal": "at least",
+    "less_than": "below",
+    "less_than_equal": "at most",
+    "string_too_short": "text of a length of at least",
+}
+_FORMS = {
+    "bool_type": "true or false",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "string_type": "text in quotes",
+}
 
 
 def _keys_beside(location: tuple[int | str, ...]) -> tuple[str, ...]:

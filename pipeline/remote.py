@@ -248,7 +248,16 @@ def check_reach(key: str, address: str) -> None:
         mend = f"{scheme}:// needs {package}: pip install 'tokenmill[{extra}]'" if package else str(error)
         raise SettingError(f"{key} {address}: {mend}") from error
     except (FatalError, OSError) as error:
-        raise SettingError(f"{key} {error}{_HDFS if scheme == 'hdfs' else ''}") from error
+        raise SettingError(
+            f"{key} {error}{_HDFS if scheme == 'hdfs' else ''}{_keys_missing(scheme, str(error))}"
+        ) from error
+
+
+def _keys_missing(scheme: str, error: str) -> str:
+    """What to do where a store wants to know who asks and nobody has told it."""
+    if scheme not in _S3 or "NoCredentialsError" not in error:
+        return ""
+    return ": set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws configure` (docs/object-stores.md)"
 
 
 def _put_and_rename(fs: Any, source: Path, temporary: str, path: str) -> None:

@@ -68,12 +68,21 @@ class Run:
         inputs = replace(self.inputs, folder=listed(self.inputs.folder))
         names = inputs.names(source, self.recipe)
         if not names:
-            patterns = ", ".join(self.recipe.patterns(source)) or "an empty list"
-            raise SettingError(f"inputs.{source}: no file below {inputs.folder.url} matches {patterns}")
+            raise SettingError(self._missing(source, inputs.folder))
         units = [unit for name in names for unit in self.units_of(source, name, inputs.size(name))]
         return (
             units if self.sample is None else [unit for unit in units if f"{source}/{unit.name}" in self.sample.units]
         )
+
+    def _missing(self, source: str, root: Folder) -> str:
+        """What to say where a source has no input."""
+        if root.is_local and not root.local_path().is_dir():
+            return f"inputs.root = {root.url}: no such folder: name the one that the raw dumps lie in"
+        if root.is_local and not any(root.local_path().iterdir()):
+            return f"inputs.root = {root.url}: the folder is empty: `tokenmill fetch` brings raw dumps there"
+        patterns = ", ".join(self.recipe.patterns(source)) or "an empty list"
+        mend = f"bring its dumps there, or take {source} out of mixture.weights (`tokenmill init` does)"
+        return f"inputs.{source}: no file below {root.url} matches {patterns}: {mend}"
 
     def units_of(self, source: str, name: str, size: int) -> list[Unit]:
         """One file as a unit, or as one for each of its parts."""

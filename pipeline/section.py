@@ -1,7 +1,5 @@
 """What every table of a recipe is made of."""
 
-import difflib
-from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,10 +19,3 @@ class Section(BaseModel):
     """A table of the recipe: an unknown key is refused, nothing changes after parsing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-def nearest_name(name: str, known: Iterable[str]) -> str:
-    """A hint that names the nearest known name, or all of them."""
-    known = tuple(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"; did you mean {near[0]}?" if near else f"; known: {', '.join(known)}"

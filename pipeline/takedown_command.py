@@ -3,23 +3,19 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.guards import locked, log_path, logged
-from pipeline.places import check_places
-from pipeline.progress import Reporter
-from pipeline.recipe_file import load_recipe
-from pipeline.run import Run, check_addresses
-from pipeline.scratch import scratch_path
-from pipeline.storage import Folder
-from pipeline.takedown_order import read_list
+from pipeline.options import folder_option, json_option, recipe_argument, set_option
+
+if TYPE_CHECKING:
+    from pipeline.run import Run
 
 
 @click.command()
-@click.argument("recipe")
-@click.option("--output", required=True, metavar="DIR", help="Folder or fsspec address that the run wrote to.")
+@recipe_argument
+@folder_option("--output", required=True, help="Folder or fsspec address that the run wrote to.")
 @click.option(
     "--list",
     "names",
@@ -28,10 +24,10 @@ from pipeline.takedown_order import read_list
     type=click.Path(path_type=Path),
     help="A doc_id, origin or address a line; lines that begin with # say nothing.",
 )
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key of the recipe.")
+@set_option
 @click.option("--workers", type=click.IntRange(min=1), help="Worker processes that recount (default: one a core).")
 @click.option("--dry-run", is_flag=True, help="Print what would be done; write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+@json_option
 def takedown(
     recipe: str,
     output: str,
@@ -52,10 +48,15 @@ def takedown(
     hold some of it are written, and then `verify` recounts. Lists stay in force: what is cleaned again later leaves
     these documents out. The report lies in takedown/. If it is killed, the same command goes on.
     """
+    from pipeline.recipe_file import load_recipe
+    from pipeline.run import Run, check_addresses
+    from pipeline.storage import Folder
+    from pipeline.takedown_order import read_list
+
     lines = read_list(names)
     run = Run(load_recipe(recipe, overrides), Folder(output), remembers=not dry_run)
     check_addresses(run)
-    report = _planned(run, lines) if dry_run else _done(run, lines, workers or 0)
+    report = _planned(run, lines) if dry_run else _done(run, lines, workers or 0, quiet=as_json)
     if as_json:
         click.echo(json.dumps(report, ensure_ascii=False))
         return
@@ -63,18 +64,22 @@ def takedown(
         click.echo(line)
 
 
-def _planned(run: Run, lines: list[str]) -> dict[str, Any]:
+def _planned(run: "Run", lines: list[str]) -> dict[str, Any]:
     from pipeline.takedown_plan import plan_takedown, report_of
 
     return report_of(plan_takedown(run, lines)) | {"did": False, "report": None}
 
 
-def _done(run: Run, lines: list[str], workers: int) -> dict[str, Any]:
+def _done(run: "Run", lines: list[str], workers: int, *, quiet: bool) -> dict[str, Any]:
     from pipeline.engine import Engine
     from pipeline.finish import finish_steps
+    from pipeline.guards import locked, log_path, logged
+    from pipeline.places import check_places
+    from pipeline.progress import Reporter
+    from pipeline.scratch import scratch_path
     from pipeline.takedown import take_down
 
-    reporter, engine = Reporter(), Engine((), workers, log_path(run.output), scratch_path(run.output))
+    reporter, engine = Reporter(quiet=quiet), Engine((), workers, log_path(run.output), scratch_path(run.output))
     check_places(run)
     with locked(run.output, say=reporter.say), logged(log_path(run.output)):
         return take_down(run, lines, reporter, lambda steps: finish_steps(run, reporter, steps, engine))

@@ -3,15 +3,15 @@
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline.errors import SettingError
-from pipeline.report_tokenizer import tokenizer_lines
-from pipeline.storage import Folder, read_batches
+from pipeline.options import json_option
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _COLUMNS = ("source", "language", "text")
 
@@ -19,7 +19,7 @@ _COLUMNS = ("source", "language", "text")
 @click.command("tokenizer-report")
 @click.argument("model")
 @click.argument("documents", nargs=-1)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+@json_option
 def tokenizer_command(model: str, documents: tuple[str, ...], as_json: bool) -> None:
     """Look at any SentencePiece MODEL, alone or by what it makes of DOCUMENTS: Parquet files that a stage has written.
 
@@ -30,6 +30,8 @@ def tokenizer_command(model: str, documents: tuple[str, ...], as_json: bool) -> 
     Example: tokenmill tokenizer-report out/demo/models/tokenizer/tokenizer.model
              tokenmill tokenizer-report mine.model out/demo/documents/clean/wikipedia/*.parquet --json
     """
+    from pipeline.report_tokenizer import tokenizer_lines
+
     report = inspected(model, documents)
     if as_json:
         click.echo(json.dumps(report))
@@ -40,7 +42,9 @@ def tokenizer_command(model: str, documents: tuple[str, ...], as_json: bool) -> 
 
 def inspected(model: str, documents: Sequence[str]) -> dict[str, Any]:
     """The report of a model, by path or fsspec address. Raises SettingError where a file is not what it should be."""
-    from tokenizer.report import Measure, Tokenizer, tokenizer_report  # Takes seconds to import; `--help` should not.
+    import pyarrow.compute as pc
+
+    from tokenizer.report import Measure, Tokenizer, tokenizer_report
 
     try:
         tokenizer = Tokenizer(Path(_on_this_machine(model)))
@@ -63,7 +67,11 @@ def _on_this_machine(model: str) -> str:
     return external_path(model)
 
 
-def _read(name: str) -> Iterator[pa.RecordBatch]:
+def _read(name: str) -> "Iterator[pa.RecordBatch]":
+    import pyarrow as pa
+
+    from pipeline.storage import Folder, read_batches
+
     folder, _, base = name.rpartition("/")
     try:
         yield from read_batches(Folder(folder or "."), base, columns=_COLUMNS)

@@ -50,13 +50,13 @@ def train(run: Run, reporter: Reporter) -> bool:
             "set trainer.folder; the stream is read from where it lies"
         )
     reporter.begins(TRAIN)
-    code = relayed([*launcher(run), *options(run)], reporter)
+    code, reason = relayed([*launcher(run), *options(run)], reporter)
     if code == 130:
         raise KeyboardInterrupt
     if code == 2:
-        raise SettingError("the trainer refused to start; its line is above")
+        raise SettingError(f"the trainer refused to start: {reason}")
     if code:
-        raise FatalError(f"the trainer ended with exit code {code}; its last lines are above")
+        raise FatalError(f"the trainer ended with exit code {code}: {reason}")
     run.record(Tally().entry(TRAIN, WHOLE_RUN, "model", key, inputs, dict(_outputs(run))))
     return True
 
@@ -91,8 +91,8 @@ def options(run: Run) -> list[str]:
     return given
 
 
-def relayed(command: Sequence[str], reporter: Reporter) -> int:
-    """Runs a command, passes on what it says, and gives its exit code."""
+def relayed(command: Sequence[str], reporter: Reporter) -> tuple[int, str]:
+    """Runs a command and passes on what it says but errors; gives its exit code, and the last of those."""
     # Threads that spin while they wait for each other starve on a machine that does something else too. Its input is
     # ours to hold: when this process is killed the training ends too (trainer/starter.py).
     # And a folder `trainer` of whoever started us is not the one that is meant.
@@ -102,9 +102,13 @@ def relayed(command: Sequence[str], reporter: Reporter) -> int:
         command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:
         try:
+            error = "it said no more than is above"
             for line in process.stderr or ():
-                reporter.say(f"  {line.rstrip()}")
-            return process.wait()
+                if line.startswith("error"):
+                    error = line.rstrip().removeprefix("error: ")
+                else:
+                    reporter.say(f"  {line.rstrip()}")
+            return process.wait(), error
         except BaseException:
             process.terminate()  # An interrupt may have been sent to this process alone.
             raise

@@ -6,7 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.section import SOURCES, Count, Fraction, Positive, Section, Texts, nearest_name
+from pipeline.section import SOURCES, Count, Fraction, Positive, Section, Texts
+from pipeline.spelling import nearest_name
 
 _SET_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 

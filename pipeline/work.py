@@ -22,11 +22,14 @@ from pipeline.ledger import LedgerEntry
 from pipeline.map_stages import MAP_STAGES
 from pipeline.models import ALL_MODELS
 from pipeline.near_audit import write_pairs
+from pipeline.progress import Phase
 from pipeline.rounds import LookAgain, Rounds
 from pipeline.run import Run
 from pipeline.stages import ensure, filter_documents
 from pipeline.storage import Folder, read_batches
 from pipeline.units import Unit
+
+DONE, SKETCHED = "done", "sketched"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +48,14 @@ class WorkList:
         """The list, read once a process. Its name is used once, so what was read stays true."""
         return load_once(_read_list, f"{self.folder.url}\n{self.name}")
 
-    def mark(self, index: int) -> None:
-        """Say that a piece is done, for whoever watches."""
-        self.folder.write_json(f"{self.name}.done/{index}", {})
+    def mark(self, index: int, what: str = DONE) -> None:
+        """Say that a piece is done, or sketched, for whoever watches."""
+        if what == DONE or self.folder.is_local:  # In a store, a request a piece is more than watching is worth.
+            self.folder.write_json(f"{self.name}.{what}/{index}", {})
 
-    def marked(self) -> set[int]:
-        """The pieces that are done."""
-        return {int(name) for name in self.folder.list(f"{self.name}.done") if name.isdigit()}
+    def marked(self, what: str = DONE) -> set[int]:
+        """The pieces that are done, or sketched."""
+        return {int(name) for name in self.folder.list(f"{self.name}.{what}") if name.isdigit()}
 
 
 def _read_list(address: str) -> dict[str, Any]:
@@ -139,7 +143,8 @@ class GroupStageWork:
 
     def send(self, index: int) -> Iterator[Keyed]:
         """The unit's fingerprints."""
-        return self._rounds().sketch(index, self._documents(index))
+        yield from self._rounds().sketch(index, self._documents(index))
+        self.work_list.mark(index, SKETCHED)
 
     def rounds(self) -> int:
         """How many rounds the source's method takes."""
@@ -169,6 +174,16 @@ class GroupStageWork:
             ensure(MAP_STAGES[stage], self.run, unit)
         self.work_list.mark(index)
 
+    def phase(self) -> Phase:
+        """How far the units are: fingerprints are taken of them, then judged, then verdicts are applied."""
+        units, done = self.work_list.read()["units"], self.work_list.marked()
+        sketched, sizes = self.work_list.marked(SKETCHED), dict(self.senders())
+        if not done and len(sketched) < len(sizes):
+            return Phase(sum(sizes[index] for index in sketched), sum(sizes.values()), SKETCHING)
+        if not done:
+            return Phase(0, 0, JUDGING)
+        return Phase(sum(units[i]["size"] for i in done), sum(units[i]["size"] for i in self.receivers()), WRITING)
+
     def leaves(self) -> bool:
         """Whether the stage is to leave something behind of the source as a whole that is not there already."""
         return bool(self.work_list.read()["left_key"])
@@ -189,6 +204,17 @@ class GroupStageWork:
 
     def _unit(self, index: int) -> Unit:
         return Unit(**self.work_list.read()["units"][index])
+
+
+SKETCHING, JUDGING, WRITING = "taking fingerprints", "judging", "writing"
+
+
+def phase_of(groups: Sequence[GroupStageWork]) -> Phase:
+    """How far groups are that go side by side: the first phase that one is in, with the bytes of all that are in it."""
+    phases = [group.phase() for group in groups]
+    first = min((phase.name for phase in phases), key=(SKETCHING, JUDGING, WRITING).index)
+    held = [phase for phase in phases if phase.name == first]
+    return Phase(sum(phase.done_bytes for phase in held), sum(phase.total_bytes for phase in held), first)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,41 +6,39 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.drill.drill import Drill
 from pipeline.drill.kills import DRIVER, KINDS, STORE, WORKERS
-from pipeline.drill.processes import Store
 from pipeline.errors import SettingError
-from pipeline.guards import interruptible, locked
-from pipeline.progress import Reporter
-from pipeline.recipe_file import load_recipe
+from pipeline.options import folder_option, json_option, recipe_argument, set_option, until_option
 from pipeline.redact import redacted
-from pipeline.run import Run, check_addresses
-from pipeline.stage_names import STAGE_HELP
-from pipeline.storage import Folder
+
+if TYPE_CHECKING:
+    from pipeline.drill.drill import Drill
+    from pipeline.drill.processes import Store
+    from pipeline.storage import Folder
 
 
 @click.command()
-@click.argument("recipe")
+@recipe_argument
 @click.argument("beam_flags", nargs=-1, type=click.UNPROCESSED)
-@click.option("--output", required=True, metavar="DIR", help="Folder or fsspec address for the drill's own runs.")
+@folder_option("--output", required=True, help="Folder or fsspec address for the drill's own runs.")
 @click.option("--kills", type=click.IntRange(min=1), default=50, show_default=True, help="How many have to land.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of what is killed, and when.")
 @click.option(
     "--what", default=f"{WORKERS},{DRIVER}", show_default=True, metavar="KINDS", help="Of workers,driver,store."
 )
-@click.option("--until", metavar="STAGE", type=click.Choice(tuple(STAGE_HELP)), help="The last stage of the runs.")
-@click.option("--reference", metavar="DIR", help="The reference that a drill before this one has left (DIR/reference).")
+@until_option("The last stage of the runs.")
+@folder_option("--reference", help="The reference that a drill before this one has left (DIR/reference).")
 @click.option(
     "--victims", metavar="PATTERN", help="Workers of a cluster: also what is started by a command that matches."
 )
 @click.option("--store-start", metavar="CMD", help="Command that starts the store; it is killed and started anew.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key of the recipe.")
+@set_option
 @click.option("--workers", type=click.IntRange(min=1), help="Worker processes of the runs (default: one a core).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+@json_option
 def drill(recipe: str, beam_flags: tuple[str, ...], output: str, as_json: bool, **options: Any) -> None:
     """Kill workers, the driver or the store at random points of a run, start it again, and compare the bytes.
 
@@ -53,7 +51,9 @@ def drill(recipe: str, beam_flags: tuple[str, ...], output: str, as_json: bool, 
     you would. Each run has to end with the same bytes in every file outside logs/, with a ledger that balances, and
     with no temporary file or process left: else the drill ends at the first difference, with exit code 1.
     """
-    drill = _drill(recipe, beam_flags, output, **options)
+    from pipeline.guards import interruptible, locked
+
+    drill = _drill(recipe, beam_flags, output, quiet=as_json, **options)
     # Elsewhere the runs themselves hold leases, and the store may have to be started before anything can be held there.
     with locked(drill.output) if drill.output.is_local else nullcontext(), interruptible():
         figures = drill.do()
@@ -77,7 +77,14 @@ def _drill(
     store_start: str | None,
     overrides: Sequence[str],
     workers: int | None,
-) -> Drill:
+    quiet: bool,
+) -> "Drill":
+    from pipeline.drill.drill import Drill
+    from pipeline.progress import Reporter
+    from pipeline.recipe_file import load_recipe
+    from pipeline.run import Run, check_addresses
+    from pipeline.storage import Folder
+
     loaded = load_recipe(recipe, overrides)
     ahead = [recipe, *(word for override in overrides for word in ("--set", override))]
     ahead += ["--workers", str(workers)] if workers else []
@@ -92,7 +99,7 @@ def _drill(
         kills=kills,
         seed=seed,
         kinds=_kinds(what, store_start),
-        say=Reporter().say,
+        say=Reporter(quiet=quiet).say,
         reference=Folder(reference) if reference else None,
         until=until,
         pattern=_pattern(victims),
@@ -117,7 +124,9 @@ def _pattern(victims: str | None) -> re.Pattern[str] | None:
         raise SettingError(f"--victims {victims}: {error}") from error
 
 
-def _store(command: str | None, output: Folder) -> Store | None:
+def _store(command: str | None, output: "Folder") -> "Store | None":
+    from pipeline.drill.processes import Store
+
     if command is None:
         return None
     # In a process of its own: no connection and no listing that is remembered.

@@ -3,30 +3,28 @@
 import json
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.errors import SettingError
-from pipeline.export.formats import FORMATS, SOURCES, STREAM, Order
-from pipeline.export.job import Export
-from pipeline.export.links import NAMES
-from pipeline.guards import locked
-from pipeline.places import check_writable
-from pipeline.progress import Reporter
-from pipeline.recipe_file import load_recipe
-from pipeline.run import Run
-from pipeline.storage import Folder
-from pipeline.takedown_order import check_finished
+from pipeline.export.choices import FORMATS, SOURCES, STREAM
+from pipeline.options import folder_option, json_option, recipe_argument, set_option
+
+if TYPE_CHECKING:
+    from pipeline.export.formats import Order
+    from pipeline.run import Run
+    from pipeline.storage import Folder
 
 _RANGE = re.compile(r"(\d*):(\d*)")
 _SPLIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 @click.command()
-@click.argument("recipe")
-@click.option("--output", required=True, metavar="DIR", help="Folder or fsspec address that the run wrote to.")
+@recipe_argument
+@folder_option("--output", required=True, help="Folder or fsspec address that the run wrote to.")
 @click.option("--format", "form", required=True, type=click.Choice(FORMATS), help="Whose files to write.")
-@click.option("--to", required=True, metavar="FOLDER", help="Folder or fsspec address to write to, outside --output.")
+@folder_option("--to", required=True, metavar="FOLDER", help="Folder or fsspec address to write to, outside --output.")
 @click.option("--of", type=click.Choice([STREAM, SOURCES]), help="What to export (default: what the format is for).")
 @click.option("--split", default="train", show_default=True, help="What to call the stream's files.")
 @click.option(
@@ -35,8 +33,8 @@ _SPLIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 @click.option(
     "--file-bytes", type=click.IntRange(min=1), default=1 << 28, show_default=True, help="Of a file, at most."
 )
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key of the recipe.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+@set_option
+@json_option
 def export(
     recipe: str,
     output: str,
@@ -54,8 +52,8 @@ def export(
     \b
     Example: tokenmill export demo --output out/demo --format olmo --to out/olmo
              tokenmill export demo --output out/demo --format litdata --to out/litdata
-             tokenmill export demo --output out/demo --format nanogpt --to out/nano --positions 0:900
-             tokenmill export demo --output out/demo --format nanogpt --to out/nano --positions 900: --split val
+             tokenmill export demo --output out/demo --format nanogpt --to out/nano --positions 0:400
+             tokenmill export demo --output out/demo --format nanogpt --to out/nano --positions 400: --split val
 
     Of the source shards (--of sources), a folder a source, for trainers that mix and shuffle by themselves:
 
@@ -77,27 +75,43 @@ def export(
     The latter five can be made of the sources too; the split is then the source's name. A rerun writes what is missing
     or has changed, and nothing where all is there. Links share their bytes with the run: do not write to them.
     """
+    from pipeline.recipe_file import load_recipe
+    from pipeline.run import Run
+    from pipeline.storage import Folder
+
     order = _order(form, of, split, positions, file_bytes)
-    run, target = Run(load_recipe(recipe, overrides), Folder(output)), Folder(to)
+    figures = _exported(Run(load_recipe(recipe, overrides), Folder(output)), order, Folder(to), quiet=as_json)
+    if as_json:
+        click.echo(json.dumps(figures))
+
+
+def _exported(run: "Run", order: "Order", target: "Folder", *, quiet: bool) -> dict[str, Any]:
+    from pipeline.export.job import Export
+    from pipeline.guards import locked
+    from pipeline.places import check_writable
+    from pipeline.progress import Reporter
+    from pipeline.takedown_order import check_finished
+
     _check_apart(run.output, target)
     check_writable(target, "--to")
     check_finished(run.output)
-    reporter = Reporter()
+    reporter = Reporter(quiet=quiet)
     made = Export(run, order, target, reporter)
     with locked(target, name=".export.lock", option="--to", say=reporter.say):
         did = made.bring_up_to_date()
     if not did:
         reporter.say(f"nothing to do: {order.name} in {target.url} is up to date")
     figures = made.figures() | {"did": did}
-    if as_json:
-        click.echo(json.dumps(figures))
-    else:
-        reporter.say(
-            f"{figures['tokens']:,} tokens, {figures['files']:,} files, {figures['bytes']:,} bytes in {target.url}"
-        )
+    reporter.say(
+        f"{figures['tokens']:,} tokens, {figures['files']:,} files, {figures['bytes']:,} bytes in {target.url}"
+    )
+    return figures
 
 
-def _order(form: str, of: str | None, split: str, positions: str, file_bytes: int) -> Order:
+def _order(form: str, of: str | None, split: str, positions: str, file_bytes: int) -> "Order":
+    from pipeline.export.formats import Order
+    from pipeline.export.links import NAMES
+
     if not _SPLIT.fullmatch(split):
         raise SettingError(f"--split must be letters, digits, - and _, got {split!r}")
     found = _RANGE.fullmatch(positions)
@@ -108,7 +122,7 @@ def _order(form: str, of: str | None, split: str, positions: str, file_bytes: in
     return Order(form=form, of=chosen, split=split, positions=(first, last), file_bytes=file_bytes)
 
 
-def _check_apart(output: Folder, target: Folder) -> None:
+def _check_apart(output: "Folder", target: "Folder") -> None:
     """Raise SettingError for a target within the run's own folder, whose files are all accounted for."""
     if output.is_local and target.is_local:
         within = Path(target.local_path()).resolve().is_relative_to(Path(output.local_path()).resolve())

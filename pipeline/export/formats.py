@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.errors import SettingError
+from pipeline.export.choices import SOURCES, STREAM
 from pipeline.export.layout import Layout
 from pipeline.export.links import NAMES, link_plan
 from pipeline.export.litdata import Litdata
@@ -24,8 +25,6 @@ LAYOUTS: Mapping[str, Callable[[TokenRun], Layout]] = {
 CONTINUOUS = ("nanogpt", "llm.c")
 """Formats that know no sequences."""
 PARQUET = "parquet"
-FORMATS = (*NAMES, *LAYOUTS, PARQUET)
-STREAM, SOURCES = "stream", "sources"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

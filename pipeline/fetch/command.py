@@ -3,19 +3,20 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.errors import FatalError, SettingError
-from pipeline.fetch import arxiv, commoncrawl, gutenberg, stackexchange, wikipedia
-from pipeline.fetch.listing import parse_slice
-from pipeline.fetch.session import Session, finish, open_session, summary
 from pipeline.fetch.transfer import TransferError
 from pipeline.fetch.wanted import Plan
+from pipeline.options import json_option
 from pipeline.redact import redacted
-from pipeline.section import WIKIPEDIA_LANGUAGES
 
+if TYPE_CHECKING:
+    from pipeline.fetch.session import Session
+
+MAX_LIST_BYTES = 16 << 20
 FILES_HELP = "Slice of the listing, FIRST:LAST from 0, LAST left out; `:` is all of it."
 
 
@@ -54,7 +55,7 @@ def _shared(base_url: str | None) -> Callable[[Callable[..., None]], Callable[..
                      help="Seconds that a server may be silent."),
         click.option("--dry-run", is_flag=True, help="Print the files that would be fetched; fetch none."),
         click.option("--sizes", is_flag=True, help="With --dry-run: ask the server for sizes that no listing states."),
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output."),
+        json_option,
     )  # fmt: skip
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -68,7 +69,7 @@ def _shared(base_url: str | None) -> Callable[[Callable[..., None]], Callable[..
 @fetch.command("commoncrawl")
 @click.option("--dump", required=True, metavar="DUMP", help="Such as CC-MAIN-2019-18.")
 @click.option("--files", "part", default=":", show_default=True, help=FILES_HELP)
-@_shared(commoncrawl.BASE_URL)
+@_shared("https://data.commoncrawl.org/")
 def fetch_commoncrawl(dump: str, part: str, **options: Any) -> None:
     """Fetch WET files of a CommonCrawl dump; about 150 MB each, some 60,000 a dump.
 
@@ -77,14 +78,17 @@ def fetch_commoncrawl(dump: str, part: str, **options: Any) -> None:
              tokenmill fetch commoncrawl --dump CC-MAIN-2019-18 --files 0:4 --dry-run --sizes
              tokenmill fetch commoncrawl --dump CC-MAIN-2019-18 --base-url s3://commoncrawl   within AWS us-east-1
     """
+    from pipeline.fetch import commoncrawl
+    from pipeline.fetch.listing import parse_slice
+
     files = parse_slice(part)
     _run(options, lambda held: commoncrawl.plan(held.listings, held.base_url, dump, files))
 
 
 @fetch.command("wikipedia")
 @click.option("--date", required=True, metavar="YYYYMMDD", help="Day of the dump; mirrors keep the latest ones only.")
-@click.option("--languages", default=",".join(WIKIPEDIA_LANGUAGES), show_default=True, help="Codes, with commas.")
-@_shared(wikipedia.BASE_URL)
+@click.option("--languages", default="", show_default="the twenty of LLaMA-1", help="Codes, with commas.")
+@_shared("https://dumps.wikimedia.org/")
 def fetch_wikipedia(date: str, languages: str, **options: Any) -> None:
     """Fetch the articles of Wikipedias (pages-articles-multistream), in parts where a dump is split.
 
@@ -92,13 +96,17 @@ def fetch_wikipedia(date: str, languages: str, **options: Any) -> None:
     Example: tokenmill fetch wikipedia --date 20220820 --languages en,de --to dumps
              tokenmill fetch wikipedia --date 20220820 --base-url https://dumps.wikimedia.your.org/   a mirror
     """
-    _run(options, lambda held: wikipedia.plan(held.listings, held.base_url, date, _words(languages)))
+    from pipeline.fetch import wikipedia
+    from pipeline.section import WIKIPEDIA_LANGUAGES
+
+    chosen = _words(languages) or WIKIPEDIA_LANGUAGES
+    _run(options, lambda held: wikipedia.plan(held.listings, held.base_url, date, chosen))
 
 
 @fetch.command("stackexchange")
 @click.option("--sites", default="", help="Hosts, with commas, such as coffee.stackexchange.com,stackoverflow.com.")
 @click.option("--largest", type=click.IntRange(min=0), default=0, help="And so many of the largest archives.")
-@_shared(stackexchange.BASE_URL)
+@_shared("https://archive.org/download/stackexchange/")
 def fetch_stackexchange(sites: str, largest: int, **options: Any) -> None:
     """Fetch StackExchange's archives from an item of archive.org, or a mirror that has its _files.xml.
 
@@ -106,6 +114,8 @@ def fetch_stackexchange(sites: str, largest: int, **options: Any) -> None:
     Example: tokenmill fetch stackexchange --sites coffee.stackexchange.com --to dumps
              tokenmill fetch stackexchange --largest 28 --dry-run
     """
+    from pipeline.fetch import stackexchange
+
     if not _words(sites) and not largest:
         raise SettingError("name --sites, or how many of the --largest")
     _run(options, lambda held: stackexchange.plan(held.listings, held.base_url, _words(sites), largest))
@@ -115,7 +125,7 @@ def fetch_stackexchange(sites: str, largest: int, **options: Any) -> None:
 @click.option("--ids", default="", help="Numbers of books, with commas.")
 @click.option("--list", "list_file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="File of numbers, one a line; # begins a remark.")  # fmt: skip
-@_shared(gutenberg.BASE_URL)
+@_shared("https://aleph.pglaf.org/")
 def fetch_gutenberg(ids: str, list_file: Path | None, **options: Any) -> None:
     """Fetch books of Project Gutenberg from a mirror: gutenberg.org itself asks robots to stay away.
 
@@ -123,6 +133,8 @@ def fetch_gutenberg(ids: str, list_file: Path | None, **options: Any) -> None:
     Example: tokenmill fetch gutenberg --ids 84,1342 --to dumps
              tokenmill fetch gutenberg --list numbers.txt --parallel 2 --to dumps
     """
+    from pipeline.fetch import gutenberg
+
     numbers = _words(ids) + (gutenberg.parse_list(_text(list_file)) if list_file else [])
     if not numbers:
         raise SettingError("name --ids or a --list of them")
@@ -144,9 +156,12 @@ def fetch_arxiv(manifest: str, part: str, **options: Any) -> None:
     Example: tokenmill fetch arxiv --manifest arXiv_src_manifest.xml --base-url s3://arxiv --to dumps
              tokenmill fetch arxiv --manifest s3://arxiv/src/arXiv_src_manifest.xml --base-url s3://arxiv --dry-run
     """
+    from pipeline.fetch import arxiv
+    from pipeline.fetch.listing import parse_slice
+
     files = parse_slice(part)
 
-    def plan(held: Session) -> Plan:
+    def plan(held: "Session") -> Plan:
         data = held.listings.read(manifest) if "://" in manifest else _text(Path(manifest)).encode("utf-8")
         return arxiv.plan(data, held.base_url, files)
 
@@ -154,10 +169,12 @@ def fetch_arxiv(manifest: str, part: str, **options: Any) -> None:
     _run(options, plan, store_options={"requester_pays": True} if options["base_url"].startswith("s3://") else {})
 
 
-def _run(options: dict[str, Any], make_plan: Callable[[Session], Plan], **more: Any) -> None:
+def _run(options: dict[str, Any], make_plan: "Callable[[Session], Plan]", **more: Any) -> None:
     """Make the plan, then show it or fetch it."""
+    from pipeline.fetch.session import finish, open_session, summary
+
     dry_run, sizes, as_json = (options.pop(name) for name in ("dry_run", "sizes", "as_json"))
-    held = open_session(timeout_seconds=options.pop("timeout"), **options, **more)
+    held = open_session(timeout_seconds=options.pop("timeout"), quiet=as_json, **options, **more)
     try:
         plan = make_plan(held)
     except TransferError as error:
@@ -171,7 +188,7 @@ def _run(options: dict[str, Any], make_plan: Callable[[Session], Plan], **more: 
     finish(plan, outcomes, held.reporter.say)
 
 
-def _show(held: Session, plan: Plan, sizes: bool, as_json: bool) -> None:
+def _show(held: "Session", plan: Plan, sizes: bool, as_json: bool) -> None:
     rows = redacted([held.sized(wanted) if sizes else wanted.to_json() for wanted in plan.wanted])
     if as_json:
         refused = [{"name": name, "reason": reason} for name, reason in plan.refused]
@@ -191,8 +208,8 @@ def _words(text: str) -> list[str]:
 def _text(path: Path) -> str:
     """A small text file of the user's."""
     try:
-        if path.stat().st_size > gutenberg.MAX_LIST_BYTES:
-            raise SettingError(f"{path}: a list of more than {gutenberg.MAX_LIST_BYTES} bytes")
+        if path.stat().st_size > MAX_LIST_BYTES:
+            raise SettingError(f"{path}: a list of more than {MAX_LIST_BYTES} bytes")
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingError(f"{path}: {error}") from error

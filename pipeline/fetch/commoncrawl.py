@@ -7,7 +7,6 @@ from pipeline.fetch.listing import Listings, take
 from pipeline.fetch.transfer import AbsentError
 from pipeline.fetch.wanted import Plan, join_url
 
-BASE_URL = "https://data.commoncrawl.org/"
 MAX_FILE_BYTES = 8 << 30
 _DUMP = re.compile(r"CC-MAIN-\d{4}-\d{2}")
 

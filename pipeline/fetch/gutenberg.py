@@ -6,9 +6,7 @@ from collections.abc import Iterable
 from pipeline.errors import SettingError
 from pipeline.fetch.wanted import Plan, join_url
 
-BASE_URL = "https://aleph.pglaf.org/"
 MAX_BOOK_BYTES = 256 << 20
-MAX_LIST_BYTES = 16 << 20
 _NUMBER = re.compile(r"[1-9]\d{0,6}")
 
 

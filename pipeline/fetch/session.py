@@ -113,10 +113,11 @@ def open_session(
     parallel: int,
     attempts: int,
     timeout_seconds: float,
+    quiet: bool = False,
     store_options: Mapping[str, Any] = MappingProxyType({}),
 ) -> Session:
     """A session on this machine's clock."""
-    stopped, reporter = threading.Event(), Reporter()
+    stopped, reporter = threading.Event(), Reporter(quiet=quiet)
     clock = WallClock(stopped)
     return Session(
         to=to,

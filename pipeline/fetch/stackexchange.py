@@ -8,9 +8,8 @@ from pipeline.errors import SettingError
 from pipeline.fetch.listing import Listings, xml_rows
 from pipeline.fetch.transfer import AbsentError
 from pipeline.fetch.wanted import Plan, join_url, known_digest, known_size
-from pipeline.section import nearest_name
+from pipeline.spelling import nearest_name
 
-BASE_URL = "https://archive.org/download/stackexchange/"
 _OTHER_TABLE = re.compile(r"-(Badges|Comments|PostHistory|PostLinks|Tags|Users|Votes)\.7z\Z")
 _SITE = re.compile(r"[a-z0-9.-]{1,100}")
 

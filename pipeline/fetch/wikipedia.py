@@ -10,7 +10,6 @@ from pipeline.fetch.listing import Listings
 from pipeline.fetch.transfer import TransferError
 from pipeline.fetch.wanted import Plan, join_url, known_digest, known_size
 
-BASE_URL = "https://dumps.wikimedia.org/"
 JOB = "articlesmultistreamdump"
 _DATE = re.compile(r"\d{8}")
 _LANGUAGE = re.compile(r"[a-z][a-z-]{1,19}")

@@ -4,18 +4,15 @@ import json
 
 import click
 
-from pipeline.guards import interruptible
-from pipeline.recipe_file import load_recipe
-from pipeline.run import Run, check_addresses
-from pipeline.storage import Folder
+from pipeline.options import folder_option, json_option, recipe_argument, set_option
 
 LEAST, MOST = 0.001, 0.01
 
 
 @click.command()
-@click.argument("recipe")
-@click.option("--output", metavar="DIR", help="Where the run is to write: its disk is looked at, its plan kept.")
-@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override one key of the recipe.")
+@recipe_argument
+@folder_option("--output", help="Where the run is to write: its disk is looked at, its plan kept.")
+@set_option
 @click.option(
     "--fraction",
     type=click.FloatRange(LEAST, MOST),
@@ -29,7 +26,7 @@ LEAST, MOST = 0.001, 0.01
     multiple=True,
     help="Say how long so many workers take; more than once for more than one number (default: one a core).",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+@json_option
 def plan(
     recipe: str,
     output: str | None,
@@ -48,10 +45,14 @@ def plan(
     Example: tokenmill plan demo --output out/demo --workers 2 --workers 16
     """
     from pipeline.corpora.wikipedia import check_wikipedia
+    from pipeline.guards import interruptible
     from pipeline.models import check_models
     from pipeline.planning.plan import plan_run
     from pipeline.planning.show import lines
+    from pipeline.recipe_file import load_recipe
+    from pipeline.run import Run, check_addresses
     from pipeline.stage_names import STAGES
+    from pipeline.storage import Folder
 
     loaded = load_recipe(recipe, overrides)
     folder = Folder(output) if output else None

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +10,7 @@ from pipeline import doctor
 from pipeline.doctor import Finding, diagnose
 from pipeline.engines.job_server import JobServer
 from pipeline.errors import SettingError
+from pipeline.recipe_file import load_recipe
 from tokenmill.shadowed import Shadowed
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +35,7 @@ def test_a_missing_package_is_a_fault_with_the_command_that_mends_it(monkeypatch
     (finding,) = [finding for finding in diagnose() if finding.is_fault]
     assert finding.name == "kenlm"
     assert finding.mend.startswith("pip install")
-    assert str(finding).startswith("MISSING kenlm: not found (every run)\n        mend: pip install")
+    assert str(finding).startswith("MISSING kenlm: not found (every run): pip install")
 
 
 def test_what_only_some_need_is_absent_but_no_fault(monkeypatch):
@@ -60,7 +62,7 @@ def test_the_job_server_that_would_be_used_is_named_with_its_digest(monkeypatch,
 
 def test_a_job_server_that_is_nowhere_is_to_be_built():
     flink = next(finding for finding in diagnose() if finding.name == "Flink job server")
-    assert str(flink).startswith("absent  Flink job server: not found (--runner=FlinkRunner)")
+    assert str(flink).startswith("absent  Flink job server: not found (--runner=FlinkRunner): mvn ")
     assert flink.mend == "mvn -f job-servers/flink/pom.xml package (none is built)"
 
 
@@ -71,7 +73,7 @@ def test_a_foreign_package_that_hides_ours_is_a_fault(monkeypatch):
     assert str(finding).startswith(
         "MISSING package trainer: hidden by /elsewhere/trainer, of no distribution (every run)"
     )
-    assert "mend: start from another folder than /elsewhere" in str(finding)
+    assert "start from another folder than /elsewhere" in str(finding)
 
 
 def test_our_own_packages_are_named_with_their_folders():
@@ -92,6 +94,54 @@ def test_a_finding_is_a_json_object():
     finding = Finding(name="x", found="1", needed_for="y")
     assert finding.to_json() == {"name": "x", "found": "1", "needed_for": "y", "mend": "", "is_fault": False}
     assert str(finding) == "ok      x: 1 (y)"
+
+
+def found(name, *arguments):
+    return next(finding for finding in diagnose(*arguments) if finding.name == name)
+
+
+def test_the_disk_of_the_output_is_looked_at_before_the_output_is_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: SimpleNamespace(free=32_100_000_000))
+    disk = found(f"disk of {tmp_path}/deep/out", f"{tmp_path}/deep/out")
+    assert (disk.found, disk.is_fault, disk.mend) == ("32.1 GB free", False, "")
+
+
+def test_a_disk_that_is_full_is_a_fault(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: SimpleNamespace(free=300_000))
+    disk = found(f"disk of {tmp_path}", str(tmp_path))
+    assert (disk.is_fault, disk.mend) == (True, f"--output {tmp_path} has 0.3 MB free, and at least 16.8 MB are needed")
+
+
+@pytest.mark.parametrize(
+    "memory, said", [(4_200_000_000, "4.2 GB, room for 7 workers"), (500_000_000, "0.5 GB, room for 0 workers")]
+)
+def test_memory_is_told_in_workers(monkeypatch, memory, said):
+    monkeypatch.setattr(doctor, "memory_bytes", lambda: memory)
+    assert (found("memory").found, found("memory").is_fault) == (said, memory < 600_000_000)
+
+
+def test_of_a_recipe_its_dumps_and_models_are_looked_for(tmp_path):
+    recipe = load_recipe("demo", (f"inputs.root={tmp_path}/none", "language.model=/nowhere/lid.bin"))
+    dumps, models = found("raw dumps", ".", recipe), found("models", ".", recipe)
+    assert (dumps.is_fault, models.is_fault) == (True, True)
+    assert dumps.mend.endswith(f"tokenmill demo-input {tmp_path}/none")
+    assert models.mend.startswith("language: no model at /nowhere/lid.bin")
+
+
+def test_what_a_recipe_names_and_is_there_is_well(tmp_path):
+    recipe = load_recipe("demo", (f"inputs.root={tmp_path}",))
+    assert (found("raw dumps", ".", recipe).found, found("models", ".", recipe).mend) == (str(tmp_path), "")
+
+
+def test_without_a_gpu_it_is_said_what_a_cpu_can_do(monkeypatch):
+    monkeypatch.setattr(doctor, "_said", lambda command: "NVIDIA-SMI has failed")
+    assert str(found("GPU")).startswith("absent  GPU: not found (train beyond the preset tiny): a CPU trains")
+    monkeypatch.setattr(doctor, "_said", lambda command: "GPU 0: NVIDIA H100 (UUID: GPU-1)")
+    assert found("GPU").found == "GPU 0: NVIDIA H100 (UUID: GPU-1)"
+
+
+def test_each_finding_is_one_line():
+    assert [line for line in map(str, diagnose()) if "\n" in line] == []
 
 
 def test_a_programs_first_line_is_read():

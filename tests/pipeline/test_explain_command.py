@@ -6,7 +6,6 @@ import pytest
 from click.testing import CliRunner
 from provenance_run import TWIN, marker, url
 
-from pipeline import explain_command
 from pipeline.cli import cli
 from pipeline.errors import SettingError
 
@@ -15,7 +14,7 @@ from pipeline.errors import SettingError
 def ask(finished_provenance_run, monkeypatch):
     """`ask("--position", "3")`: what the command prints."""
     run = finished_provenance_run
-    monkeypatch.setattr(explain_command, "load_recipe", lambda name, overrides: run.recipe)
+    monkeypatch.setattr("pipeline.recipe_file.load_recipe", lambda name, overrides: run.recipe)
 
     def asked(*arguments):
         found = CliRunner().invoke(

@@ -1,12 +1,14 @@
 """Progress says how far, how fast and how long, in plain lines where nobody watches."""
 
 import os
+import pty
+import re
 import time
 
 import pytest
 
 from pipeline import progress
-from pipeline.progress import Reporter
+from pipeline.progress import Phase, Reporter
 
 
 @pytest.fixture
@@ -32,12 +34,74 @@ def test_before_the_first_byte_no_time_left_is_promised(fast, capsys):
     assert "left" not in capsys.readouterr().err
 
 
-def test_a_terminal_gets_a_bar(fast, capsys, monkeypatch):
-    monkeypatch.setenv("FORCE_COLOR", "1")
+@pytest.fixture
+def terminal(monkeypatch):
+    """`terminal(act)`: what a real terminal is sent while `act(reporter)` is at work there."""
     monkeypatch.setenv("TERM", "xterm")
+
+    def look(act):
+        ours, theirs = pty.openpty()
+        with os.fdopen(theirs, "w", buffering=1) as stream:
+            act(Reporter(stream=stream))
+            os.set_blocking(ours, False)
+            said = os.read(ours, 1 << 20).decode()
+        os.close(ours)
+        return said
+
+    return look
+
+
+def test_a_terminal_gets_one_live_line_with_rate_and_time_left(fast, terminal):
+    def act(reporter):
+        with reporter.watch("clean", 4_000_000, lambda: 2_000_000):
+            time.sleep(0.3)
+        reporter.say("done")
+
+    said = terminal(act)
+    frames = said.split("\r")
+    assert any(re.search(r"clean .* 50% .*MB/s .*0:00:00", frame) for frame in frames)
+    assert all(frame.count("\n") <= 1 for frame in frames)
+    assert "begins" not in said and said.endswith("done\r\n")
+
+
+@pytest.mark.parametrize("variable", ["FORCE_COLOR", "TTY_COMPATIBLE", "CLICOLOR_FORCE"])
+def test_a_log_has_plain_lines_whatever_the_environment_forces(fast, capsys, monkeypatch, variable):
+    monkeypatch.setenv(variable, "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
     with Reporter().watch("clean", 100, lambda: 50):
         time.sleep(0.15)
-    assert "50%" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.startswith("clean begins\nclean: 50 B of 100 B, ")
+    assert "\x1b" not in said and "\r" not in said
+
+
+def test_a_terminal_that_knows_no_commands_gets_plain_lines_too(fast, terminal, monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    said = terminal(lambda reporter: reporter.begins("clean"))
+    assert said == "clean begins\r\n"
+
+
+def phased(reporter):
+    phases = iter([Phase(1_000, 2_000, "taking fingerprints"), Phase(0, 0, "judging"), Phase(500, 1_000, "writing")])
+    last = Phase(1_000, 1_000, "writing")
+    with reporter.watch_phases("dedup", lambda: 2_000, lambda: next(phases, last)):
+        time.sleep(0.5)
+
+
+def test_a_log_names_the_phase_that_is_at_work(fast, capsys):
+    phased(Reporter())
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.rsplit(", ")[0] for line in lines[:4]] == [
+        "dedup begins", "dedup: taking fingerprints: 1.0 kB of 2.0 kB", "dedup: judging: 0:00",
+        "dedup: writing: 500 B of 1.0 kB",
+    ]  # fmt: skip
+    assert lines[-1].startswith("dedup: 2.0 kB in ")
+
+
+def test_a_terminal_shows_the_phase_that_is_at_work(fast, terminal):
+    said = terminal(phased)
+    shown = re.findall(r"dedup: (taking fingerprints|judging|writing)", said)
+    assert list(dict.fromkeys(shown)) == ["taking fingerprints", "judging", "writing"]
 
 
 def test_work_without_a_size_tells_only_how_long_it_takes(fast, capsys):
@@ -46,12 +110,10 @@ def test_work_without_a_size_tells_only_how_long_it_takes(fast, capsys):
     assert set(capsys.readouterr().err.splitlines()) == {"train begins", "train: 0:00"}
 
 
-def test_a_pipe_is_told_at_once_what_begins_and_a_terminal_is_not(capsys, monkeypatch):
+def test_a_pipe_is_told_at_once_what_begins_and_a_terminal_is_not(capsys, terminal):
     with Reporter().watch("clean", 10, lambda: 0):
         assert capsys.readouterr().err == "clean begins\n"
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    Reporter().begins("train")
-    assert "begins" not in capsys.readouterr().err
+    assert terminal(lambda reporter: (reporter.begins("train"), reporter.say("."))) == ".\r\n"
 
 
 def test_a_total_may_be_found_out_on_the_way(fast, capsys):

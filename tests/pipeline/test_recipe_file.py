@@ -4,7 +4,8 @@ import fsspec
 import pytest
 
 from pipeline.errors import SettingError
-from pipeline.recipe_file import load_recipe, shipped_recipes
+from pipeline.options import shipped_recipes
+from pipeline.recipe_file import load_recipe
 
 
 def test_a_recipe_can_lie_at_an_address():
@@ -27,13 +28,13 @@ def test_each_shipped_recipe_is_valid(name):
         ("tokeniser.vocabulary_size=1", "unknown key tokeniser; did you mean tokenizer?"),
         (
             "tokenizer.vocabulary_size=299",
-            "tokenizer.vocabulary_size input should be greater than or equal to 300, got 299",
+            "tokenizer.vocabulary_size must be at least 300, got 299",
         ),
-        ("tokenizer.vocabulary_size=many", "tokenizer.vocabulary_size input should be a valid integer, got 'many'"),
+        ("tokenizer.vocabulary_size=many", 'tokenizer.vocabulary_size must be a whole number, got "many"'),
         ("mixture.weights={c4=0.3}", "mixture weights must sum to 1, got 0.3"),
         ("mixture.weights={d4=1.0}", "weights.d4 is no source; did you mean c4?"),
         ("mixture.weights={c4=0.0, books=1.0}", "weights.c4 must be above 0 and at most 1, got 0.0"),
-        ("mixture.changes.0.from_step=5", "mixture.changes input should be a valid tuple"),
+        ("mixture.changes.0.from_step=5", "mixture.changes must be a list, as in mixture.changes="),
         (
             "mixture.changes=[{from_step=5, sequence_token=8}]",
             "unknown key mixture.changes.0.sequence_token; did you mean sequence_tokens?",
@@ -44,7 +45,7 @@ def test_each_shipped_recipe_is_valid(name):
             "mixture.changes.0.from_step must be at most 333786, where total_tokens = 1400000000000 still pay for a"
             " sequence, got 333787",
         ),
-        ("language.min_score=1.1", "language.min_score input should be less than or equal to 1, got 1.1"),
+        ("language.min_score=1.1", "language.min_score must be at most 1.0, got 1.1"),
         ("perplexity.head_percentile=60.0", "head_percentile must be below middle_percentile"),
         ("perplexity.head_cutoff=1.0", "head_cutoff and middle_cutoff are set together or not at all"),
         (
@@ -56,8 +57,8 @@ def test_each_shipped_recipe_is_valid(name):
             "binary must be false where arpa is set, which may name a binary file, got true",
         ),
         ("language_model.memory_bytes=16777215", "memory_bytes"),
-        ('perplexity.keep=["top"]', "perplexity.keep.0 input should be 'head', 'middle' or 'tail', got 'top'"),
-        ("c4.mode=bugs", "c4.mode input should be 'intended' or 'faithful', got 'bugs'"),
+        ('perplexity.keep=["top"]', "perplexity.keep.0 must be 'head', 'middle' or 'tail', got \"top\""),
+        ("c4.mode=bugs", "c4.mode must be 'intended' or 'faithful', got \"bugs\""),
         ("name.x=1", "name is a value, not a table"),
         ("name", "write key=value"),
     ],

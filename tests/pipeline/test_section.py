@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from mixtures.llama1 import TABLE
-from pipeline.section import SOURCES, WIKIPEDIA_LANGUAGES, Count, Fraction, Positive, Section, nearest_name
+from pipeline.section import SOURCES, WIKIPEDIA_LANGUAGES, Count, Fraction, Positive, Section
 
 
 class Table(Section):
@@ -31,11 +31,6 @@ def test_another_type_or_key_is_refused(wrong):
 def test_a_table_does_not_change():
     with pytest.raises(ValidationError, match="frozen"):
         Table().pieces = 2
-
-
-def test_the_nearest_name_is_offered_and_all_where_none_is_near():
-    assert nearest_name("wikpedia", SOURCES) == "; did you mean wikipedia?"
-    assert nearest_name("x", ("one", "two")) == "; known: one, two"
 
 
 def test_the_papers_sources_come_first_in_its_order_and_there_are_twenty_languages():

@@ -6,7 +6,6 @@ import pytest
 from click.testing import CliRunner
 from provenance_run import marker, url, words_below
 
-from pipeline import takedown_command
 from pipeline.cli import cli
 from pipeline.errors import SettingError
 
@@ -14,7 +13,7 @@ from pipeline.errors import SettingError
 @pytest.fixture
 def command(provenance_run, monkeypatch, tmp_path):
     """`command("https://…", options=["--json"])`: what the command prints for a list of these lines."""
-    monkeypatch.setattr(takedown_command, "load_recipe", lambda name, overrides: provenance_run.recipe)
+    monkeypatch.setattr("pipeline.recipe_file.load_recipe", lambda name, overrides: provenance_run.recipe)
 
     def called(*lines, options=()):
         (tmp_path / "list.txt").write_text("\n".join(lines))

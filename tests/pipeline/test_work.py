@@ -1,14 +1,17 @@
 """The pieces that the engine deals do only what is left to do."""
 
 import pickle
+from collections import deque
+from types import SimpleNamespace
 
 import pytest
 
 from pipeline.map_stages import CLEAN_STAGE
+from pipeline.progress import Phase
 from pipeline.stage_names import DEDUP, NEAR_DEDUP, PAGES
 from pipeline.stages import done
 from pipeline.storage import Folder
-from pipeline.work import FitWork, LeaveWork, MapWork, WorkList, group_stage_work
+from pipeline.work import FitWork, LeaveWork, MapWork, WorkList, group_stage_work, phase_of
 
 
 @pytest.fixture
@@ -102,6 +105,26 @@ def test_a_unit_is_deduplicated_again_with_all_that_it_is_judged_with(copied_run
     work.receive(1, iter(verdicts[1]))
     assert run.output.digest(name) == digest
     assert work_list.marked() == {1}
+
+
+def test_whoever_watches_is_told_the_phase_and_how_far_it_is(copied_run, work_list):
+    run, units, _, _ = spoiled(copied_run, "c4", 1)
+    work = group_stage_work(run, DEDUP, "c4", units, [], work_list)
+    whole = sum(unit.size for unit in units)
+    assert work.phase() == Phase(0, whole, "taking fingerprints")
+    deque(work.send(0))
+    assert work.phase() == Phase(units[0].size, whole, "taking fingerprints")
+    verdicts = by_hand(work)
+    assert work.phase() == Phase(0, 0, "judging")
+    work.receive(1, iter(verdicts[1]))
+    assert work.phase() == Phase(units[1].size, units[1].size, "writing")
+
+
+def test_of_groups_side_by_side_the_first_phase_is_told_of_those_that_are_in_it():
+    phases = [Phase(1, 4, "taking fingerprints"), Phase(0, 0, "judging"), Phase(2, 8, "taking fingerprints")]
+    groups = [SimpleNamespace(phase=lambda phase=phase: phase) for phase in phases]
+    assert phase_of(groups) == Phase(3, 12, "taking fingerprints")
+    assert phase_of(groups[1:2]) == Phase(0, 0, "judging")
 
 
 def test_wikipedia_is_sketched_with_the_pages_and_no_verdict_is_applied_to_it(copied_run, work_list):

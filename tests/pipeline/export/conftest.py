@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.export.formats import SOURCES, STREAM, Order
+from pipeline.export.choices import SOURCES, STREAM
+from pipeline.export.formats import Order
 from pipeline.export.job import Export
 from pipeline.export.links import NAMES
 from pipeline.progress import Reporter

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from pipeline.cli import _exit_code
-from pipeline.export import command
 from pipeline.guards import locked
 from pipeline.storage import Folder
 
@@ -13,7 +12,7 @@ from pipeline.storage import Folder
 @pytest.fixture
 def called(capsys, finished_token_run, tmp_path, monkeypatch):
     """`called("--format", …)`: exit code, standard output and standard error of an export to `tmp_path / "to"`."""
-    monkeypatch.setattr(command, "load_recipe", lambda name, overrides: finished_token_run.recipe)
+    monkeypatch.setattr("pipeline.recipe_file.load_recipe", lambda name, overrides: finished_token_run.recipe)
 
     def call(*arguments, to=tmp_path / "to", output=finished_token_run.root):
         code = _exit_code(["export", "demo", "--output", str(output), "--to", str(to), *arguments])

@@ -3,7 +3,8 @@
 import pytest
 
 from pipeline.errors import SettingError
-from pipeline.export.formats import FORMATS, LAYOUTS, SOURCES, STREAM, Order, plan_export
+from pipeline.export.choices import FORMATS, SOURCES, STREAM
+from pipeline.export.formats import LAYOUTS, Order, plan_export
 from pipeline.export.links import NAMES
 from pipeline.run import Run
 from pipeline.storage import Folder

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.errors import FatalError, SettingError
 from pipeline.export import job
-from pipeline.export.formats import FORMATS, SOURCES, STREAM
+from pipeline.export.choices import FORMATS, SOURCES, STREAM
 from pipeline.export.links import NAMES
 from pipeline.export.pieces import Piece
 from pipeline.storage import Folder

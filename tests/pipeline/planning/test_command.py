@@ -41,9 +41,9 @@ def test_without_more_a_thousandth_is_read_and_nothing_is_kept(asked):
         (["--fraction", "0.5"], "0.001<=x<=0.01"),
         (["--fraction", "0"], "0.001<=x<=0.01"),
         (["--workers", "0"], "x>=1"),
-        (["--set", "prices.vcpu_hour=-1.0"], "prices.vcpu_hour input should be greater than or equal to 0, got -1.0"),
+        (["--set", "prices.vcpu_hour=-1.0"], "prices.vcpu_hour must be at least 0.0, got -1.0"),
         (["--set", "language.model=gone.bin"], "no model at gone.bin"),
-        (["--set", "inputs.root=/gone"], "no file below /gone"),
+        (["--set", "inputs.root=/gone"], "inputs.root = /gone: no such folder"),
     ],
 )
 def test_a_wrong_setting_ends_it_before_any_work(arguments, said, capsys):
