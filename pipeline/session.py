@@ -96,8 +96,8 @@ class Session:
             self._reporter.say(note)
         with locked(self._run.output, say=self._reporter.say), logged(log_path(self._run.output)):
             check_finished(self._run.output)
-            if note := check_owner(self._run):
-                self._reporter.say(note)
+            if warning := check_owner(self._run):
+                self._reporter.say(warning)
             conductor = Conductor(self._run, self._engine, self._reporter)
             try:
                 conductor.stages(stages)
