@@ -75,7 +75,8 @@ class DropAlikeBooks:
     """Applies RedPajama v1's verdict on books: one goes where an earlier one's SimHash is near.
 
     Source: togethercomputer/RedPajama-Data (branch rp_v1) data_prep/book/dedup.py; the hash is in `filters/simhash.py`.
-    Differs: a verdict names the document's own id, and not a number that a book of another corpus has too.
+    Differs: a verdict names the document's own id. The original numbers the books of each of its two corpora from 0,
+    so that a book of the one stays or goes on the word of the other's.
     Reads doc_id. Rewrites nothing. Rejects: alike_earlier_book. Counts: nothing.
     """
 

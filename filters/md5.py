@@ -26,11 +26,6 @@ _SINES = tuple(int(abs(math.sin(step + 1)) * 2**32) for step in range(64))
 _LENGTH_WORD = 14
 
 
-def empty_messages() -> Array:
-    """Room for a message a lane: its words below each other, and its length in bits."""
-    return np.zeros((WORDS + 1, LANES), np.uint32)
-
-
 @compiled(numba.void(numba.uint32[:, ::1], numba.int64, numba.uint8[::1], numba.int64, numba.int64))
 def write_message(messages: Array, lane: int, values: Array, start: int, end: int) -> None:
     """Make bytes, at most MAX_BYTES of them, a lane's message, with the bit that follows it."""

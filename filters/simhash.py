@@ -5,8 +5,7 @@ taken; a bit of the text's hash is set where more than half of the runs have it 
 
 Source: Charikar 2002; Manku et al. 2007 for the search; togethercomputer/RedPajama-Data (branch rp_v1)
     data_prep/book/dedup.py over leonsim/simhash 2.1: `Simhash(features)`, `SimhashIndex(k=5)`.
-Differs: nothing in the hash, nor in which pairs are near. What the original does with two corpora whose books have the
-    same numbers is `verdicts_by_number`.
+Differs: nothing in the hash, nor in which pairs are near.
 """
 
 from functools import cache
@@ -42,16 +41,11 @@ def simhash(texts: pa.Array) -> Array:
     return hashes
 
 
-def near_earlier(hashes: Array) -> Array:
-    """Which texts have an earlier one whose hash differs in at most five bits, whether or not that one stays."""
-    near = np.zeros(len(hashes), np.bool_)
-    for block in range(len(BLOCKS)):
-        near |= near_earlier_in_block(hashes, block)
-    return near
-
-
 def near_earlier_in_block(hashes: Array, block: int) -> Array:
-    """The same of those pairs alone whose hashes agree in a block: of six searches each is a part of the whole."""
+    """Which texts have an earlier one whose hash differs in at most five bits, whether or not that one stays.
+
+    Of those pairs alone whose hashes agree in a block: of six searches each is a part of the whole.
+    """
     keys = block_keys(hashes, block)
     order = np.argsort(keys, kind="stable")
     near = np.zeros(len(hashes), np.bool_)
@@ -64,16 +58,6 @@ def block_keys(hashes: Array, block: int) -> Array:
     lowest, width = BLOCKS[block]
     keys: Array = hashes >> np.uint64(lowest) & np.uint64((1 << width) - 1)
     return keys
-
-
-def verdicts_by_number(near: Array, numbers: Array) -> Array:
-    """Which books go when each verdict is stored by the book's number and the last one stored counts for all.
-
-    Kept as a quirk of RedPajama v1: it numbers PG-19 and Books3 from 0 each, so that a book of PG-19 stays or goes on
-    the word of the book of Books3 that has its number.
-    """
-    last = dict(zip(numbers.tolist(), near.tolist(), strict=True))
-    return np.array([last[number] for number in numbers.tolist()], np.bool_)
 
 
 @cache

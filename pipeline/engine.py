@@ -218,7 +218,7 @@ def check_flags(flags: Sequence[str]) -> None:
 def worker_message(text: str) -> str:
     """The last thing that our own code said in a remote traceback, as one line."""
     text = re.sub(r" \[while running '[^']*'\]", "", text)
-    named = re.findall(r"(?:FatalError|SettingError|ShardError|PieceError): (.+)", text)
+    named = re.findall(r"(?:FatalError|SettingError|PieceError): (.+)", text)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if re.match(r"[\w.]*(?:Error|Exception|Interrupt)\b", line)]
     last = (named or errors or lines or ["no message"])[-1]

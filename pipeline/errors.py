@@ -2,7 +2,6 @@
 
 TokenmillError
 ├── SettingError   a wrong setting: one line, exit code 2, nothing was done
-├── ShardError     one unit cannot be processed: quarantine it, go on, exit code 1 at the end
 ├── PieceError     one piece of work failed in a way that nobody foresaw: it is tried again
 └── FatalError     the run cannot go on: one line, exit code 1, a rerun goes on from here
 """
@@ -19,18 +18,6 @@ class TokenmillError(Exception):
 
 class SettingError(TokenmillError):
     """A wrong recipe, setting or command line, found before any work."""
-
-
-class ShardError(TokenmillError):
-    """One unit cannot be processed; the others can."""
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(f"{reason}: {detail}" if detail else reason)
-        self.reason = reason
-        self.detail = detail
-
-    def __reduce__(self) -> tuple[type["ShardError"], tuple[str, str]]:
-        return ShardError, (self.reason, self.detail)
 
 
 class PieceError(TokenmillError):

@@ -5,7 +5,6 @@ from typing import Any
 
 from pipeline.corpora.corpus import BadRecord, RawFile
 from pipeline.corpora.registry import CORPORA
-from pipeline.errors import ShardError
 from pipeline.run import Run
 
 SHOWN = 400
@@ -24,7 +23,7 @@ def raw_record(run: Run, source: str, origin: str) -> dict[str, Any]:
         if name.endswith(".gz") and key.isdigit() and corpus.is_member_offset(settings):
             return told | {"offset": int(key), "begins": _member(file, int(key))}
         record = next((each for each in corpus.read(file, settings) if each.key == key), None)
-    except (OSError, ShardError, zlib.error) as error:
+    except (OSError, zlib.error) as error:
         return told | {"missing": f"the file cannot be read: {error}"}
     if record is None or isinstance(record, BadRecord):
         return told | {"missing": "the file holds no such record now"}

@@ -182,15 +182,6 @@ def read_blocks(mix: MixPlan, source: str, unit: int, open_shard: OpenShard) -> 
         block += count
 
 
-def read_tokens(mix: MixPlan, source: str, start: int, count: int, open_shard: OpenShard) -> NDArray[Any]:
-    """Tokens `start` … `start + count` of a source, wherever its token shards hold them."""
-    unit = 0
-    while start >= mix.shards[source][unit][1]:
-        start -= mix.shards[source][unit][1]
-        unit += 1
-    return _read(mix, source, unit, start, count, open_shard)
-
-
 def _read(mix: MixPlan, source: str, unit: int, start: int, count: int, open_shard: OpenShard) -> NDArray[Any]:
     """So many tokens from one of a token shard on; they may end in the shards after it."""
     found = np.empty(count, mix.dtype)

@@ -11,7 +11,6 @@ from filters.batch import Filter
 from filters.load_once import load_once
 from pipeline.corpora.corpus import BadRecord, Corpus, RawFile, Record, document_batches
 from pipeline.corpora.registry import CORPORA, stage_before
-from pipeline.errors import ShardError
 from pipeline.faults import writing
 from pipeline.held_out import SCHEMA, HeldOutFile, HoldOut
 from pipeline.ledger import LedgerEntry, Tally, as_made, read_entry
@@ -131,7 +130,7 @@ def _records(corpus: Corpus, file: RawFile, settings: Any) -> Iterator[Record]:
     """The file's records; where it cannot be read on, one more that says so. What came before it stays."""
     try:
         yield from corpus.read(file, settings)
-    except (OSError, ShardError) as error:
+    except OSError as error:
         yield BadRecord(key="0", reason=UNREADABLE, detail=str(error), size=file.size)
 
 

@@ -2,12 +2,17 @@
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import BaseModel
+
+from pipeline.recipe import Recipe
 
 ROOT = Path(__file__).parent.parent
 ALLOWED = {
@@ -18,6 +23,20 @@ ALLOWED = {
     "trainer": {"mixtures", "tokenizer"},
     "pipeline": {"tokenmill", "filters", "tokenizer", "mixtures"},
 }
+CALLED_FROM_OUTSIDE = {
+    "list_commands": "click asks a group for its commands",
+    "find_class": "an unpickler asks it for each class",
+    "readall": "part of what an io.RawIOBase has",
+    "start_bundle": "Beam calls it",
+    "finish_bundle": "Beam calls it",
+    "StartWorker": "Beam's worker pool service",
+    "StopWorker": "Beam's worker pool service",
+    "_compile_for_args": "numba's dispatcher calls it",
+    "NEGATIVE_SAMPLING": "fastText's number for a loss, one of four",
+    "new_model": "a model with its first weights for one who has no run; parity with other models is held on it",
+    "pretended": "what one process of many holds and computes, for checks on one machine",
+}
+"""What nothing in the packages or documents mentions, and why it is there all the same."""
 HEAVY = {"apache_beam": "pipeline", "torch": "trainer"}
 MODULES = sorted(path for room in ALLOWED for path in (ROOT / room).rglob("*.py"))
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 350, 60
@@ -131,3 +150,83 @@ def test_each_filter_is_frozen_and_cites_its_source():
                 assert "__slots__" in vars(value), value
                 assert "Source:" in value.__doc__, value
     assert found >= 20
+
+
+def mentions(source: str) -> Iterator[str]:
+    """Names that a file uses: not those that it defines."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.alias):
+            yield node.name.rpartition(".")[2]
+        elif isinstance(node, ast.keyword) and node.arg:
+            yield node.arg
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def defined(source: str) -> Iterator[str]:
+    """Functions, classes and methods of a file, but for what a decorator registers, and its constants."""
+    kept = {"property", "staticmethod", "classmethod", "cache", "dataclass", "contextmanager", "no_grad", "compiled"}
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("__") and node.name != "_":
+            calls = (call.func if isinstance(call, ast.Call) else call for call in node.decorator_list)
+            if all(getattr(call, "attr", getattr(call, "id", "")) in kept for call in calls):
+                yield node.name
+    for node in tree.body:
+        for target in node.targets if isinstance(node, ast.Assign) else ():
+            yield from (name.id for name in ast.walk(target) if isinstance(name, ast.Name))
+
+
+def unused(sources: Iterable[str], others: Iterable[str], documents: Iterable[str]) -> set[str]:
+    """What files define and neither they nor others use, nor documents name."""
+    files = list(sources)
+    used = {name for source in (*files, *others) for name in mentions(source)}
+    told = {word for text in documents for word in re.findall(r"\w+", text)}
+    return {name for source in files for name in defined(source)} - used - told
+
+
+def test_nothing_is_defined_that_nothing_uses():
+    benchmarks = [path.read_text() for path in (ROOT / "benchmarks").rglob("*.py")]
+    starts = [path.read_text() for path in (ROOT / "tokenmill").rglob("*.py")]
+    documents = [path.read_text() for path in (*(ROOT / "docs").glob("*.md"), ROOT / "pyproject.toml")]
+    found = unused([path.read_text() for path in MODULES], [*benchmarks, *starts], documents)
+    assert found == set(CALLED_FROM_OUTSIDE)
+
+
+def test_what_is_used_by_a_test_alone_is_found():
+    source = (
+        "def dead(): ...\ndef alive(): ...\nDEAD = 1\n@command\ndef verb(): alive()\nclass A:\n    def read(self): ..."
+    )
+    assert unused([source], ["A"], ["`told`"]) == {"dead", "DEAD", "read"}
+    assert unused([source], ["A().read"], ["`dead` and DEAD"]) == set()
+
+
+def keys_of(section: type[BaseModel]) -> Iterator[str]:
+    """A recipe's keys, of its sections and of their tables too."""
+    for name, field in section.model_fields.items():
+        yield name
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from keys_of(kind)
+
+
+def unread(keys: Iterable[str], sources: Iterable[str]) -> set[str]:
+    """Keys that no file reads as an attribute, or by name."""
+    read: set[str] = set()
+    for source in sources:
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+                read.add(node.attr)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                read.update(node.value.split("."))
+    return set(keys) - read
+
+
+def test_each_key_of_a_recipe_is_read_by_something():
+    sources = [path.read_text() for path in MODULES]
+    assert unread(keys_of(Recipe), sources) == set()
+    assert unread([*keys_of(Recipe), "a_key_of_the_future"], sources) == {"a_key_of_the_future"}

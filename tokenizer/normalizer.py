@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 
 import numba
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from tokenizer.charsmap import CHANGES, INNER, flag_keys, matched, parse_charsmap
-from tokenizer.kernels import BYTES, OFFSETS, compiled, next_code_point, text_buffers
+from tokenizer.kernels import BYTES, OFFSETS, compiled, next_code_point
 from tokenizer.sentencepiece_model import BLANK, SPACE, Kind, SentencePieceModel
 from tokenizer.trie import TRIE, Trie, build, longest
 
@@ -81,10 +80,6 @@ class Normalizer:
     def normalize(self, values: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Normalized:
         """The normalised texts of UTF-8 bytes and n + 1 offsets into them."""
         return Normalized(*_normalize(self._rules, values, offsets))
-
-    def normalize_texts(self, texts: pa.Array) -> Normalized:
-        """The normalised texts of a string array without nulls."""
-        return self.normalize(*text_buffers(texts))
 
 
 def _quick_answers(

@@ -88,14 +88,8 @@ def train_tokenizer(
     return _write(model.getvalue(), model_prefix, report)
 
 
-def sentences_of(text: str, max_bytes: int) -> Iterator[str]:
-    """The text's lines, without LF and TAB; one longer than `max_bytes` is cut at blanks, or where it must be."""
-    for line in _LINE_ENDS.split(text):
-        if line:
-            yield from _cut(line, max_bytes)
-
-
-def _cut(line: str, max_bytes: int) -> Iterator[str]:
+def sentences_of(line: str, max_bytes: int) -> Iterator[str]:
+    """The line whole, or cut at blanks, or where it must be, into pieces of at most `max_bytes`."""
     start = 0
     while start < len(line):
         # At most `max_bytes` characters, and fewer where they take more than a byte each.
@@ -112,7 +106,7 @@ def _counted_sentences(texts: Iterator[str], max_bytes: int, report: Report) -> 
     for text in texts:
         for line in _LINE_ENDS.split(text):
             before = report.sentences
-            for sentence in _cut(line, max_bytes):
+            for sentence in sentences_of(line, max_bytes):
                 report.sentences += 1
                 report.sentence_bytes += len(sentence.encode("utf-8", "replace"))
                 report.lines_unused += "\u2585" in sentence  # SentencePiece's own mark for an unknown character.

@@ -14,7 +14,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
 from trainer.config import Activations, TrainerConfig
 from trainer.errors import SettingsError
@@ -204,11 +204,6 @@ def _does_not_fit(job: Job, device_bytes: int, policy: Activations, *, compiled:
             return f"{line}; {gpus} GPUs of {larger.shards} shards would do"
         gpus *= 2
     return line
-
-
-def policies() -> tuple[Activations, ...]:
-    """All policies for activations, as the settings name them."""
-    return get_args(Activations)
 
 
 def _parameters_of_process(job: Job) -> int:

@@ -11,7 +11,7 @@ _PLACES = 6
 """How many places of bytes are remembered: a page's mark is as long, and may lie in as many streams."""
 _ENCODINGS = frozenset({"utf-8", "utf-16", "iso-8859-1", "us-ascii"})
 """What expat knows by itself; of any other name Python raises whatever its codec does."""
-_SITE_FIELDS = frozenset({"dbname", "base", "sitename"})
+_SITE_FIELDS = frozenset({"dbname", "base"})
 _PAGE_FIELDS = frozenset({"title", "ns", "id", "timestamp", "text"})
 
 
@@ -36,7 +36,6 @@ class Site:
     language: str = ""
     dbname: str = ""
     base: str = ""
-    sitename: str = ""
     namespaces: dict[str, str] = field(default_factory=dict)
     begun: Counter[int | None] = field(default_factory=Counter)
 

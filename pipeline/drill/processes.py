@@ -93,7 +93,6 @@ class Driver:
 
     process: subprocess.Popen[bytes]
     said: Path
-    started: float = field(default_factory=time.monotonic)
     begun: list[tuple[str, float]] = field(default_factory=list)
     last_line: str = ""
     _read: int = 0

@@ -48,10 +48,6 @@ class Estimate:
             return Estimate(self.value * factor, self.low * factor, self.high * factor)
         return Estimate(self.value * factor.value, self.low * factor.low, self.high * factor.high)
 
-    def per(self, whole: float) -> float:
-        """The figure as a multiple of another, 0 where there is none."""
-        return self.value / whole if whole else 0.0
-
     def to_json(self) -> dict[str, float]:
         """The three numbers."""
         return {"value": self.value, "low": self.low, "high": self.high}

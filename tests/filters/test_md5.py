@@ -8,11 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filters.lanes import LANES
-from filters.md5 import MAX_BYTES, empty_messages, last_halves, write_message
+from filters.md5 import MAX_BYTES, WORDS, last_halves, write_message
+
+
+def rooms():
+    """Room for a message a lane with its length, for their digests, and for the halves of these."""
+    return np.zeros((WORDS + 1, LANES), np.uint32), np.empty((2, LANES), np.uint32), np.empty(LANES, np.uint64)
 
 
 def halves(texts):
-    messages, digests, found = empty_messages(), np.empty((2, LANES), np.uint32), np.empty(LANES, np.uint64)
+    messages, digests, found = (
+        np.zeros((WORDS + 1, LANES), np.uint32),
+        np.empty((2, LANES), np.uint32),
+        np.empty(LANES, np.uint64),
+    )
     for lane, text in enumerate(texts):
         write_message(messages, lane, np.frombuffer(text or b"\0", np.uint8).copy(), 0, len(text))
     last_halves(messages, digests, found)
@@ -35,7 +44,11 @@ def test_messages_side_by_side_are_hashed_each_by_itself(texts):
 
 
 def test_a_lane_forgets_its_last_message():
-    messages, digests, found = empty_messages(), np.empty((2, LANES), np.uint32), np.empty(LANES, np.uint64)
+    messages, digests, found = (
+        np.zeros((WORDS + 1, LANES), np.uint32),
+        np.empty((2, LANES), np.uint32),
+        np.empty(LANES, np.uint64),
+    )
     for text in (b"x" * MAX_BYTES, b"ab"):
         write_message(messages, 3, np.frombuffer(text, np.uint8).copy(), 0, len(text))
     last_halves(messages, digests, found)
@@ -43,7 +56,11 @@ def test_a_lane_forgets_its_last_message():
 
 
 def test_a_message_may_lie_anywhere_in_its_buffer():
-    messages, digests, found = empty_messages(), np.empty((2, LANES), np.uint32), np.empty(LANES, np.uint64)
+    messages, digests, found = (
+        np.zeros((WORDS + 1, LANES), np.uint32),
+        np.empty((2, LANES), np.uint32),
+        np.empty(LANES, np.uint64),
+    )
     write_message(messages, 0, np.frombuffer(b"one two three", np.uint8).copy(), 4, 7)
     last_halves(messages, digests, found)
     assert found[0] == by_hashlib(b"two")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from filters.minhash import NO_SHINGLE, Bands, band_keys, choose_bands, constants, estimate, signatures
 from filters.shingles import shingle_sets
-from filters.similarity import jaccard
+from tests.filters.overlaps import jaccard
 
 LETTERS = st.text(st.sampled_from("ab c中é.\n"), max_size=80)
 

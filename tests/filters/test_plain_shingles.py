@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from filters.plain_shingles import overlap_of_words, plain_shingles, plain_words
 from filters.shingles import shingle_sets
-from filters.similarity import containment, jaccard
+from tests.filters.overlaps import containment, jaccard
 
 LETTERS = "aB zé’_-1\n\u0301\u00ad中文ßİ😀한국ไทのデｶ々क\U00020000𝐚\U000e0041"
 

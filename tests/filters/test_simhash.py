@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filters.gutenberg import unwrap
-from filters.simhash import BLOCKS, MAX_DISTANCE, block_keys, near_earlier, simhash, verdicts_by_number, word_characters
+from filters.simhash import BLOCKS, MAX_DISTANCE, block_keys, near_earlier_in_block, simhash, word_characters
 from pipeline.corpora.books import book
 
 
@@ -67,6 +67,11 @@ def test_letters_are_those_of_python():
         assert table[code] == bool(re.match(r"\w", chr(code)))
 
 
+def near_earlier(hashes):
+    """Over all blocks, as the rounds of books alike put them together."""
+    return np.logical_or.reduce([near_earlier_in_block(hashes, block) for block in range(len(BLOCKS))])
+
+
 def brute_force(values):
     return [
         any((value ^ other).bit_count() <= MAX_DISTANCE for other in values[:at]) for at, value in enumerate(values)
@@ -107,12 +112,6 @@ def test_a_book_goes_also_for_one_that_goes_itself():
 
 def test_no_hashes_have_no_pairs():
     assert near_earlier(np.zeros(0, np.uint64)).tolist() == []
-
-
-def test_books_of_two_corpora_share_a_verdict_by_their_number():
-    near = np.array([False, True, True, False])
-    assert verdicts_by_number(near, np.array([0, 1, 0, 2])).tolist() == [True, True, True, False]
-    assert verdicts_by_number(near, np.array([0, 1, 2, 3])).tolist() == near.tolist()
 
 
 @pytest.mark.real

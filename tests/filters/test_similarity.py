@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filters.shingles import shingle_sets
-from filters.similarity import containment, jaccard, shared
+from filters.similarity import shared
 
 SETS = st.lists(st.sets(st.one_of(st.integers(0, 12), st.integers(0, (1 << 64) - 1)), max_size=20), min_size=1)
 
@@ -24,28 +24,23 @@ def test_what_pairs_share_is_what_sets_share(sets, data):
     hashes, offsets = packed(sets)
     common = [len(sets[one] & sets[other]) for one, other in pairs]
     assert shared(hashes, offsets, np.array(pairs)).tolist() == common
-    unions = [max(1, len(sets[one] | sets[other])) for one, other in pairs]
-    assert jaccard(hashes, offsets, pairs).tolist() == [x / y for x, y in zip(common, unions, strict=True)]
-    least = [max(1, min(len(sets[one]), len(sets[other]))) for one, other in pairs]
-    assert containment(hashes, offsets, pairs).tolist() == [x / y for x, y in zip(common, least, strict=True)]
 
 
 @pytest.mark.parametrize(
-    "one, other, shares",
+    "one, other, common",
     [
-        ("a b c d", "a b c d", (2, 1.0, 1.0)),
-        ("a b c d e", "x a b c d", (2, 0.5, 2 / 3)),
-        ("a b c", "z a b c z", (1, 1 / 3, 1.0)),
-        ("a b", "a b", (1, 1.0, 1.0)),
-        ("", "", (0, 0.0, 0.0)),
-        ("", "a b c", (0, 0.0, 0.0)),
-        ("a b c", "d e f", (0, 0.0, 0.0)),
+        ("a b c d", "a b c d", 2),
+        ("a b c d e", "x a b c d", 2),
+        ("a b c", "z a b c z", 1),
+        ("a b", "a b", 1),
+        ("", "", 0),
+        ("", "a b c", 0),
+        ("a b c", "d e f", 0),
     ],
 )
-def test_shares_of_two_texts(one, other, shares):
-    sets, pair = shingle_sets(pa.array([one, other]), 3), [(0, 1)]
-    assert (shared(*sets, pair)[0], jaccard(*sets, pair)[0], containment(*sets, pair)[0]) == pytest.approx(shares)
+def test_what_two_texts_share(one, other, common):
+    assert shared(*shingle_sets(pa.array([one, other]), 3), [(0, 1)])[0] == common
 
 
 def test_no_pairs_share_nothing():
-    assert [len(share(*packed([{1}]), [])) for share in (shared, jaccard, containment)] == [0, 0, 0]
+    assert len(shared(*packed([{1}]), [])) == 0

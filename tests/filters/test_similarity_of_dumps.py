@@ -11,7 +11,7 @@ from filters.books import unwrap
 from filters.html_text import html_to_text
 from filters.minhash import band_keys, choose_bands, estimate, signatures
 from filters.shingles import shingle_sets
-from filters.similarity import containment, jaccard
+from tests.filters.overlaps import containment, jaccard
 
 pytestmark = pytest.mark.real
 WORDS = 5

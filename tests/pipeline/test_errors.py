@@ -4,26 +4,15 @@ import pickle
 
 import pytest
 
-from pipeline.errors import FatalError, SettingError, ShardError, TokenmillError, or_fatal
+from pipeline.errors import FatalError, SettingError, TokenmillError, or_fatal
 
 
-@pytest.mark.parametrize(
-    "error", [SettingError("a"), FatalError("b"), ShardError("reason", "detail"), ShardError("reason")]
-)
+@pytest.mark.parametrize("error", [SettingError("a"), FatalError("b")])
 def test_an_error_survives_pickling(error):
     found = pickle.loads(pickle.dumps(error))
     assert type(found) is type(error)
     assert str(found) == str(error)
     assert isinstance(found, TokenmillError)
-
-
-def test_a_shard_error_has_a_reason_and_a_detail():
-    error = ShardError("unreadable", "no such block")
-    assert (error.reason, error.detail, str(error)) == ("unreadable", "no such block", "unreadable: no such block")
-
-
-def test_a_shard_error_may_have_no_detail():
-    assert str(ShardError("unreadable")) == "unreadable"
 
 
 def test_text_that_cannot_be_trained_on_names_the_setting_to_change():

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import work_of_letters as letters
 
-from pipeline.errors import FatalError, PieceError, ShardError
+from pipeline.errors import FatalError, PieceError
 from pipeline.pool import MOST_FAILED, Pool, failure_of
 from pipeline.tasks import Do
 
@@ -148,7 +148,7 @@ def test_workers_see_the_environment_of_now_and_the_pools_temporary_folder(pool,
 
 @pytest.mark.parametrize(
     "error, is_final",
-    [(PieceError("a"), False), (ShardError("a"), False), (FatalError("a"), True)],
+    [(PieceError("a"), False), (FatalError("a"), True)],
 )
 def test_what_the_run_cannot_go_on_with_is_final(error, is_final):
     assert failure_of(error).is_final == is_final

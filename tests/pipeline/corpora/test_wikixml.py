@@ -65,7 +65,6 @@ def test_site_is_read():
         language="de",
         dbname="dewiki",
         base="https://de.wikipedia.org/wiki/X",
-        sitename="Wikipedia",
         namespaces={"Diskussion": "1", "": "0"},
     )
 
