@@ -13,7 +13,7 @@ from pipeline.engines.job_server import FLINK, MIN_JAVA, SPARK, find_job_server,
 from pipeline.errors import SettingError
 from tokenmill.shadowed import PACKAGES, find_shadowed
 
-_NEEDED = ("apache-beam", "pyarrow", "numpy", "numba", "kenlm", "sentencepiece", "lxml", "py7zr")
+_NEEDED = ("apache-beam", "pyarrow", "numpy", "numba", "sentencepiece", "lxml", "py7zr")
 _FASTTEXT = ("fasttext-numpy2-wheel", "fasttext", "fasttext-wheel")
 
 
@@ -51,7 +51,7 @@ def _python() -> Iterator[Finding]:
 def _packages() -> Iterator[Finding]:
     for name in _NEEDED:
         found = _version(name)
-        mend = "" if found else "pip install tokenmill (a C++ compiler builds kenlm: apt-get install g++)"
+        mend = "" if found else "pip install tokenmill"
         yield Finding(name=name, found=found, needed_for="every run", mend=mend, is_fault=not found)
     found = next((f"{name} {held}" for name in _FASTTEXT if (held := _version(name))), "")
     mend = "" if found else "pip install fasttext-numpy2-wheel (Python 3.13: pip install fasttext)"
@@ -67,6 +67,9 @@ def _rooms() -> Iterator[Finding]:
 
 
 def _optional() -> Iterator[Finding]:
+    found = _version("kenlm")
+    mend = "" if found else "name ARPA files; or Python 3.12 (no kenlm builds under 3.13): pip install kenlm"
+    yield Finding(name="kenlm", found=found, needed_for="language models in KenLM's own format", mend=mend)
     torch = _version("torch")
     yield Finding(name="torch", found=torch, needed_for="train", mend="" if torch else "pip install 'tokenmill[train]'")
     for package, extra, scheme in (("gcsfs", "gcp", "gs://"), ("s3fs", "aws", "s3://"), ("adlfs", "azure", "az://")):
