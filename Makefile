@@ -30,6 +30,7 @@ check: $(READY)  ## Formatting, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+test: export PYTHONDONTWRITEBYTECODE :=  # Hundreds of processes read what one has compiled.
 test: $(READY)  ## All tests, in PROCESSES=2 processes of up to 3 GB
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist worksteal
 

@@ -29,6 +29,11 @@ settings.register_profile("tokenmill", derandomize=True, deadline=None)
 settings.load_profile("tokenmill")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow ones first: no process is to be left with one when the others have nothing more to do."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real dumps that TOKENMILL_REAL_DATA names."""
@@ -101,7 +106,7 @@ class SmallRun:
     def settings(self) -> tuple[str, ...]:
         """What makes it small, as overrides of the recipe."""
         trainer = ("trainer.steps=20", "trainer.warmup_steps=2", "trainer.layers=1", "trainer.batch_sequences=8",
-                   "trainer.checkpoint_steps=10")  # fmt: skip
+                   "trainer.checkpoint_steps=10", "trainer.threads=1")  # fmt: skip
         sizes = ("mixture.total_tokens=65536", "tokenizer.vocabulary_size=600", "limits.max_failed_fraction=0.9")
         return (f"inputs.root={self.dumps}", *trainer, *sizes)
 
@@ -129,10 +134,12 @@ class SmallRun:
 
 
 @pytest.fixture(scope="session")
-def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], None]], Path]:
+def once(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Callable[[str, Callable[[Path], None]], Path]:
     """`once("demo", make)`: the folder that `make(folder)` filled, in one of the processes that pytest-xdist runs."""
     base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    shared = base.parent if hasattr(pytestconfig, "workerinput") else base
 
     def made_once(name: str, make: Callable[[Path], None]) -> Path:
         folder, done = shared / name, shared / f"{name}.done"

@@ -49,8 +49,10 @@ def applied(folder: Path) -> list[str]:
 def tree(tmp_path_factory):
     """A copy of the source tree with the page's blocks in it, and the new files."""
     folder = tmp_path_factory.mktemp("tree")
+    # With what numba compiled: it knows a file by its time and size. Not with what other tests are writing meanwhile.
+    written = shutil.ignore_patterns("*.tmp.*", "*.pyc*")
     for room in ("filters", "pipeline", "tokenizer", "mixtures", "trainer", "tokenmill", "tests"):
-        shutil.copytree(ROOT / room, folder / room)  # With what numba compiled: it knows a file by its time and size.
+        shutil.copytree(ROOT / room, folder / room, ignore=written)
     shutil.copy2(ROOT / "pyproject.toml", folder)
     return folder, applied(folder)
 

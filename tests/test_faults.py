@@ -116,6 +116,7 @@ def fill(disk, leave):
         os.posix_fallocate(stream.fileno(), 0, free.f_bavail * free.f_frsize - leave)
 
 
+@pytest.mark.slow
 @as_root
 @pytest.mark.parametrize(
     ("verb", "ledger", "leave"),
@@ -194,6 +195,7 @@ def test_a_folder_of_another_user_is_one_line_and_the_command_goes_on_once_it_is
     assert_mended(run, small_run, "clean")
 
 
+@pytest.mark.slow
 def test_units_that_always_fail_are_told_when_the_others_are_done_and_done_once_mended(small_run, copied_run):
     undo(copied_run, "clean/c4", "clean/books")
     ways = {"c4-train.00000": "raise", "c4-train.00001": "SIGSEGV", "c4-train.00002": "memory"}
@@ -255,6 +257,7 @@ def jumping_clock(tmp_path_factory):
     return {"LD_PRELOAD": str(folder / "clock.so")}
 
 
+@pytest.mark.slow
 def test_a_clock_that_jumps_changes_nothing(small_run, copied_run, jumping_clock):
     days = "import time; print(len({time.time() // 86400 for _ in range(60)}))"
     seen = subprocess.run([sys.executable, "-c", days], env=os.environ | jumping_clock, capture_output=True, check=True)

@@ -149,6 +149,7 @@ def write_pages(made, *settings):
     return made.run("pages.unique_text=true", "pages.write_keys=true"), said
 
 
+@pytest.mark.slow
 def test_a_run_leaves_the_keys_of_its_pages_and_a_later_one_knows_them_all(copied_run, tmp_path):
     run, _ = write_pages(copied_run)
     folder = index_folder(run, PAGES, "commoncrawl")
@@ -159,6 +160,7 @@ def test_a_run_leaves_the_keys_of_its_pages_and_a_later_one_knows_them_all(copie
     assert sum(entry.documents_kept for entry in read_ledger(later.run().output) if entry.stage == PAGES) == 0
 
 
+@pytest.mark.slow
 def test_an_index_is_not_written_again_but_where_it_went_away(copied_run):
     run, _ = write_pages(copied_run)
     folder = index_folder(run, PAGES, "commoncrawl")
@@ -169,6 +171,7 @@ def test_an_index_is_not_written_again_but_where_it_went_away(copied_run):
     assert folder.digest(INDEX) == before
 
 
+@pytest.mark.slow
 def test_lines_of_an_earlier_dump_go_by_its_index_alone(copied_run, tmp_path):
     with copied_run.start("dedup", "--set=dedup.write_keys=true") as process:
         _, said = process.communicate()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.corpora import post_parts
 from pipeline.corpora.corpus import BadRecord, RawFile
-from pipeline.corpora.post_parts import judge, part_count, part_of, reading_parts, sketch
+from pipeline.corpora.post_parts import judge, part_count, part_of, reading_parts, send
 from pipeline.corpora.stackexchange import read, read_joined
 from pipeline.source_sections import StackExchange
 
@@ -34,7 +34,7 @@ def exchanged(table, parts, wanted=None, name="a/Posts.xml", order=lambda blocks
     """The records of each wanted part, with blocks carried by hand."""
     whole = replace(RawFile.of_bytes(name, table), parts=parts)
     wanted = list(range(1, parts + 1)) if wanted is None else wanted
-    sent = [block for n in reading_parts(name, parts) for block in sketch(replace(whole, part=n), SETTINGS, wanted)]
+    sent = [block for n in reading_parts(name, parts) for block in send(replace(whole, part=n), SETTINGS, wanted)]
     blocks = [(part, block) for part, judged, block in sent if not judged]
     for n in range(1, parts + 1):
         blocks += judge(order([block for part, judged, block in sent if judged and part == n]))
@@ -73,7 +73,7 @@ def test_a_part_that_is_done_again_alone_gives_the_same(seed):
 
 def test_only_wanted_parts_are_sent_text():
     file = replace(RawFile.of_bytes("a/Posts.xml", random_table(3)), parts=5)
-    sent = {part for part, judged, _ in sketch(file, SETTINGS, [2]) if not judged}
+    sent = {part for part, judged, _ in send(file, SETTINGS, [2]) if not judged}
     assert sent <= {2}
 
 
