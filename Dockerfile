@@ -27,8 +27,11 @@ FROM python:${PYTHON}-slim-bookworm
 ARG BEAM
 ARG EXTRAS=gcp,aws
 COPY --from=build /kenlm/build/bin/lmplz /kenlm/build/bin/build_binary /usr/local/bin/
+# Who gets the programs gets their licences and their source: see THIRD_PARTY.md.
+COPY --from=build /source /kenlm/LICENSE /kenlm/COPYING /kenlm/COPYING.3 /kenlm/COPYING.LESSER.3 /usr/share/doc/kenlm/
 COPY --from=build /wheels /wheels
-COPY pyproject.toml README.md LICENSE /tokenmill/
+COPY pyproject.toml README.md LICENSE THIRD_PARTY.md /tokenmill/
+COPY licenses /tokenmill/licenses
 COPY tokenmill /tokenmill/tokenmill
 COPY pipeline /tokenmill/pipeline
 COPY filters /tokenmill/filters

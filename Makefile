@@ -10,7 +10,7 @@ SPARK_JAR := job-servers/spark/target/spark-job-server.jar
 FLINK_JAR := job-servers/flink/target/flink-job-server.jar
 CLUSTERS := .clusters
 
-.PHONY: help demo check test site readers job-servers clusters engines bench gpu-bench clean
+.PHONY: help demo check test site readers release release-check job-servers clusters engines bench gpu-bench clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -39,6 +39,14 @@ site: $(READY)  ## The documentation as a site, out/site/index.html; a link that
 readers: $(READY)  ## Other projects' own readers over our files; their packages are installed apart, once
 	$(BIN)/python tests/readers/build.py
 	$(BIN)/python -m pytest -m readers
+
+release: $(READY)  ## The source distribution and the wheel, in dist/, from the files that git knows, and what is in them
+	$(BIN)/python -m pip install --quiet twine
+	$(BIN)/python tests/release/release.py build dist
+	$(BIN)/python -m twine check --strict dist/*
+
+release-check:  ## The demo from dist/ alone, in a new environment for each of PYTHONS: half an hour, 6 GB at a time
+	$(PYTHON) tests/release/release.py check dist $(or $(PYTHONS),python3.11 python3.12 python3.13)
 
 job-servers: $(SPARK_JAR) $(FLINK_JAR)  ## The Java programs that speak to Spark and Flink, by Maven, for whoever lacks Beam's own
 

@@ -2,11 +2,16 @@
 
 import base64
 import hashlib
+import re
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from tokenmill.shadowed import PACKAGES, find_shadowed
+from tokenmill import shadowed
+from tokenmill.shadowed import PACKAGES, Shadowed, find_shadowed
 
+ROOT = Path(__file__).parents[2]
 REINSTALL = "pip install --force-reinstall --no-deps tokenmill"
 
 
@@ -96,3 +101,12 @@ def test_each_hidden_package_has_a_line(called, foreign, tmp_path):
     foreign.package(tmp_path / "mine", "pipeline")
     code, _, said = called("tokenmill", tmp_path / "mine")
     assert (code, [line.split()[3] for line in said.splitlines()]) == (2, ["pipeline", "filters"])
+
+
+def test_the_page_about_installing_quotes_the_lines(monkeypatch):
+    monkeypatch.setattr(shadowed, "distribution", lambda name: SimpleNamespace(version="1.2"))
+    quoted = re.findall(r"^error: (.*)$", (ROOT / "docs/install.md").read_text(), re.MULTILINE)
+    site = "/venv/lib/python3.12/site-packages/filters"
+    over = Shadowed(name="filters", place=site, distributions=("filters",), is_overwritten=True)
+    hidden = Shadowed(name="trainer", place="/home/me/project/trainer", distributions=())
+    assert quoted == [str(over), str(hidden), str(Shadowed(name="trainer", place="", distributions=()))]
