@@ -141,8 +141,13 @@ def is_binary(path: str) -> bool:
 
 def load_kenlm(path: str) -> Any:
     """KenLM's model of an ARPA file or of what `build_binary` makes of one, without a word on the console."""
-    import kenlm
-
+    try:
+        import kenlm
+    except ImportError as error:
+        raise ValueError(
+            f"{path} needs kenlm, which is not installed, and of which no release builds under Python 3.13: "
+            "name the ARPA file, or use Python 3.12"
+        ) from error
     if is_binary(path):
         _check_header(path)
     config = kenlm.Config()

@@ -20,7 +20,7 @@ from pipeline.stage_names import STAGES
 from pipeline.storage import Folder
 from tokenmill.shadowed import PACKAGES, find_shadowed
 
-_NEEDED = ("apache-beam", "pyarrow", "numpy", "numba", "kenlm", "sentencepiece", "lxml", "py7zr")
+_NEEDED = ("apache-beam", "pyarrow", "numpy", "numba", "sentencepiece", "lxml", "py7zr")
 _FASTTEXT = ("fasttext-numpy2-wheel", "fasttext", "fasttext-wheel")
 
 
@@ -59,11 +59,14 @@ def _python() -> Iterator[Finding]:
 def _packages() -> Iterator[Finding]:
     for name in _NEEDED:
         found = _version(name)
-        mend = "" if found else "pip install tokenmill (a C++ compiler builds kenlm: apt-get install g++)"
+        mend = "" if found else "pip install tokenmill"
         yield Finding(name=name, found=found, needed_for="every run", mend=mend, is_fault=not found)
     found = next((f"{name} {held}" for name in _FASTTEXT if (held := _version(name))), "")
     mend = "" if found else "pip install fasttext-numpy2-wheel (Python 3.13: pip install fasttext)"
     yield Finding(name="fasttext", found=found, needed_for="every run", mend=mend, is_fault=not found)
+    found = _version("kenlm")
+    mend = "" if found else "name ARPA files; or Python 3.12 (no kenlm builds under 3.13): pip install kenlm"
+    yield Finding(name="kenlm", found=found, needed_for="language models in KenLM's own format", mend=mend)
 
 
 def _rooms() -> Iterator[Finding]:

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from filters.arpa_reader import read_arpa
 from filters.classifier import MAX_CHARS
-from filters.language_model import load_kenlm
 from filters.ngram import estimate_language_model
 from filters.normalize import normalize_for_language_model
 from filters.perplexity import load_pieces, train_pieces
@@ -87,14 +87,15 @@ def build_binary(arpa: Path, target: Path) -> None:
 
 def held_out_figures(arpa: Path, pieces: Any, texts: Iterable[str]) -> dict[str, Any]:
     """How well the model foretells documents that it has not seen: for all pieces together, and for each document."""
-    model = load_kenlm(str(arpa))
+    model = read_arpa(str(arpa))
     scores, sizes, unknown = [], [], 0
     for text in texts:
         found = pieces.encode(normalize_for_language_model(text.replace("\n", " ")[:MAX_CHARS]), out_type=str)
         if found:
-            scores.append(model.score(" ".join(found), bos=True, eos=True))
+            words = np.array([model.numbers.get(piece.encode(), 0) for piece in found], np.int32)
+            scores.append(float(model.score(words, np.array([0, len(words)], np.int64))[0]))
             sizes.append(len(found) + 1)
-            unknown += sum(piece not in model for piece in found)
+            unknown += int(np.count_nonzero(words == 0))
     if not scores:
         return {"documents": 0}
     values = np.power(10.0, -np.array(scores) / np.array(sizes))

@@ -4,6 +4,7 @@ import random
 import shutil
 import struct
 import subprocess
+import sys
 
 import pyarrow as pa
 import pytest
@@ -176,3 +177,11 @@ def test_a_missing_or_foreign_file_is_named(folder, tmp_path):
             LanguageModel(str(tmp_path / "text.bin"), str(folder / "pieces.model"))
         with pytest.raises(ValueError, match=r"text\.bin is no n-gram model"):
             load_kenlm(str(tmp_path / "text.bin"))
+
+
+def test_without_kenlm_its_own_files_are_refused_with_the_way_out(folder, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "kenlm", None)
+    (tmp_path / "lm.binary").write_bytes(b"mmap lm http://kheafield.com/code")
+    with pytest.raises(ValueError, match=r"lm\.binary needs kenlm, which is not installed, .*: name the ARPA file"):
+        LanguageModel(str(tmp_path / "lm.binary"), str(folder / "pieces.model"))
+    LanguageModel(str(folder / "lm.arpa"), str(folder / "pieces.model"))

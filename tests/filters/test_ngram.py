@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import tracemalloc
 
-import kenlm
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -77,6 +76,7 @@ def test_a_count_of_three_or_more_takes_the_third_discount(tmp_path):
 
 @pytest.mark.parametrize("order", [2, 3, 5, 6])
 def test_probabilities_after_any_context_sum_to_one(tmp_path, order):
+    kenlm = pytest.importorskip("kenlm")
     _, model, counts = estimated(tmp_path, some_text(), order=order)
     kenlm_model = load_kenlm(str(tmp_path / "lm.arpa"))
     words = [word for word in model if " " not in word and word != "<s>"]
