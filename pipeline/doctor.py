@@ -64,6 +64,9 @@ def _packages() -> Iterator[Finding]:
     found = next((f"{name} {held}" for name in _FASTTEXT if (held := _version(name))), "")
     mend = "" if found else "pip install fasttext-numpy2-wheel (Python 3.13: pip install fasttext)"
     yield Finding(name="fasttext", found=found, needed_for="every run", mend=mend, is_fault=not found)
+    found = _version("kenlm")
+    mend = "" if found else "name ARPA files; or Python 3.12 (no kenlm builds under 3.13): pip install kenlm"
+    yield Finding(name="kenlm", found=found, needed_for="language models in KenLM's own format", mend=mend)
 
 
 def _rooms() -> Iterator[Finding]:

@@ -24,6 +24,7 @@ from pipeline.report_training import training_section
 from pipeline.stage_names import TOKENIZE
 from pipeline.storage import Folder, Output
 from pipeline.totals import StageTotals
+from pipeline.version import VERSION
 
 NAME = "report.html"
 _SECTIONS = (
@@ -74,7 +75,7 @@ def render(figures: Figures, recipe: Recipe) -> str:
     header = element(
         "header",
         element("h1", f"Tokenmill report: {recipe.name}"),
-        element("p", f"Seed {recipe.seed}. What happened to every document.", class_="soft"),
+        element("p", f"Tokenmill {VERSION}, seed {recipe.seed}. What happened to every document.", class_="soft"),
         element("nav", links, aria_label="Sections"),
         _tiles(figures),
     )

@@ -7,13 +7,13 @@ becomes of a document. A change of the command line, the engine or the report ma
 import functools
 from collections.abc import Iterable
 from importlib import resources
-from importlib.metadata import version
 from pathlib import Path
 
 from pipeline.storage import digest_of
 from tokenmill.shadowed import PACKAGES
+from tokenmill.version import installed_version
 
-VERSION = version("tokenmill")
+VERSION = installed_version()
 RULES = ("filters", "tokenizer", "mixtures", "pipeline.corpora")
 
 

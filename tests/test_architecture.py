@@ -20,7 +20,7 @@ ALLOWED = {
     "filters": {"tokenizer"},
     "tokenizer": set(),
     "mixtures": set(),
-    "trainer": {"mixtures", "tokenizer"},
+    "trainer": {"tokenmill", "mixtures", "tokenizer"},
     "pipeline": {"tokenmill", "filters", "tokenizer", "mixtures"},
 }
 CALLED_FROM_OUTSIDE = {

@@ -20,6 +20,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from tokenmill.version import installed_version
 from trainer.config import TrainerConfig
 from trainer.errors import DamagedCheckpointError, OtherRunError, TrainingError
 from trainer.progress import Say
@@ -112,7 +113,8 @@ class Checkpoints:
             self._ranks.gather(lambda: self._copy(deal(held)[self._ranks.index], tensors))
         except (OSError, RuntimeError) as error:
             raise TrainingError(f"the checkpoint of step {step} was not written: {error}") from error
-        state = {"format": FORMAT, "step": step, "sequences": sequences, "run": dict(run)}
+        version = installed_version()
+        state = {"format": FORMAT, "tokenmill": version, "step": step, "sequences": sequences, "run": dict(run)}
         self._pending = self._writer.submit(self._write, unfinished, state)
 
     def wait(self) -> None:

@@ -13,6 +13,8 @@ from typing import Any, Self
 
 import torch
 
+from tokenmill.version import installed_version
+
 _SMI_SECONDS = 20.0
 # What nvidia-smi is asked, and under which name the answer stands here.
 _SAMPLED = {
@@ -48,9 +50,10 @@ def device_bytes(device: torch.device) -> int | None:
 
 
 def versions() -> dict[str, str]:
-    """Of Python, torch and what it computes with; "n/a" for what is not there."""
+    """Of this package, Python, torch and what it computes with; "n/a" for what is not there."""
     cudnn = torch.backends.cudnn.version() if torch.cuda.is_available() else None  # type: ignore[no-untyped-call]
     return {
+        "tokenmill": installed_version(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "cuda": torch.version.cuda or "n/a",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from tokenmill.version import installed_version
 from trainer.checkpoint import FORMAT, Checkpoint, checkpoint_folders, read_checkpoint, to_disk
 from trainer.config import TrainerConfig
 from trainer.errors import DamagedCheckpointError, SettingsError
@@ -148,6 +149,7 @@ def save_imported(model: ImportedModel, output: Path) -> Path:
         run = {"tokenizer": digest, "vocabulary_size": model.vocabulary_size, "sequence_tokens": model.context_tokens}
         state = {
             "format": FORMAT,
+            "tokenmill": installed_version(),
             "step": 0,
             "sequences": 0,
             "run": run | asdict(model.config),

@@ -12,6 +12,7 @@ from pipeline.report_thresholds import Thresholds
 from pipeline.report_training import Point, Training
 from pipeline.storage import Folder
 from pipeline.totals import StageTotals
+from pipeline.version import VERSION
 
 HOSTILE = '<script>alert("x")</script>\x00\u202e</pre></details>' + "z" * 400
 NO_SCORES = Scores(classes={}, deciles={}, pages={}, min_score=None, kept={}, budget_is_met=True)
@@ -213,3 +214,7 @@ def test_the_report_is_written_into_the_output_folder_with_the_same_bytes_each_t
     assert (written.bytes, written.digest) == (output.size("report.html"), output.digest("report.html"))
     assert (tmp_path / "report.html").read_bytes() == first
     assert "c4 · clean" in first.decode()
+
+
+def test_the_page_says_which_version_made_it():
+    assert f"Tokenmill {VERSION}, seed {RECIPE.seed}." in render(EMPTY, RECIPE)

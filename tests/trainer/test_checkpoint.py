@@ -8,6 +8,7 @@ import pytest
 import torch
 from saved_checkpoints import FILE, RUN, loaded, newest, same, save, some, steps
 
+from tokenmill.version import installed_version
 from trainer import checkpoint
 from trainer.checkpoint import (
     Checkpoints,
@@ -40,9 +41,10 @@ def test_two_saves_of_one_state_are_the_same_bytes_and_names(tmp_path):
 def test_state_says_all_that_is_not_a_tensor(tmp_path):
     (folder,) = save(tmp_path, 5)
     state = json.loads((folder / "state.json").read_text())
-    assert list(state) == sorted(state) == ["format", "run", "sequences", "sha256", "step", "world_size"]
+    assert list(state) == sorted(state) == ["format", "run", "sequences", "sha256", "step", "tokenmill", "world_size"]
     assert (state["format"], state["step"], state["sequences"], state["world_size"]) == (2, 5, 20, 1)
     assert list(state["sha256"]) == [FILE]
+    assert state["tokenmill"] == installed_version()
 
 
 @pytest.mark.parametrize("wanted", ["weights.norm", "random.cpu"])

@@ -104,7 +104,7 @@ def test_versions_are_text_that_goes_into_json():
     found = versions()
     assert found["torch"] == torch.__version__
     assert json.loads(json.dumps(found)) == found
-    assert set(found) == {"python", "torch", "cuda", "cudnn", "triton"}
+    assert set(found) == {"tokenmill", "python", "torch", "cuda", "cudnn", "triton"}
 
 
 def test_the_code_has_a_version_that_follows_from_its_files(tmp_path, monkeypatch):
