@@ -18,6 +18,7 @@ READ_ONLY = {
     "tokenmill drill": "kills commands for minutes, some on a cluster; tests/test_drill.py runs it",
     "tokenmill fetch": "asks the sites of dumps; tests/pipeline/fetch/test_command.py runs each against one of its own",
     "tokenmill init web.toml": "asks a bucket",
+    "tokenmill plan": "takes a sample through all stages, for minutes; tests/pipeline/planning/test_plan.py runs it",
     "tokenmill doctor": "asks whether job servers can be downloaded; tests/pipeline/test_doctor_command.py runs it",
     "tokenmill-trainer bench": "a billion parameters need a GPU; tests/trainer/test_bench.py runs it on fewer",
     "tokenmill-trainer choices": "needs evaluation sets; tests/trainer/test_evaluation_commands.py makes one",
