@@ -37,7 +37,7 @@ def explain(recipe: str, output: str, overrides: tuple[str, ...], as_json: bool,
              tokenmill explain demo --output out/demo --step 3 --sequence 1 --token 12
              tokenmill explain demo --output out/demo --step 3:5
              tokenmill explain demo --output out/demo --shard-token c4/c4-train.00000-of-00004.json.gz-00000:99
-             tokenmill explain demo --output out/demo --document "books/reader-1.txt#book"
+             tokenmill explain demo --output out/demo --document "books/tei/reader-6.xml#book"
 
     A step is counted as in training/metrics.jsonl: step 1 reads the first trainer.batch_sequences positions. Of a
     sequence every document is named, with its tokens; of a token the text around it, the raw record that it came of,

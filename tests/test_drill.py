@@ -45,7 +45,7 @@ def test_a_run_whose_workers_and_driver_are_killed_at_random_makes_the_same_byte
     figures, said = drilled(small_run.dumps, tmp_path, "--kills=6", "--seed=3")
     assert {kill["what"] for kill in figures["kills"]} == {"workers", "driver"}
     assert len({kill["stage"] for kill in figures["kills"]}) >= 3
-    assert figures["starts"] > figures["runs"] and said.count("the same bytes") == figures["runs"] + 1
+    assert figures["starts"] > figures["runs"] and said == ""
 
 
 def suspended(driver):

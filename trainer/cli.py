@@ -20,10 +20,46 @@ from trainer.progress import say
 from trainer.starter import end_with_starter
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _FirstScreen(click.Group):
+    """A group whose help names its verbs by what a person wants."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """In sections."""
+        for title, verbs in _VERBS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(verbs.items()))
+
+
+_VERBS = {
+    "Before": {
+        "plan": "what a model takes of each GPU's memory, and which micro-batch fits",
+        "budget": "GPU-hours, days, energy and carbon of a run",
+        "bench": "how fast steps are here, on random tokens",
+    },
+    "Train": {"train": "on a stream of tokens, or go on where training stopped"},
+    "With a model": {
+        "generate": "go on with texts",
+        "evaluate": "how well it predicts documents that it was not trained on",
+        "choices": "right answers in multiple-choice sets",
+        "export": "the files of HuggingFace or of Meta's release",
+        "import": "a checkpoint of a model that others left",
+    },
+}
+
+
+@click.group(cls=_FirstScreen, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tokenmill", prog_name="tokenmill-trainer")
 def cli() -> None:
-    """Train LLaMA models on token streams, and do with them what comes before and after."""
+    """Train LLaMA models on token streams that tokenmill writes, and do with them what comes before and after.
+
+    \b
+    Try first:
+      tokenmill-trainer plan --preset 7b
+      tokenmill-trainer generate out/demo/training --prompt "The coffee"
+      tokenmill-trainer evaluate out/demo/training --held-out out/demo/held-out
+
+    The latter two behind `tokenmill run demo --output out/demo`, which trains a small model.
+    """
 
 
 @cli.command()
@@ -63,7 +99,10 @@ def cli() -> None:
 def train(**options: Any) -> None:
     """Train on a stream of tokens, or go on where training stopped.
 
+    \b
     Example: tokenmill-trainer train --stream out/demo/stream --output out/mine --settings settings.json
+
+    The settings of a run lie in its logs/train-settings.json.
 
     On several GPUs: torchrun --nproc-per-node 8 -m trainer train --stream … (docs/training.md).
     """

@@ -64,7 +64,7 @@ def export(
 
     \b
     Example: tokenmill-trainer export out/demo/training out/demo-hf
-             tokenmill-trainer export out/demo/training/checkpoints/step-00000400 out/demo-hf --precision bfloat16
+             tokenmill-trainer export out/demo/training/checkpoints/step-00000400 out/demo-half --precision bfloat16
              tokenmill-trainer export out/demo/training out/demo-meta --layout meta --shards 2
 
     SOURCE is a training's folder, of which the newest checkpoint is taken, or a checkpoint's. The folder for
@@ -103,7 +103,7 @@ def import_(source: Path, target: Path, context_tokens: int) -> None:
 
     \b
     Example: tokenmill-trainer import out/demo-hf out/again
-             tokenmill-trainer import out/demo-meta out/again --context 256
+             tokenmill-trainer import out/demo-meta out/once-more --context 256
 
     SOURCE is a folder of HuggingFace's layout (config.json) or of Meta's (params.json), with its weights as
     safetensors: a pickle is never read. The checkpoint is of step 0 and has no optimizer's moments; generate, evaluate

@@ -93,7 +93,10 @@ def plan(
 ) -> None:
     """Say what a model takes of each GPU's memory, by policy for activations, and which micro-batch fits.
 
-    Needs no GPU. Example: tokenmill-trainer plan --preset 13b --gpus 2 --device-memory 139GiB
+    Needs no GPU.
+
+    \b
+    Example: tokenmill-trainer plan --preset 13b --gpus 2 --device-memory 139GiB
     """
     import torch
 
@@ -126,8 +129,11 @@ def plan(
 def budget(*, paper: bool, gpus: int, watts: float, pue: float, carbon: float, as_json: bool, **options: Any) -> None:
     """Say what a training run costs: tokens a parameter, GPU-hours, days, energy and carbon.
 
-    Needs no GPU. Example: tokenmill-trainer budget --preset 7b --tokens 1T --gpus 8 --tokens-per-second 14500
-    --watts 700
+    Needs no GPU.
+
+    \b
+    Example: tokenmill-trainer budget --preset 7b --tokens 1T --gpus 8 --tokens-per-second 14500 --watts 700
+             tokenmill-trainer budget --paper
     """
     from trainer.cost import Power, cost_table, paper_table
 
@@ -182,6 +188,7 @@ def bench(
 ) -> None:
     """Measure training steps on random tokens: one JSON object on standard output.
 
+    \b
     Example: tokenmill-trainer bench --preset 1.3b --batch-tokens 524288 --seconds 240
     """
     began = time.perf_counter()

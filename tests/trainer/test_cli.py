@@ -167,6 +167,14 @@ def test_a_verb_that_is_not_there_is_exit_2_and_one_line(capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_each_verb_is_shown_once_by_what_a_person_wants(capsys):
+    main(["--help"])
+    lines = capsys.readouterr().out.splitlines()
+    shown = [line.split()[0] for line in lines[lines.index("Before:") :] if line.startswith("  ")]
+    assert sorted(shown) == sorted(cli.commands)
+    assert len(lines) <= 40
+
+
 def test_no_verb_is_exit_2_and_help(capsys):
     assert main([]) == 2
     err = capsys.readouterr().err

@@ -26,14 +26,15 @@ def test_figures_come_as_one_object(called):
     figures = json.loads(out)
     assert code == 0
     assert (figures["did"], figures["tokens"], figures["splits"]["val"]["files"]) == (True, 160, 1)
-    assert "export llm.c-val: 320 B in" in err
+    assert err == ""
 
 
 def test_a_rerun_says_that_there_is_nothing_to_do(called, tmp_path):
     called("--format", "olmo")
-    code, out, err = called("--format", "olmo", "--json")
-    assert (code, json.loads(out)["did"]) == (0, False)
-    assert err == f"nothing to do: olmo-sources in {tmp_path / 'to'} is up to date\n"
+    assert json.loads(called("--format", "olmo", "--json")[1])["did"] is False
+    code, out, err = called("--format", "olmo")
+    assert (code, out) == (0, "")
+    assert err.splitlines()[0] == f"nothing to do: olmo-sources in {tmp_path / 'to'} is up to date"
 
 
 def test_people_read_one_line(called, tmp_path):
