@@ -55,6 +55,8 @@ def test_langdetect_is_asked_with_one_seed(documents):
     pytest.importorskip("langdetect", reason="langdetect is not installed")
     batch = documents(ENGLISH, GERMAN, FRENCH, "", "1 2 3")
     first = DetectsEnglish().apply(batch)
+    assert first.batch == batch
+    assert first.counts == {"ignored_language-de": 1, "ignored_language-fr": 1}
     assert first.reason.to_pylist() == [None, "ignored_language", "ignored_language", *["langdetect_exception"] * 2]
     mixed = documents(*(f"{ENGLISH[:cut]} {GERMAN[cut:]}" for cut in range(0, 90, 10)))
     assert DetectsEnglish().apply(mixed).reason.equals(DetectsEnglish().apply(mixed).reason)

@@ -66,7 +66,8 @@ def test_equal_forms_have_equal_keys_and_no_address_has_none(keys):
 def test_one_page_in_a_thousand_is_for_validation(documents, number, reason):
     url = f"http://example.com/{number}"
     result = InTrainSplit().apply(documents("text", url=url))
-    assert (result.reason.to_pylist(), dict(result.counts)) == ([reason], {})
+    assert (result.reason.to_pylist(), result.counts) == ([reason], {})
+    assert result.batch.column("text").to_pylist() == ["text"]
 
 
 def test_the_split_hangs_on_the_published_form():

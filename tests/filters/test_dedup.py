@@ -46,6 +46,13 @@ def test_document_without_a_line_left_is_rejected(documents, text):
     assert drop(MENU).apply(documents(text)).reason.to_pylist() == ["nothing_left"]
 
 
+def test_a_page_with_what_is_kept_of_it_and_what_is_counted(documents):
+    result = drop(MENU).apply(documents(f"One.\n\n{MENU}\n\nTwo.\none.", MENU))
+    assert result.batch.column("text").to_pylist() == ["One.\n\nTwo.", ""]
+    assert result.reason.to_pylist() == [None, "nothing_left"]
+    assert result.counts == {"lines_in": 7, "lines_duplicate": 2, "lines_repeated": 1, "lines_blank_dropped": 1}
+
+
 @pytest.mark.parametrize(
     "text, reason", [("ABCDE\n" + MENU, None), ("ABCD\n" + MENU, "too_few_chars"), ("zwölf", None)]
 )

@@ -46,6 +46,11 @@ def test_language_and_score_are_written_and_nothing_is_rejected(model_path, docu
     assert all(0.6 < score <= 1 for score in scores[:2]) and scores[2] == 0
     assert result.reason.to_pylist() == [None, None, None]
     assert result.batch.column("text") == batch.column("text")
+    sizes = {"en": len(ENGLISH.encode()), "de": len(GERMAN.encode()), "": 0}
+    assert {name: n for name, n in result.counts.items() if name.startswith("language_bytes")} == {
+        f"language_bytes::{language}": size for language, size in sizes.items()
+    }
+    assert result.counts["no_language"] == 1
 
 
 def test_the_likeliest_languages_are_written_with_their_scores(model_path, documents):

@@ -129,8 +129,12 @@ def test_paper_is_lost_for_what_the_published_code_trips_over(documents, text, r
     assert reason is None or result.batch.column("text").to_pylist() == [text]
 
 
-def test_macros_are_counted(documents):
-    result = PaperByPatterns().apply(documents("\\def\\x{y}\n\\section{A}", "", "\\def\\x{y}\n\\def\\y{z}\n"))
+def test_a_paper_with_what_is_kept_of_it_and_what_is_counted(documents):
+    paper = "\\def\\x{y}\nfront\n\\section{A} % note\n\\x is here."
+    lost = "\\def\\x{y}\n\\def\\y{z}\n"
+    result = PaperByPatterns().apply(documents(paper, "", lost))
+    assert result.batch.column("text").to_pylist() == ["\\section{A}\ny is here.", "", lost]
+    assert result.reason.to_pylist() == [None, "empty_text", "empty_text"]
     assert result.counts == {"macros_found": 3}
 
 

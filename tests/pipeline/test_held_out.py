@@ -32,6 +32,12 @@ def test_the_same_documents_are_drawn_everywhere():
     assert drawn(0.25, ids=IDS[:12]) == ["doc4", "doc8", "doc9"]
 
 
+def test_documents_stay_as_they_are_and_nothing_is_counted(documents):
+    batch = documents("one", "two")
+    result = HoldOut(fraction=0.25, seed=0).apply(batch)
+    assert (result.batch, result.counts) == (batch, {})
+
+
 def test_a_document_is_drawn_whatever_stands_beside_it():
     assert sorted(drawn(0.1, ids=IDS[::-1])) == sorted(drawn(0.1))
     assert drawn(0.1, ids=IDS[:50]) == [doc_id for doc_id in drawn(0.1) if doc_id in IDS[:50]]
