@@ -72,6 +72,13 @@ def test_what_a_stage_counted_is_summed_over_units(run):
 
 
 def test_a_source_without_files_is_a_wrong_setting(run):
+    with pytest.raises(SettingError, match=r"inputs.root = .*/dumps: no such folder"):
+        run.units("c4")
+    dumps = run.inputs.folder.local_path()
+    dumps.mkdir()
+    with pytest.raises(SettingError, match=r"inputs.root = .*/dumps: the folder is empty"):
+        run.units("c4")
+    (dumps / "other").touch()
     with pytest.raises(SettingError, match=r"inputs.c4: no file below .* matches c4/\*\*/\*.json.gz"):
         run.units("c4")
 
