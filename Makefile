@@ -10,7 +10,7 @@ SPARK_JAR := job-servers/spark/target/spark-job-server.jar
 FLINK_JAR := job-servers/flink/target/flink-job-server.jar
 CLUSTERS := .clusters
 
-.PHONY: help demo check test site readers release release-check job-servers clusters engines bench gpu-bench clean
+.PHONY: help demo check test mutants site readers release release-check job-servers clusters engines bench gpu-bench clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -36,6 +36,11 @@ test: $(READY)  ## All tests, in PROCESSES=2 processes of up to 3 GB
 
 site: $(READY)  ## The documentation as a site, out/site/index.html; a link that leads nowhere stops it
 	$(BIN)/sphinx-build -W -n --keep-going --quiet docs out/site
+
+mutants: $(READY)  ## Do tests notice small changes to filters/, mixtures/ and tokenizer/? docs/mutation.md; hours
+	$(BIN)/python -m pip install --quiet --editable '.[mutation]'
+	$(BIN)/python -m benchmarks.mutants --results docs/mutation.jsonl
+	$(BIN)/python -m benchmarks.mutants --table docs/mutation.jsonl > docs/mutation.md
 
 readers: $(READY)  ## Other projects' own readers over our files; their packages are installed apart, once
 	$(BIN)/python tests/readers/build.py

@@ -22,6 +22,7 @@ from filters.html_text import NestedTooDeeplyError
         ("<table><tr><td>a</td><td>b</td></tr></table>", "a | b"),
         ("<pre>one\n  two</pre>", "one\n  two"),
         ("M<sup>r</sup> Smith, 10<sup>2</sup>", "Mr Smith, 10²"),
+        ("<sup>4</sup>He is helium.", "⁴He is helium."),
         ("Tom &amp; Jerry &lt;x&gt; caf&eacute;", "Tom & Jerry <x> café"),
         ("<p>one<hr/>two</p>", "one\n\ntwo"),
         ("<p>one</p><!-- two --><p>three</p>", "one\n\nthree"),

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import zlib
 
 import pytest
 
@@ -14,6 +15,10 @@ def test_48_languages_have_a_head_below_their_middle():
     assert len(CCNET_CUTOFFS) == 48
     assert all(0 < head < middle for head, middle in CCNET_CUTOFFS.values())
     assert CCNET_CUTOFFS["en"] == (340, 520)
+
+
+def test_no_number_has_changed_since_the_table_was_held_against_ccnets_file():
+    assert zlib.crc32(json.dumps(CCNET_CUTOFFS).encode()) == 0xD4E43EAD
 
 
 @pytest.mark.real

@@ -202,6 +202,13 @@ def test_a_sisters_masthead_in_the_book_is_none():
     assert unwrap(text).text == text
 
 
+@pytest.mark.parametrize("lines, footer", [(39, True), (40, False)])
+def test_a_sisters_footer_is_among_the_last_forty_lines(lines, footer):
+    end = "\n[End of A Title, by An Author]" + "\nAn advertisement." * lines
+    text = BOOK if footer else BOOK + end
+    assert unwrap(CANADA + BOOK + end) == Unwrapped(text, header=True, footer=footer)
+
+
 def test_credit_after_the_books_first_words_stays():
     text = "A TITLE\n\nProduced by the author himself."
     assert unwrap(HEADERS["2008"] + "\n" + text).text == text
