@@ -34,6 +34,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """What is packed holds the time of its packing, and a test has the same name in each of several processes."""
+    return "packed" if isinstance(val, bytes) and val[:2] in (b"\x1f\x8b", b"PK", b"7z") else None
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real dumps that TOKENMILL_REAL_DATA names."""
