@@ -10,7 +10,7 @@ from pipeline.errors import FatalError
 from pipeline.finish import finish_steps
 from pipeline.group_stages import GROUP_STAGES
 from pipeline.join_work import is_joined, join_work
-from pipeline.ledger import WHOLE_RUN, LedgerEntry, chain_faults, entry_name, read_entry
+from pipeline.ledger import WHOLE_RUN, LedgerEntry, chain_faults, read_entry
 from pipeline.listed import listed
 from pipeline.map_stages import CLEAN_STAGE, MAP_STAGES
 from pipeline.mix_summary import mix_lines
@@ -265,18 +265,12 @@ class Conductor:
                 for file in self.run.output.list(f"ledger/{stage}/{source}"):
                     unit = file.removesuffix(".json")
                     if gone or unit not in names:
-                        self._forget(stage, source, unit)
+                        self.run.forget(stage, source, unit)
         for source in CORPORA:
             if not has_stage(self.run.recipe, source, NEAR_DEDUP):
-                self._forget(NEAR_DEDUP, WHOLE_RUN, audit_name(source))
+                self.run.forget(NEAR_DEDUP, WHOLE_RUN, audit_name(source))
         if not self.run.recipe.decontaminate.sets:
-            self._forget(DECONTAMINATE, WHOLE_RUN, FINDINGS_ENTRY)
-
-    def _forget(self, stage: str, source: str, unit: str) -> None:
-        entry = read_entry(self.run.output, stage, source, unit)
-        for name in entry.outputs if entry else ():
-            self.run.output.delete(name)
-        self.run.output.delete(entry_name(stage, source, unit))
+            self.run.forget(DECONTAMINATE, WHOLE_RUN, FINDINGS_ENTRY)
 
 
 def _seems_done(run: Run, stage: str, unit: Unit) -> bool:

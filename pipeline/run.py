@@ -14,7 +14,7 @@ import pyarrow as pa
 from pipeline.corpora.registry import CORPORA, document_stages
 from pipeline.errors import SettingError
 from pipeline.inputs import Inputs
-from pipeline.ledger import LedgerEntry, read_entry
+from pipeline.ledger import LedgerEntry, entry_name, read_entry
 from pipeline.listed import listed
 from pipeline.planning.sampled_inputs import Sample, SampledInputs
 from pipeline.recipe import Recipe
@@ -141,6 +141,17 @@ class Run:
         for name in set(before.outputs if before else ()) - set(entry.outputs):
             self.output.delete(name)
         return entry
+
+    def forget(self, stage: str, source: str, unit: str) -> None:
+        """Remove a done record, if it is there, and what it names; the manifest goes first here too."""
+        if not self.output.exists(entry_name(stage, source, unit)):
+            return
+        with suppress(FileNotFoundError):
+            self.output.delete(MANIFEST)
+        entry = read_entry(self.output, stage, source, unit)
+        for name in entry.outputs if entry else ():
+            self.output.delete(name)
+        self.output.delete(entry_name(stage, source, unit))
 
     def open_token_shard(self, source: str, name: str) -> BinaryIO:
         """The ids of a source's token shard, from the first byte on."""

@@ -203,3 +203,14 @@ def test_a_token_shard_is_opened_by_its_source_and_name(run):
     run.output.write_text("tokens/c4/shard.bin", "ids")
     with run.open_token_shard("c4", "shard") as stream:
         assert stream.read() == b"ids"
+
+
+def test_what_is_forgotten_goes_with_its_files_and_the_manifest_that_names_them(run):
+    record(run)
+    run.output.write_json("manifest.json", {})
+    run.forget("clean", "c4", "another")
+    assert run.output.exists("manifest.json")
+    run.forget("clean", "c4", "u")
+    assert not run.output.exists("manifest.json")
+    assert run.current("clean", "c4", "u", "k") is None
+    assert not run.output.exists("d")
