@@ -63,7 +63,7 @@ def thresholds_section(
 ) -> Html:
     """The section. `bytes_per_token` is of sources that the tokenizer's report does not tell of."""
     grid = thresholds.grid
-    if grid is None:
+    if grid is None or all(item.source != SOURCE for item in stages):
         return element("p", "No documents have been selected by their scores yet.", class_="soft")
     rates = _bytes_per_token(stages, tokenizer, bytes_per_token)
     rows = list(_rows(stages, grid, rates))

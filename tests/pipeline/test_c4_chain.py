@@ -3,12 +3,13 @@
 import gzip
 import hashlib
 import json
+import struct
 from pathlib import Path
 
 import pytest
 
 from filters.c4_urls import intended_keys, published_keys
-from pipeline import c4_chain, cli
+from pipeline import c4_chain, cli, session
 from pipeline.c4_chain import (
     chain_models,
     chain_settings,
@@ -147,7 +148,7 @@ def test_commands_look_for_the_files_first(tmp_path, capsys, extra):
         part for setting in (*settings, "mixture.weights={c4=1.0}", 'language.model="x"') for part in ("--set", setting)
     ]
     arguments = ["lines", "llama1", "--output", str(tmp_path / "out"), *sets, *extra]
-    (tmp_path / "x").touch()
+    (tmp_path / "x").write_bytes(struct.pack("<ii", 793712314, 12))  # how a fastText model begins
     assert cli._exit_code([word.replace('"x"', f'"{tmp_path}/x"') for word in arguments]) == 2
     assert "error: c4.bad_words: there is nothing at nowhere" in capsys.readouterr().err
 
@@ -254,7 +255,7 @@ def test_wet_files_go_through_all_stages_and_the_ledger_balances(tmp_path, mode)
     shared = [*SHARED, "It was found a day later again."]  # The newer page of one address.
     quoted = PAGES["a.wet.gz"]["quoted.com"]
     assert kept == {"shared.com/1?utm_source=x": shared, "quoted.com": quoted if mode == "intended" else quoted[:3]}
-    counters = cli._figures(run)["c4_counters"]
+    counters = session._figures(run)["c4_counters"]
     assert counters == c4_counters(read_ledger(run.output), recipe.c4)
     assert counters["duplicate-url-filter"] == {"filtered": 1, "passed": 6}
     assert counters["english-filter"]["filtered:ignored_language-de"] == 1
