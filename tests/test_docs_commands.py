@@ -99,6 +99,7 @@ NOT_RUN_HERE = [
     ("README.md|commoncrawl.md", "tokenmill run llama1", "terabytes of dumps"),
     ("one-big-box.md", "(nohup )?tokenmill (run .*--until|train|report)", "hours, of dumps that are fetched"),
     ("tutorial.md", "tokenmill (run|report) (?!.*--dry-run)", "minutes, of dumps that are fetched"),
+    ("mutation.md", "make mutants|benchmarks.mutants", "half an hour, and packages from a network"),
     ("install.md", "make release|tokenmill-env", "minutes, and packages from a network"),
     ("", "make (demo|test|check)", "minutes; tests/test_demo.py runs the demo with little of everything"),
     ("", "make (job-servers|clusters)", "Maven and pip, and so a network"),

@@ -50,8 +50,9 @@ def item(**values):
     return AtBorder(**(told | {"excerpt": "Text"} | values))
 
 
-def test_without_a_grid_there_is_nothing_to_move():
-    said = lxml_html.fragment_fromstring(thresholds_section(Thresholds(), STAGES, TOKENIZER, 4.0))
+@pytest.mark.parametrize("thresholds, stages", [(Thresholds(), STAGES), (Thresholds(grid=GRID), [])])
+def test_without_a_grid_or_documents_there_is_nothing_to_move(thresholds, stages):
+    said = lxml_html.fragment_fromstring(thresholds_section(thresholds, stages, TOKENIZER, 4.0))
     assert said.text_content() == "No documents have been selected by their scores yet."
 
 
