@@ -31,7 +31,7 @@ check: $(READY)  ## Formatting, lint and types
 	$(BIN)/mypy
 
 test: export PYTHONDONTWRITEBYTECODE :=  # Hundreds of processes read what one has compiled.
-test: $(READY)  ## All tests, in PROCESSES=2 processes of up to 3 GB
+test: $(READY)  ## All tests, in PROCESSES=2 processes of up to 4 GB
 	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist worksteal
 
 site: $(READY)  ## The documentation as a site, out/site/index.html; a link that leads nowhere stops it

@@ -236,7 +236,7 @@ def test_the_whole_demo_in_a_store_that_fails_now_and_then_gives_the_same_digest
         with store.configured():
             remote.located(store.address(""))[0].put(str(small_run.dumps), store.address("dumps"), recursive=True)
         store.requests.clear()
-        store.faults = Faults(seed=3, errors=0.005, cuts=0.005, slow=0.002)
+        store.faults = Faults(seed=3, errors=0.005, cuts=0.005, slow=0.002, slow_seconds=0.2)
         moved = (f"inputs.root={store.address('dumps')}", f"trainer.folder={tmp_path / 'training'}")
         command = [sys.executable, "-m", "pipeline.cli", "run", *small_run.arguments(*moved), "--workers=2"]
         command[command.index(str(small_run.output))] = store.address("out")
