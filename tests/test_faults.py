@@ -268,6 +268,7 @@ def test_a_clock_that_jumps_changes_nothing(small_run, copied_run, jumping_clock
     assert start(copied_run, "clean", **jumping_clock).end()[1].startswith("nothing to do: clean of ")
 
 
+@pytest.mark.usefixtures("hears_hangups")
 @pytest.mark.parametrize(
     ("verb", "ledger", "numbers", "code"),
     [

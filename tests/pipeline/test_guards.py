@@ -70,6 +70,7 @@ def test_a_log_that_finds_no_room_leaves_the_run_alone(tmp_path, capfd):
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.usefixtures("hears_hangups")
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=str
 )

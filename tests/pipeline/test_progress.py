@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -34,14 +35,6 @@ def test_before_the_first_byte_no_time_left_is_promised(fast, capsys):
     assert "left" not in capsys.readouterr().err
 
 
-def _told(descriptor):
-    """What a terminal has been told, as much as it gives at once; nothing where there is no more."""
-    try:
-        return os.read(descriptor, 1 << 16)
-    except BlockingIOError:
-        return b""
-
-
 @pytest.fixture
 def terminal(monkeypatch):
     """`terminal(act)`: what a real terminal is sent while `act(reporter)` is at work there."""
@@ -51,10 +44,12 @@ def terminal(monkeypatch):
         ours, theirs = pty.openpty()
         with os.fdopen(theirs, "w", buffering=1) as stream:
             act(Reporter(stream=stream))
-            os.set_blocking(ours, False)
-            said = b"".join(iter(lambda: _told(ours), b"")).decode()
+        said = b""
+        with suppress(OSError):  # So ends what a terminal was sent that nobody writes to any more.
+            while piece := os.read(ours, 1 << 20):
+                said += piece
         os.close(ours)
-        return said
+        return said.decode()
 
     return look
 
