@@ -10,7 +10,7 @@ SPARK_JAR := job-servers/spark/target/spark-job-server.jar
 FLINK_JAR := job-servers/flink/target/flink-job-server.jar
 CLUSTERS := .clusters
 
-.PHONY: help demo check test mutants site readers release release-check job-servers clusters engines bench gpu-bench clean
+.PHONY: help demo check test test-system mutants site readers release release-check job-servers clusters engines bench gpu-bench clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -30,9 +30,12 @@ check: $(READY)  ## Formatting, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-test: export PYTHONDONTWRITEBYTECODE :=  # Hundreds of processes read what one has compiled.
-test: $(READY)  ## All tests, in PROCESSES=2 processes of up to 4 GB
-	$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist worksteal
+test test-system: export PYTHONDONTWRITEBYTECODE :=  # Hundreds of processes read what one has compiled.
+test: $(READY)  ## All tests but those of test-system, in PROCESSES=2 processes of up to 4 GB
+	$(BIN)/python -m pytest -m "not system" --numprocesses $(PROCESSES) --dist worksteal
+
+test-system: $(READY)  ## Whole runs that are hurt for minutes: workers and drivers killed, a store that fails
+	$(BIN)/python -m pytest -m system --numprocesses $(PROCESSES) --dist worksteal
 
 site: $(READY)  ## The documentation as a site, out/site/index.html; a link that leads nowhere stops it
 	$(BIN)/sphinx-build -W -n --keep-going --quiet docs out/site

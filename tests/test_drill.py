@@ -40,6 +40,7 @@ def drilled(dumps, output, *options, **environment):
     return json.loads(made.stdout), made.stderr
 
 
+@pytest.mark.system
 @pytest.mark.slow
 def test_a_run_whose_workers_and_driver_are_killed_at_random_makes_the_same_bytes(small_run, tmp_path):
     figures, said = drilled(small_run.dumps, tmp_path, "--kills=6", "--seed=3")
@@ -79,6 +80,7 @@ def test_workers_that_wake_when_the_next_run_is_over_change_nothing(small_run, t
     assert cleaned == {name: digest for name, digest in whole.items() if "/clean/" in name}
 
 
+@pytest.mark.system
 @pytest.mark.slow
 @pytest.mark.skipif(spark_home() is None, reason=MISSING)
 def test_a_run_on_a_spark_cluster_that_is_killed_at_random_makes_the_same_bytes(small_run, tmp_path):
@@ -90,6 +92,7 @@ def test_a_run_on_a_spark_cluster_that_is_killed_at_random_makes_the_same_bytes(
     assert len(figures["kills"]) == int(kills)
 
 
+@pytest.mark.system
 @pytest.mark.slow
 @pytest.mark.skipif(
     not os.environ.get("TOKENMILL_STORE_KILLS"), reason="takes minutes: asked for by TOKENMILL_STORE_KILLS=1"

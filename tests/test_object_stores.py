@@ -230,6 +230,7 @@ def test_each_call_takes_no_more_requests_than_it_must(store, folder, tmp_path, 
     assert dict(store.requests) == requests
 
 
+@pytest.mark.system
 @pytest.mark.slow
 def test_the_whole_demo_in_a_store_that_fails_now_and_then_gives_the_same_digests(small_run, tmp_path):
     with S3Store() as store:
