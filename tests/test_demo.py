@@ -6,7 +6,7 @@ import os
 import random
 import re
 import signal
-import subprocess
+import time
 from dataclasses import replace
 
 import pytest
@@ -82,10 +82,11 @@ def test_a_second_run_does_nothing_and_says_so(copied_run):
 def test_a_run_that_is_killed_again_and_again_makes_the_same_bytes_with_another_number_of_workers(small_run, tmp_path):
     broken = replace(small_run, output=tmp_path / "out")
     chance = random.Random(6)
-    for _ in range(3):
+    for stage in ("clean", "dedup", "tokenize"):  # By stage and not by time: a machine may do all of it in ten seconds.
         with broken.start("run", "--workers=1") as process:
-            with pytest.raises(subprocess.TimeoutExpired):
-                process.wait(timeout=chance.uniform(4, 14))
+            assert any(line.startswith(stage) for line in process.stderr)
+            time.sleep(chance.uniform(0, 1))
+            assert process.poll() is None
             os.killpg(process.pid, signal.SIGKILL)
     with broken.start("run", "--workers=1") as process:
         _, said = process.communicate()
