@@ -47,7 +47,7 @@ class Finding:
 def diagnose(output: str = ".", recipe: Recipe | None = None) -> list[Finding]:
     """Look for everything that some command needs; of a recipe, for its models and its input as well."""
     machine = [*_python(), *_packages(), *_rooms(), *_compiler(), *_memory(), *_places(Folder(output))]
-    return [*machine, *_kenlm(), *_models(recipe), *_training(), *_stores(), *_programs(), *_engines()]
+    return [*machine, *_models(recipe), *_training(), *_stores(), *_programs(), *_engines()]
 
 
 def _python() -> Iterator[Finding]:
@@ -75,12 +75,6 @@ def _rooms() -> Iterator[Finding]:
     for name in PACKAGES:
         found, mend = (hidden[name].state, hidden[name].mend) if name in hidden else (str(home / name), "")
         yield Finding(name=f"package {name}", found=found, needed_for="every run", mend=mend, is_fault=bool(mend))
-
-
-def _kenlm() -> Iterator[Finding]:
-    found = _version("kenlm")
-    mend = "" if found else "name ARPA files; or Python 3.12 (no kenlm builds under 3.13): pip install kenlm"
-    yield Finding(name="kenlm", found=found, needed_for="language models in KenLM's own format", mend=mend)
 
 
 def _compiler() -> Iterator[Finding]:

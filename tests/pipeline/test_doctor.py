@@ -147,3 +147,8 @@ def test_each_finding_is_one_line():
 def test_a_programs_first_line_is_read():
     assert doctor._said([sys.executable, "--version"]).startswith("Python 3")
     assert doctor._said(["no-such-program"]) == ""
+
+
+def test_each_thing_is_told_of_once():
+    names = [finding.name for finding in diagnose()]
+    assert sorted(set(names)) == sorted(names)
