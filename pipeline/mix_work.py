@@ -58,15 +58,15 @@ class MixWork:
         """Nothing is judged: the plan says where each sequence goes."""
         return 0
 
-    def judge(self, round_index: int, partition: int, blocks: Iterator[bytes]) -> Iterator[Keyed]:
+    def judge(self, round_index: int, partition: int, messages: Iterator[bytes]) -> Iterator[Keyed]:
         """Never called."""
         raise NotImplementedError
 
-    def receive(self, index: int, blocks: Iterator[bytes]) -> None:
+    def receive(self, index: int, messages: Iterator[bytes]) -> None:
         """Write one shard of the stream."""
         name = f"{STREAM}/{shard_name(index)}"
         with self.run.output.create(name) as pending, pending.path.open("wb") as sink:
-            write_shard(self._plan(), index, blocks, sink)
+            write_shard(self._plan(), index, messages, sink)
         assert pending.output is not None  # published: `create` would have raised
         key = self._keys()[str(index)]
         self.run.record(Tally().entry(MIX, WHOLE_RUN, shard_name(index), key, {}, {name: pending.output}))

@@ -105,12 +105,12 @@ Record = RawDocument | BadRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartJoin:
-    """How parts of a file, numbered from 1, exchange what belongs together. Results hang on no order of blocks.
+    """How parts of a file, numbered from 1, exchange what belongs together. Results hang on no order of messages.
 
     `readers(name, parts)` are the parts that read the file. `send(file, settings, wanted)` gives (part, whether it is
-    judged, block) of what one of them reads: blocks that are judged for any part, others for the wanted ones alone.
-    `judge(blocks)` gives (part, block) from all blocks to be judged of a part. `read(file, settings, blocks)` are the
-    part's records, from the blocks that were sent to it.
+    judged, message) of what one of them reads: messages that are judged for any part, others for the wanted ones alone.
+    `judge(messages)` gives (part, message) from all messages to be judged of a part. `read(file, settings, messages)`
+    are the part's records, from the messages that were sent to it.
     """
 
     readers: Callable[[str, int], Iterable[int]]

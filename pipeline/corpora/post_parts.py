@@ -60,7 +60,7 @@ def reading_parts(name: str, parts: int) -> Iterable[int]:
 
 
 def send(file: RawFile, settings: StackExchange, wanted: Collection[int]) -> Iterator[tuple[int, bool, bytes]]:
-    """(part, whether it is judged, block) of the part's rows: ids for all, posts and bad rows for the parts wanted."""
+    """(part, if it is judged, message) of the part's rows: ids for all, posts and bad rows for the parts wanted."""
     splitter = RowSplitter(max_bytes=settings.max_post_bytes)
     sender = _Sender(file.parts, frozenset(wanted))
     for found in part_rows(file, splitter, settings.max_archive_bytes):
@@ -69,24 +69,24 @@ def send(file: RawFile, settings: StackExchange, wanted: Collection[int]) -> Ite
         else:
             sender.take(file.part, found[0], found[2], read_row(*found, settings.max_post_bytes))
         if sender.size >= BUFFER_BYTES:
-            yield from sender.blocks()
-    yield from sender.blocks()
+            yield from sender.messages()
+    yield from sender.messages()
 
 
-def judge(blocks: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """(part, block) of the rows whose id an earlier row of the table has, from the ids that a part is shown."""
-    claims = np.concatenate([np.empty(0, _CLAIM), *(np.frombuffer(block[1:], _CLAIM) for block in blocks)])
+def judge(messages: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """(part, message) of the rows whose id an earlier row of the table has, from the ids that a part is shown."""
+    claims = np.concatenate([np.empty(0, _CLAIM), *(np.frombuffer(message[1:], _CLAIM) for message in messages)])
     claims = claims[np.lexsort((claims["start"], claims["id"]))]
     later = claims[1:][claims["id"][1:] == claims["id"][:-1]]
     for part in np.unique(later["part"]).tolist():
         yield part, _REPEATED + later["start"][later["part"] == part].tobytes()
 
 
-def join(store: PostStore, blocks: Iterable[bytes]) -> list[BadRecord]:
+def join(store: PostStore, messages: Iterable[bytes]) -> list[BadRecord]:
     """Put the posts that were sent to a part into a store, and give what is wrong with the file."""
     faults: list[BadRecord] = []
-    for block in blocks:
-        kind, content = block[:1], memoryview(block)[1:]
+    for message in messages:
+        kind, content = message[:1], memoryview(message)[1:]
         if kind == _ROWS:
             for start, size, row in _rows(content):
                 store.add(start, size, row)
@@ -133,7 +133,7 @@ class _Sender:
             self._bad.setdefault(part, []).append(kept | {"raw": record.raw, "size": record.size})
             self.size += len(record.raw)
 
-    def blocks(self) -> Iterator[tuple[int, bool, bytes]]:
+    def messages(self) -> Iterator[tuple[int, bool, bytes]]:
         """All that is held, packed; nothing is held any more."""
         for part, claims in sorted(self._claims.items()):
             yield part, True, _CLAIMS + np.array(claims, _CLAIM).tobytes()

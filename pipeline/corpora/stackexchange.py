@@ -44,10 +44,10 @@ def read(file: RawFile, settings: StackExchange) -> Iterator[Record]:
         yield from _records(file, settings, store, faults)
 
 
-def read_joined(file: RawFile, settings: StackExchange, blocks: Iterable[bytes]) -> Iterator[Record]:
+def read_joined(file: RawFile, settings: StackExchange, messages: Iterable[bytes]) -> Iterator[Record]:
     """The same of the threads whose question is of one part of the file."""
     with closing(PostStore(max_thread_bytes=settings.max_thread_bytes)) as store:
-        faults = join(store, blocks)
+        faults = join(store, messages)
         yield from _records(file, settings, store, faults)
 
 
