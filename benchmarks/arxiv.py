@@ -80,10 +80,7 @@ def arxiv(inputs: Inputs) -> Figures:
         papers = {key: files for _, content in archives for key, files in _papers(content).items()}
         return {key: text for key, files in papers.items() if (text := _patterns_way_or_nothing(files))}
 
-    speed = megabytes_a_second(size, race(ours, theirs, seconds=inputs.seconds, agree=agree))
-    return Figures(
-        ours=speed[0], reference=speed[1], reference_is="RedPajama v1's patterns", unit="MB/s", input_bytes=size
-    )
+    return megabytes_a_second(size, race(ours, theirs, seconds=inputs.seconds, agree=agree), "RedPajama v1's patterns")
 
 
 def chain_way(name: str, content: bytes) -> Iterator[tuple[str, str]]:

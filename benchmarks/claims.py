@@ -133,9 +133,10 @@ def quiet_collector() -> Iterator[None]:
         gc.unfreeze()
 
 
-def megabytes_a_second(size: int, seconds: tuple[float, float]) -> tuple[float, float]:
-    """Both sides' speed over an input of so many bytes."""
-    return size / 1e6 / seconds[0], size / 1e6 / seconds[1]
+def megabytes_a_second(size: int, seconds: tuple[float, float], reference_is: str) -> Figures:
+    """Both sides' speed over an input of `size` bytes, from the seconds that `race` found."""
+    ours, reference = (size / 1e6 / side for side in seconds)
+    return Figures(ours=ours, reference=reference, reference_is=reference_is, unit="MB/s", input_bytes=size)
 
 
 def round_off(value: float) -> float:

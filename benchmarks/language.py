@@ -38,14 +38,7 @@ def language_id(inputs: Inputs) -> Figures:
         seconds=inputs.seconds,
         agree=agree,
     )
-    ours, reference = megabytes_a_second(text_bytes(texts), seconds)
-    return Figures(
-        ours=ours,
-        reference=reference,
-        reference_is="fasttext.predict, document by document",
-        unit="MB/s",
-        input_bytes=text_bytes(texts),
-    )
+    return megabytes_a_second(text_bytes(texts), seconds, "fasttext.predict, document by document")
 
 
 def fasttext_answer(path: Path, text: str) -> tuple[str, float]:

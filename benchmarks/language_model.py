@@ -48,14 +48,7 @@ def train_lm(inputs: Inputs) -> Figures:
 
     seconds = race(ours, reference, seconds=inputs.seconds, agree=agree)
     size = text.stat().st_size
-    speed = megabytes_a_second(size, seconds)
-    return Figures(
-        ours=speed[0],
-        reference=speed[1],
-        reference_is="lmplz -o 5 --discount_fallback -S 1G",
-        unit="MB/s",
-        input_bytes=size,
-    )
+    return megabytes_a_second(size, seconds, "lmplz -o 5 --discount_fallback -S 1G")
 
 
 def _write_text(inputs: Inputs) -> Path:

@@ -99,12 +99,8 @@ def _figures(
     *,
     min_shared: float,
 ) -> Figures:
-    speed = megabytes_a_second(
-        text_bytes(texts), race(ours, reference, seconds=inputs.seconds, agree=words_agree(min_shared))
-    )
-    return Figures(
-        ours=speed[0], reference=speed[1], reference_is=reference_is, unit="MB/s", input_bytes=text_bytes(texts)
-    )
+    seconds = race(ours, reference, seconds=inputs.seconds, agree=words_agree(min_shared))
+    return megabytes_a_second(text_bytes(texts), seconds, reference_is)
 
 
 def words_agree(min_shared: float) -> Callable[[list[str], list[str]], None]:

@@ -69,10 +69,7 @@ def _figures(inputs: Inputs, sketched: Callable[[Sequence[str]], Array], referen
         seconds=inputs.seconds,
         agree=agree,
     )
-    speed = megabytes_a_second(text_bytes(texts), times)
-    return Figures(
-        ours=speed[0], reference=speed[1], reference_is=reference_is, unit="MB/s", input_bytes=text_bytes(texts)
-    )
+    return megabytes_a_second(text_bytes(texts), times, reference_is)
 
 
 def agree(mine: Array, theirs: Array) -> None:

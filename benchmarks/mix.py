@@ -48,13 +48,10 @@ def mix(inputs: Inputs) -> Figures:
         seconds=inputs.seconds,
         agree=agree,
     )
-    ours, reference = megabytes_a_second(plan.stream_bytes, seconds)
-    return Figures(
-        ours=ours,
-        reference=reference,
-        reference_is="rows of one memory map a source gathered by an index that is there already, and written likewise",
-        unit="MB/s",
-        input_bytes=plan.stream_bytes,
+    return megabytes_a_second(
+        plan.stream_bytes,
+        seconds,
+        "rows of one memory map a source gathered by an index that is there already, and written likewise",
     )
 
 

@@ -32,13 +32,8 @@ def score_perplexity(inputs: Inputs) -> Figures:
         seconds=inputs.seconds,
         agree=agree,
     )
-    ours, reference = megabytes_a_second(text_bytes(texts), seconds)
-    return Figures(
-        ours=ours,
-        reference=reference,
-        reference_is="cc_net's normalisation in Python, SentencePiece and kenlm, document by document",
-        unit="MB/s",
-        input_bytes=text_bytes(texts),
+    return megabytes_a_second(
+        text_bytes(texts), seconds, "cc_net's normalisation in Python, SentencePiece and kenlm, document by document"
     )
 
 

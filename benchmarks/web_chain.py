@@ -50,13 +50,8 @@ def commoncrawl_chain(inputs: Inputs) -> Figures:
         seconds=inputs.seconds,
         agree=lambda _, expected: agree(scored(run), expected),
     )
-    ours, reference = megabytes_a_second(size, seconds)
-    return Figures(
-        ours=ours,
-        reference=reference,
-        reference_is="FastWARC, SHA-1, fastText, SentencePiece and kenlm, stage by stage over JSON lines",
-        unit="MB/s",
-        input_bytes=size,
+    return megabytes_a_second(
+        size, seconds, "FastWARC, SHA-1, fastText, SentencePiece and kenlm, stage by stage over JSON lines"
     )
 
 

@@ -9,16 +9,16 @@ the bytes of Parquet, which are another with each version of Arrow. No library's
 import bz2
 import gzip
 import hashlib
-import io
 import json
 import sys
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 sys.path[:0] = [str(ROOT)]  # Also as a command.
+
+from archives import tar_of  # noqa: E402
 
 from pipeline.storage import Folder, digest_of, read_batches  # noqa: E402
 from tokenizer.train import train_tokenizer  # noqa: E402
@@ -47,19 +47,19 @@ def write_dumps(folder: Path) -> None:
     pages += [f"{text} It ends in words of its own." for text in pages[5:PAGES:12]]  # Near-duplicates.
     lines = [json.dumps({"text": text, "url": f"https://e.org/{n}", "timestamp": ""}) for n, text in enumerate(pages)]
     for unit in range(UNITS):
-        content = "\n".join(lines[unit::UNITS]).encode() + b"\n" + _raw("c4/pages.jsonl")
+        content = "\n".join(lines[unit::UNITS]).encode() + b"\n" + raw("c4/pages.jsonl")
         _write(folder / f"c4/c4-train.{unit:05d}-of-{UNITS:05d}.json.gz", gzip.compress(content, mtime=0))
-    _write(folder / "github/lamp-1.0.tar.gz", gzip.compress(_tar("github/repositories"), mtime=0))
+    _write(folder / "github/lamp-1.0.tar.gz", gzip.compress(tar("github/repositories"), mtime=0))
     wiki = "wikipedia/dewiki-20260101-pages-articles.xml"
-    _write(folder / f"{wiki}.bz2", bz2.compress(_raw(wiki)))
+    _write(folder / f"{wiki}.bz2", bz2.compress(raw(wiki)))
     for number in range(2):
-        keeper = _raw("books/keeper.txt").decode()
+        keeper = raw("books/keeper.txt").decode()
         body = "\n\n".join(page(f"book {number} {part}") for part in range(8))
         marker = keeper.index("*** END")
         _write(folder / f"books/9999{number}.txt", f"{keeper[:marker]}{body}\n\n{keeper[marker:]}".encode())
-    paper = gzip.compress(_tar("arxiv/paper"), mtime=0)
-    _write(folder / "arxiv/arXiv_src_2601_001.tar", _tarred({"2601/2601.00001.gz": paper}))
-    _write(folder / "stackexchange/lamps-2026/Posts.xml", _raw("stackexchange/Posts.xml"))
+    paper = gzip.compress(tar("arxiv/paper"), mtime=0)
+    _write(folder / "arxiv/arXiv_src_2601_001.tar", tar_of({"2601/2601.00001.gz": paper}))
+    _write(folder / "stackexchange/lamps-2026/Posts.xml", raw("stackexchange/Posts.xml"))
 
 
 def page(name: int | str) -> str:
@@ -87,24 +87,16 @@ def _rows(output: Folder, name: str) -> Iterator[dict[str, object]]:
         yield from batch.to_pylist()
 
 
-def _raw(name: str) -> bytes:
+def raw(name: str) -> bytes:
+    """One of the golden files."""
     return (GOLDEN / name).read_bytes()
 
 
-def _tar(name: str) -> bytes:
+def tar(name: str) -> bytes:
+    """A golden folder as an archive, in the order of its files' names."""
     root = GOLDEN / name
     files = {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
-    return _tarred(dict(sorted(files.items())))
-
-
-def _tarred(files: dict[str, bytes]) -> bytes:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as archive:
-        for name, content in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return stream.getvalue()
+    return tar_of(dict(sorted(files.items())))
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -1,14 +1,14 @@
 """Small raw dumps written by us, each through its source's reader and all rules of its first stage."""
 
 import gzip
-import io
-import tarfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
 import pytest
+from archives import tar_of
+from golden_run import raw, tar
 
 from filters.batch import texts
 from pipeline.corpora.corpus import RawFile, document_batches
@@ -43,29 +43,10 @@ def cleaned(source: str, name: str, content: bytes, **settings: Any) -> Cleaned:
     return found
 
 
-def tar(files: dict[str, bytes]) -> bytes:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as archive:
-        for name, content in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return stream.getvalue()
-
-
-def tree(name: str) -> dict[str, bytes]:
-    root = GOLDEN / name
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
-
-
 def wet(*pages: str) -> bytes:
     head = "WARC/1.0\r\nWARC-Type: conversion\r\nWARC-Target-URI: http://a.example/{}\r\nContent-Length: {}\r\n\r\n"
     bodies = [(GOLDEN / "commoncrawl" / page).read_bytes() for page in pages]
     return b"".join(head.format(i, len(body)).encode() + body + b"\r\n\r\n" for i, body in enumerate(bodies))
-
-
-def raw(name: str) -> bytes:
-    return (GOLDEN / name).read_bytes()
 
 
 def expected(name: str) -> str:
@@ -88,7 +69,7 @@ def test_what_c4_published_stays_to_the_byte_and_blanks_go():
 
 
 def test_a_repository_leaves_its_code_without_its_licences():
-    archive = gzip.compress(tar(tree("github/repositories")))
+    archive = gzip.compress(tar("github/repositories"))
     files = cleaned("github", "github/lamp-1.0.tar.gz", archive)
     assert files.kept == {
         "lamp-1.0/src/lamp.c": expected("github/lamp.c.kept"),
@@ -111,7 +92,7 @@ def test_a_repository_leaves_its_code_without_its_licences():
     ],
 )
 def test_a_repository_says_of_each_other_file_why_it_goes(path, verdict):
-    files = cleaned("github", "github/lamp-1.0.tar.gz", gzip.compress(tar(tree("github/repositories"))))
+    files = cleaned("github", "github/lamp-1.0.tar.gz", gzip.compress(tar("github/repositories")))
     assert files.rejected[f"lamp-1.0/{path}"] == verdict
     assert len(files.rejected) == 7
 
@@ -165,8 +146,8 @@ def test_a_book_under_copyright_goes_with_its_wrapper_unread():
 
 
 def test_a_paper_in_two_files_leaves_its_sections_without_comments_and_macros():
-    paper = gzip.compress(tar(tree("arxiv/paper")))
-    archive = tar({"2601/2601.00001.gz": paper, "2601/2601.00002.pdf": b"%PDF-1.5"})
+    paper = gzip.compress(tar("arxiv/paper"))
+    archive = tar_of({"2601/2601.00001.gz": paper, "2601/2601.00002.pdf": b"%PDF-1.5"})
     papers = cleaned("arxiv", "arxiv/arXiv_src_2601_001.tar", archive)
     assert papers.kept == {"2601.00001": expected("arxiv/paper.kept")}
     assert papers.rejected == {"2601.00002": "arxiv_source:pdf_only"}
@@ -180,7 +161,7 @@ def test_a_paper_in_two_files_leaves_its_sections_without_comments_and_macros():
 
 
 def test_a_paper_can_keep_title_and_abstract():
-    archive = tar({"2601/2601.00001.gz": gzip.compress(tar(tree("arxiv/paper")))})
+    archive = tar_of({"2601/2601.00001.gz": gzip.compress(tar("arxiv/paper"))})
     papers = cleaned("arxiv", "arxiv/arXiv_src_2601_001.tar", archive, abstract=True)
     abstract = "\\begin{abstract}\nLamps are seen from afar.\n\\end{abstract}\n\n"
     front = "\\title{On the Range of Lamps}\n\n" + abstract

@@ -1,13 +1,13 @@
 """Tests of pipeline/corpora/arxiv.py."""
 
 import gzip
-import io
 import tarfile
 import time
 import zlib
 from collections import Counter
 
 import pytest
+from archives import tar_of
 
 from filters.tex_scan import read_regions
 from pipeline.corpora import arxiv
@@ -18,18 +18,8 @@ from pipeline.source_sections import ArXiv
 PAPER = b"\\documentclass{article}\\title{T}\\begin{document}\\section{A} text\\end{document}\n"
 
 
-def tar_of(**members):
-    written = io.BytesIO()
-    with tarfile.open(fileobj=written, mode="w") as tar:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    return written.getvalue()
-
-
 def read_all(members, **settings):
-    file = RawFile.of_bytes("arXiv_src_2201_001.tar", tar_of(**members) if isinstance(members, dict) else members)
+    file = RawFile.of_bytes("arXiv_src_2201_001.tar", tar_of(members) if isinstance(members, dict) else members)
     return list(read(file, ArXiv(**settings)))
 
 
@@ -55,7 +45,7 @@ def test_id_and_month_follow_from_the_name(name, key, month):
 
 
 def test_single_file_and_tree_are_both_papers():
-    tree = tar_of(**{"ms.tex": PAPER.replace(b"text", b"\\input{part}"), "part.tex": b"text", "fig.png": b"\x89PNG"})
+    tree = tar_of({"ms.tex": PAPER.replace(b"text", b"\\input{part}"), "part.tex": b"text", "fig.png": b"\x89PNG"})
     records = read_all({"9901/hep-th9901011.gz": gzip.compress(PAPER), "2201/2201.00001.gz": gzip.compress(tree)})
     text = PAPER.decode()
     url = "https://arxiv.org/abs/hep-th/9901011"
@@ -83,11 +73,11 @@ def test_papers_without_tex_are_rejected_by_reason():
         (gzip.compress(PAPER)[:-9], "broken_gzip"),
         (gzip.compress(PAPER)[:-8] + b"12345678", "broken_gzip"),
         (b"", "broken_gzip"),
-        (gzip.compress(tar_of(**{"a.tex": PAPER * 20})[:1000]), "broken_tar"),
-        (gzip.compress(tar_of(**{"a.tex": PAPER}) + b"junk" * 200), "broken_tar"),
+        (gzip.compress(tar_of({"a.tex": PAPER * 20})[:1000]), "broken_tar"),
+        (gzip.compress(tar_of({"a.tex": PAPER}) + b"junk" * 200), "broken_tar"),
         (gzip.compress(b"\\begin{document}" + b"x" * 20_000), "paper_too_large"),
-        (gzip.compress(tar_of(**{"a.tex": b"x" * 6000, "b.tex": b"y" * 6000})), "paper_too_large"),
-        (gzip.compress(tar_of(**{"a.png": b"x" * 200_000})), "paper_too_large"),
+        (gzip.compress(tar_of({"a.tex": b"x" * 6000, "b.tex": b"y" * 6000})), "paper_too_large"),
+        (gzip.compress(tar_of({"a.png": b"x" * 200_000})), "paper_too_large"),
     ],
 )
 def test_broken_paper_is_a_bad_record_and_the_next_one_is_read(content, reason):
@@ -113,7 +103,7 @@ def test_link_is_a_bad_record_and_a_folder_is_nothing():
 
 
 def test_broken_header_in_mid_archive_costs_one_member():
-    content = bytearray(tar_of(**{f"2201/2201.0000{i}.gz": gzip.compress(PAPER, mtime=0) for i in range(3)}))
+    content = bytearray(tar_of({f"2201/2201.0000{i}.gz": gzip.compress(PAPER, mtime=0) for i in range(3)}))
     content[1024 + 100] ^= 1
     records = read_all(bytes(content))
     assert judged(records) == [PAPER.decode(), "broken_header", PAPER.decode()]
@@ -122,12 +112,12 @@ def test_broken_header_in_mid_archive_costs_one_member():
 
 @pytest.mark.parametrize("cut, reasons", [(1024, ["truncated_archive"]), (540, ["truncated_member"])])
 def test_archive_that_ends_early_says_so(cut, reasons):
-    content = tar_of(**{"2201/2201.00001.gz": gzip.compress(PAPER)})[:cut]
+    content = tar_of({"2201/2201.00001.gz": gzip.compress(PAPER)})[:cut]
     assert [record.reason for record in read_all(content) if isinstance(record, BadRecord)] == reasons
 
 
 def test_figures_do_not_count_as_tex():
-    tree = tar_of(**{"ms.tex": PAPER, "fig.pdf": b"x" * 50_000})
+    tree = tar_of({"ms.tex": PAPER, "fig.pdf": b"x" * 50_000})
     assert judged(read_all({"2201/2201.00001.gz": gzip.compress(tree)}, max_paper_bytes=10_000)) == [PAPER.decode()]
 
 
@@ -143,7 +133,7 @@ def test_bomb_is_left_before_it_fills_memory():
 
 
 def test_unsafe_names_inside_a_paper_are_passed_over():
-    tree = tar_of(**{"../evil.tex": PAPER.replace(b"text", b"evil"), "ms.tex": PAPER})
+    tree = tar_of({"../evil.tex": PAPER.replace(b"text", b"evil"), "ms.tex": PAPER})
     assert judged(read_all({"2201/2201.00001.gz": gzip.compress(tree)})) == [PAPER.decode()]
 
 
@@ -183,13 +173,7 @@ def test_members_come_in_the_archives_order():
 
 
 def faithful(*files):
-    written = io.BytesIO()
-    with tarfile.open(fileobj=written, mode="w") as tar:
-        for name, content in files:
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    [record] = read_all({"2201/2201.00001.gz": gzip.compress(written.getvalue())}, mode="faithful")
+    [record] = read_all({"2201/2201.00001.gz": gzip.compress(tar_of(files))}, mode="faithful")
     return record.text
 
 
@@ -223,21 +207,21 @@ def test_faithful_rules_are_the_patterns():
 @pytest.mark.parametrize("bound, kept", [(13, True), (12, False)])
 def test_what_a_paper_makes_tex_do_is_bounded(monkeypatch, bound, kept):
     monkeypatch.setattr(arxiv, "_MAX_MARKS", bound)
-    tree = tar_of(**{"ms.tex": PAPER + b"\\%{"})
+    tree = tar_of({"ms.tex": PAPER + b"\\%{"})
     assert (judged(read_all({"2201/2201.00001.gz": gzip.compress(tree)})) != ["paper_too_large"]) is kept
 
 
 @pytest.mark.parametrize("bound, kept", [(22, True), (21, False)])
 def test_what_tex_reads_again_and_again_is_bounded(monkeypatch, bound, kept):
     monkeypatch.setattr(arxiv, "_MAX_MARKS", bound)
-    tree = tar_of(**{"ms.tex": PAPER.replace(b"text", b"\\input{a}" * 3), "a.tex": b"%\n" * 4})
+    tree = tar_of({"ms.tex": PAPER.replace(b"text", b"\\input{a}" * 3), "a.tex": b"%\n" * 4})
     assert (judged(read_all({"2201/2201.00001.gz": gzip.compress(tree)})) != ["paper_too_large"]) is kept
 
 
 @pytest.mark.parametrize("count, kept", [(3, True), (4, False)])
 def test_files_of_a_paper_are_bounded_by_their_number(monkeypatch, count, kept):
     monkeypatch.setattr(arxiv, "_MAX_FILES", 3)
-    tree = tar_of(**{"ms.tex": PAPER} | {f"{index}.tex": b"x" for index in range(count - 1)})
+    tree = tar_of({"ms.tex": PAPER} | {f"{index}.tex": b"x" for index in range(count - 1)})
     assert judged(read_all({"2201/2201.00001.gz": gzip.compress(tree)})) == [
         PAPER.decode() if kept else "paper_too_large"
     ]
@@ -251,7 +235,7 @@ def test_size_of_a_paper_is_bounded_on_both_sides(size, kept):
 
 @pytest.mark.parametrize("bound, kept", [(len(PAPER) + 5000, True), (len(PAPER) + 4999, False)])
 def test_files_of_a_paper_are_bounded_together(bound, kept):
-    tree = tar_of(**{"ms.tex": PAPER, "part.tex": b"x" * 5000, "fig.png": b"\x89PNG" * 50})
+    tree = tar_of({"ms.tex": PAPER, "part.tex": b"x" * 5000, "fig.png": b"\x89PNG" * 50})
     records = read_all({"2201/2201.00001.gz": gzip.compress(tree)}, max_paper_bytes=bound)
     assert judged(records) == [PAPER.decode() if kept else "paper_too_large"]
 
@@ -259,7 +243,7 @@ def test_files_of_a_paper_are_bounded_together(bound, kept):
 @pytest.mark.parametrize("times, kept", [(16, True), (15, False)])
 def test_what_a_paper_inflates_to_is_bounded_too(monkeypatch, times, kept):
     monkeypatch.setattr(arxiv, "_INFLATED_TIMES", times)
-    tree = tar_of(**{"ms.tex": PAPER, "fig.png": b"\x89PNG" * 2000})[: 16 * 640]
+    tree = tar_of({"ms.tex": PAPER, "fig.png": b"\x89PNG" * 2000})[: 16 * 640]
     records = read_all({"2201/2201.00001.gz": gzip.compress(tree)}, max_paper_bytes=640)
     assert judged(records) == [PAPER.decode() if kept else "paper_too_large"]
 
@@ -273,7 +257,7 @@ def test_file_that_is_no_archive_is_told(junk):
 def test_every_bad_record_names_a_declared_reason():
     link = tarfile.TarInfo("l")
     link.type = tarfile.LNKTYPE
-    content = link.tobuf() + tar_of(**{"../a.gz": b"", "b.doc": b"", "c.gz": b"", "d.pdf": b""})
+    content = link.tobuf() + tar_of({"../a.gz": b"", "b.doc": b"", "c.gz": b"", "d.pdf": b""})
     assert {record.reason for record in read_all(content) if isinstance(record, BadRecord)} <= set(BAD_REASONS)
 
 

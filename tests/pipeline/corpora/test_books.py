@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from archives import zip_of
 
 from filters.books import PUBLIC_DOMAIN
 from filters.gutenberg import unwrap
@@ -111,11 +112,7 @@ def test_size_of_a_book_is_bounded(size, good):
 
 
 def zipped(**members):
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in members.items():
-            archive.writestr(name.replace("_", "."), text)
-    return content.getvalue()
+    return zip_of({name.replace("_", "."): text for name, text in members.items()})
 
 
 def test_a_book_of_another_origin_has_unknown_rights():

@@ -5,6 +5,7 @@ import tarfile
 
 import pyarrow.compute as pc
 import pytest
+from archives import tar_of
 
 from filters.batch import texts
 from pipeline.corpora.corpus import BadRecord, RawFile, document_batches
@@ -24,14 +25,7 @@ EMPTY_ZIP = b"PK\5\6" + bytes(18)
 
 
 def tar(files: dict[str, bytes | str]) -> bytes:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as archive:
-        for name, content in files.items():
-            body = content.encode() if isinstance(content, str) else content
-            info = tarfile.TarInfo(name)
-            info.size = len(body)
-            archive.addfile(info, io.BytesIO(body))
-    return gzip.compress(stream.getvalue())
+    return gzip.compress(tar_of(files))
 
 
 def records(content: bytes, name: str = "github/a-1.tar.gz", **settings: object) -> list:

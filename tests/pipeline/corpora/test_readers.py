@@ -13,13 +13,13 @@ import lzma
 import random
 import tarfile
 import tracemalloc
-import zipfile
 from dataclasses import dataclass
 
 import py7zr
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from archives import tar_of, zip_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -43,21 +43,9 @@ class Form:
 
 
 def tar(files):
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for name, content in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
-    return stream.getvalue()[: sum(512 + len(content) + -len(content) % 512 for content in files.values()) + 1024]
-
-
-def zipped(files):
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
-    return stream.getvalue()
+    """Without most of the zeros that end it."""
+    held = sum(512 + len(content) + -len(content) % 512 for content in files.values())
+    return tar_of(files, format=tarfile.USTAR_FORMAT)[: held + 1024]
 
 
 def seven_zip(content):
@@ -121,12 +109,12 @@ FORMS = {
     "tar": Form("github", "a-1.tar", tar(TREE)),
     "tar.gz": Form("github", "a-1.tar.gz", gzip.compress(tar(TREE), mtime=0)),
     "tar.bz2": Form("github", "a-1.tar.bz2", bz2.compress(tar(TREE))),
-    "zip": Form("github", "a-1.zip", zipped(TREE)),
+    "zip": Form("github", "a-1.zip", zip_of(TREE)),
     "xml": Form("wikipedia", "dewiki.xml", export(TEXTS)),
     "xml.bz2": Form("wikipedia", "dewiki.xml.bz2", b"".join(map(bz2.compress, STREAMS))),
     "xml.gz": Form("wikipedia", "dewiki.xml.gz", gzip.compress(export(TEXTS), mtime=0)),
     "xml.xz": Form("wikipedia", "dewiki.xml.xz", lzma.compress(export(TEXTS))),
-    "books.zip": Form("books", "1.zip", zipped({f"{n}.txt": text.encode() for n, text in enumerate(TEXTS)})),
+    "books.zip": Form("books", "1.zip", zip_of({f"{n}.txt": text.encode() for n, text in enumerate(TEXTS)})),
     "arxiv": Form("arxiv", "arXiv_src_2201_001.tar", tar(SUBMISSIONS)),
     "posts": Form("stackexchange", "coffee/Posts.xml", posts(TEXTS)),
     "7z": Form("stackexchange", "coffee.stackexchange.com.7z", seven_zip(posts(TEXTS))),
