@@ -5,6 +5,7 @@ from typing import Any
 import numba
 import numpy as np
 
+from filters.blanks import is_blank, strip
 from tokenizer.kernels import BYTES, OFFSETS, compiled, next_code_point
 
 Array = np.ndarray[Any, Any]
@@ -57,16 +58,6 @@ def decimal_digits() -> Array:
     return table
 
 
-@compiled(numba.boolean(_INT))
-def _is_blank(code: int) -> bool:
-    """As `str.isspace` has it."""
-    if code < 0x80:
-        return code == 32 or 9 <= code <= 13 or 28 <= code <= 31
-    if code < 0x2000:
-        return code in (0x85, 0xA0, 0x1680)
-    return code <= 0x200A or code in (0x2028, 0x2029, 0x202F, 0x205F, 0x3000)
-
-
 @compiled(numba.types.UniTuple(_INT, 3)(BYTES, _INT, _INT))
 def _line(values: Array, start: int, end: int) -> Any:
     """Where the line ends, where the next one begins, and whether it has a square bracket; as `str.splitlines`."""
@@ -90,31 +81,12 @@ def _line(values: Array, start: int, end: int) -> Any:
 
 
 @compiled(_SPAN(BYTES, _INT, _INT))
-def _strip(values: Array, start: int, end: int) -> Any:
-    """The span without blanks at its ends."""
-    while start < end:
-        code, after = next_code_point(values, start, end)
-        if not _is_blank(code):
-            break
-        start = after
-    while start < end:
-        last = end - 1
-        while last > start and values[last] & 0xC0 == 0x80:
-            last -= 1
-        code, _ = next_code_point(values, last, end)
-        if not _is_blank(code):
-            break
-        end = last
-    return start, end
-
-
-@compiled(_SPAN(BYTES, _INT, _INT))
 def _words(values: Array, start: int, end: int) -> Any:
     """How many words the span has, and how many characters the longest."""
     words = longest = length = 0
     while start < end:
         code, start = next_code_point(values, start, end)
-        if _is_blank(code):
+        if is_blank(code):
             length = 0
         else:
             words += length == 0
@@ -242,14 +214,14 @@ def _page(
     """Write a page's lines to `out` from `at` on, a line feed behind each; where they end, and the page's verdict."""
     while start < end:
         line_end, after, has_bracket = _line(values, start, end)
-        first, last = _strip(values, start, line_end)
+        first, last = strip(values, start, line_end)
         start = after
         if last - first > max_word_chars and _words(values, first, last)[1] > max_word_chars:
             counts[TOO_LONG_WORD] += 1
             continue
         if has_bracket:
             last = _without_citations(values, first, last, digits, out, at)
-            first, last = _strip(out, at, last) if strip_again else (at, last)
+            first, last = strip(out, at, last) if strip_again else (at, last)
             line, page = _judge(out, first, last, min_words, curly_quotes)
         else:
             line, page = _judge(values, first, last, min_words, curly_quotes)
@@ -292,7 +264,7 @@ def clean_pages(
         start, end, at = offsets[page], offsets[page + 1], ends[page]
         rules = (min_words, max_word_chars, strip_again, curly_quotes)
         last, verdicts[page] = _page(values, start, end, digits, *rules, counts, out, at)
-        first, last = _strip(out, at, last)
+        first, last = strip(out, at, last)
         if first > at:
             for index in range(last - first):
                 out[at + index] = out[first + index]

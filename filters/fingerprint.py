@@ -12,7 +12,8 @@ import numba
 import numpy as np
 import pyarrow as pa
 
-from filters.line_forms import CHANGES, SPARE_BYTES, TABLE, UNKNOWN, change_table, form_table, strip, write_form
+from filters.blanks import strip
+from filters.line_forms import CHANGES, SPARE_BYTES, TABLE, UNKNOWN, change_table, form_table, write_form
 from filters.normalize import normalize_for_dedup
 from filters.sha1 import BLOCK_BYTES, hash_messages, pad, padded_blocks
 from tokenizer.kernels import BYTES, OFFSETS, compiled, text_buffers
@@ -121,7 +122,7 @@ def _hash_lines(values: Array, start: Array, end: Array, table: Array, changes: 
     place = np.empty(room // BLOCK_BYTES, np.int64)
     pending = 0
     for line in range(len(start)):
-        begin, last = strip(values, start[line], end[line], table)
+        begin, last = strip(values, start[line], end[line])
         blank[line] = begin == last
         if begin == last:
             continue

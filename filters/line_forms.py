@@ -33,21 +33,19 @@ _FORMS = numba.uint8[::1]
 _STEP = 32
 _SIZE_SHIFT = np.uint64(32)  # An entry of the table: up to four bytes, how many they are, and flags.
 _SIZE = np.uint64(7)
-_BLANK = np.uint64(1 << 40)
 _ASK_PYTHON = np.uint64(1 << 41)
 _CHANGES = np.uint64(1 << 42)
 
 
 @cache
 def form_table() -> Array:
-    """What each code point is in a key: its UTF-8 bytes, the first the lowest; whether it changes, is blank."""
+    """What each code point is in a key: its UTF-8 bytes, the first the lowest; whether it changes."""
     table = np.empty(MAPPED_CODE_POINTS, np.uint64)
     for code in range(MAPPED_CODE_POINTS):
         character = chr(code)
         form = normalize_for_dedup(f"x{character}x")[1:-1]  # Between two letters: blanks at the ends go.
         bytes_ = form.encode("utf-8", "surrogatepass")
         entry = int.from_bytes(bytes_, "little") | len(bytes_) << int(_SIZE_SHIFT)
-        entry |= int(_BLANK) * character.isspace()
         entry |= int(_CHANGES) * (form != character)
         entry |= int(_ASK_PYTHON) * (character == "Σ")  # Which small letter it becomes hangs on those around it.
         table[code] = entry
@@ -64,32 +62,6 @@ def change_table() -> Array:
         table[first << 8 | rest[0] if rest else slice(first << 8, first + 1 << 8)] = True
     table.setflags(write=False)
     return table
-
-
-@compiled(numba.boolean(numba.int64, TABLE))
-def _is_blank(code: int, table: Array) -> bool:
-    return code < MAPPED_CODE_POINTS and table[code] & _BLANK != 0
-
-
-@compiled(numba.types.UniTuple(numba.int64, 2)(BYTES, numba.int64, numba.int64, TABLE))
-def strip(values: Array, start: int, end: int, table: Array) -> tuple[int, int]:
-    """The line without white space at its ends."""
-    if start < end and 0x20 < values[start] < 0x7F and 0x20 < values[end - 1] < 0x7F:
-        return start, end
-    while start < end:
-        code, after = next_code_point(values, start, end)
-        if not _is_blank(code, table):
-            break
-        start = after
-    while start < end:
-        last = end - 1
-        while last > start and values[last] & 0xC0 == 0x80:
-            last -= 1
-        code, _ = next_code_point(values, last, end)
-        if not _is_blank(code, table):
-            break
-        end = last
-    return start, end
 
 
 @intrinsic  # type: ignore[untyped-decorator]

@@ -13,7 +13,7 @@ Source: Heafield et al. 2013, section 3; kpu/kenlm lm/builder/adjust_counts.cc.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -121,9 +121,9 @@ def count_ngrams(blocks: Iterable[Rows], folder: Path, *, order: int, words: int
     levels = {k: LevelFile(folder, k) for k in range(2, order + 1)}
     for block in blocks:
         for start in range(0, len(block), rows_a_step):
-            count_rows(block[start : start + rows_a_step], word_bits, *state.arrays())
+            count_rows(block[start : start + rows_a_step], word_bits, state)
             state.flush(levels)
-    close_contexts(0, *state.arrays())
+    close_contexts(0, state)
     unigrams = np.zeros(words, dtype=np.int64)
     unigrams[state.words[0, : state.cursors[0, _OPEN]]] = state.counts[0, : state.cursors[0, _OPEN]]
     state.flush(levels)
@@ -141,8 +141,7 @@ def count_ngrams(blocks: Iterable[Rows], folder: Path, *, order: int, words: int
 _OPEN, _FILLED, _CLOSED, _WRITTEN = range(4)
 
 
-@dataclass(slots=True, kw_only=True)
-class _State:
+class _State(NamedTuple):
     """The entries of each order that are not yet on disk: those of closed contexts, then those of the open one."""
 
     path: Ids
@@ -172,20 +171,6 @@ class _State:
             contexts=np.zeros((order, words), dtype=np.int64),
         )
 
-    def arrays(self) -> tuple[npt.NDArray[Any], ...]:
-        return (
-            self.path,
-            self.cursors,
-            self.slots,
-            self.words,
-            self.counts,
-            self.lower,
-            self.keys,
-            self.sizes,
-            self.tallies,
-            self.contexts,
-        )
-
     def flush(self, levels: dict[int, LevelFile]) -> None:
         """Closed contexts go to disk; the entries of the open one move to the front."""
         for k, level in levels.items():
@@ -204,66 +189,46 @@ class _State:
             self.cursors[k - 1] = 0, filled - start, 0, self.cursors[k - 1, _WRITTEN] + start
 
 
-_U32, _I64, _U64 = numba.uint32, numba.int64, numba.uint64
-_STATE = (
-    _U32[::1],
-    _I64[:, ::1],
-    numba.int32[:, ::1],
-    _U32[:, ::1],
-    _I64[:, ::1],
-    _I64[:, ::1],
-    _U64[:, :, ::1],
-    _I64[:, ::1],
-    _I64[:, ::1],
-    _I64[:, ::1],
+_INTEGERS = numba.int64[:, ::1]
+_STATE = numba.types.NamedTuple(
+    (
+        numba.uint32[::1],
+        _INTEGERS,
+        numba.int32[:, ::1],
+        numba.uint32[:, ::1],
+        _INTEGERS,
+        _INTEGERS,
+        numba.uint64[:, :, ::1],
+        _INTEGERS,
+        _INTEGERS,
+        _INTEGERS,
+    ),
+    _State,
 )
 
 
-@compiled(numba.void(_I64, *_STATE))
-def close_contexts(
-    shortest: int,
-    path: Any,
-    cursors: Any,
-    slots: Any,
-    words: Any,
-    counts: Any,
-    lower: Any,
-    keys: Any,
-    sizes: Any,
-    tallies: Any,
-    contexts: Any,
-) -> None:
+@compiled(numba.void(numba.int64, _STATE))
+def close_contexts(shortest: int, state: _State) -> None:
     """Close the open contexts of `shortest` words and more."""
+    cursors = state.cursors
     for level in range(shortest, len(cursors)):
         start, filled = cursors[level, _OPEN], cursors[level, _FILLED]
         if start == filled:
             continue
         for i in range(start, filled):
-            slots[level, words[level, i]] = 0
-            tallies[level, min(counts[level, i], TALLIED_COUNTS - 1)] += 1
-        sizes[level, cursors[level, _CLOSED]] = filled - start
+            state.slots[level, state.words[level, i]] = 0
+            state.tallies[level, min(state.counts[level, i], TALLIED_COUNTS - 1)] += 1
+        state.sizes[level, cursors[level, _CLOSED]] = filled - start
         if level:
-            contexts[level, path[0]] += 1
+            state.contexts[level, state.path[0]] += 1
         cursors[level, _CLOSED] += 1
         cursors[level, _OPEN] = filled
 
 
-@compiled(numba.void(_U64[:, ::1], _I64, *_STATE))
-def count_rows(
-    rows: Any,
-    word_bits: int,
-    path: Any,
-    cursors: Any,
-    slots: Any,
-    words: Any,
-    counts: Any,
-    lower: Any,
-    keys: Any,
-    sizes: Any,
-    tallies: Any,
-    contexts: Any,
-) -> None:
+@compiled(numba.void(numba.uint64[:, ::1], numba.int64, _STATE))
+def count_rows(rows: Any, word_bits: int, state: _State) -> None:
     """Enter each window into its longest context, and into shorter ones as far as they have not seen it there."""
+    path, cursors, slots, counts = state.path, state.cursors, state.slots, state.counts
     order = len(cursors)
     for at in range(len(rows)):
         high, low = rows[at, 0], rows[at, 1]
@@ -272,7 +237,7 @@ def count_rows(
             word = np.uint32(word_of(high, low, word_bits, order - 1 - i))
             if same < 0 and word != path[i]:
                 same = i
-                close_contexts(same + 1, path, cursors, slots, words, counts, lower, keys, sizes, tallies, contexts)
+                close_contexts(same + 1, state)
             path[i] = word
             if word == BEGIN:
                 length = i + 1
@@ -290,12 +255,13 @@ def count_rows(
             to = cursors[level, _FILLED]
             cursors[level, _FILLED] = to + 1
             if to == cursors[level, _OPEN]:
-                keys[level, cursors[level, _CLOSED], 0], keys[level, cursors[level, _CLOSED], 1] = high, low
+                closed = cursors[level, _CLOSED]
+                state.keys[level, closed, 0], state.keys[level, closed, 1] = high, low
             slots[level, followed] = to - cursors[level, _OPEN] + 1
-            words[level, to], counts[level, to] = followed, count if level == length else 1
+            state.words[level, to], counts[level, to] = followed, count if level == length else 1
             if level > 1:
                 shorter = slots[level - 1, followed]
                 place = cursors[level - 1, _OPEN] + shorter - 1 if shorter else cursors[level - 1, _FILLED]
-                lower[level, to] = cursors[level - 1, _WRITTEN] + place
+                state.lower[level, to] = cursors[level - 1, _WRITTEN] + place
             else:
-                lower[level, to] = followed
+                state.lower[level, to] = followed

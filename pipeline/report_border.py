@@ -20,8 +20,6 @@ from pipeline.storage import Folder
 SHOWN = 2
 """Documents on either side of a cut."""
 EXCERPT_CHARS = 240
-EXAMINED_ROW_GROUPS = 200
-"""How far into the documents they are looked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +49,7 @@ class _Place:
 def read_border(output: Folder, folder: str, cuts: Cuts) -> list[AtBorder]:
     """For each cut of each criterion the documents nearest to it on both sides, nearest first, then by `doc_id`."""
     nearest: list[list[_Place]] = [[] for _ in cuts.edges]
-    for name, group, table in row_groups(output, folder, ("doc_id", *COLUMNS), EXAMINED_ROW_GROUPS):
+    for name, group, table in row_groups(output, folder, ("doc_id", *COLUMNS)):
         for criterion, found in enumerate(_decided(cuts, name, group, table)):
             sides = _sides([*nearest[criterion], *found], cuts.edges[criterion])
             nearest[criterion] = list({place for _, _, places in sides for place in places})

@@ -27,9 +27,6 @@ EXAMPLES = 3
 """Documents shown for each filter and reason, those with the smallest `doc_id` (or origin) among what is looked at."""
 
 EXCERPT_CHARS = 400
-EXAMINED_ROW_GROUPS = 200
-"""How far into a source's files of a stage examples are looked for."""
-
 MAX_FAULTS = 50
 MAX_KINDS = 200
 MAX_MODEL_FIGURES = 60
@@ -109,7 +106,7 @@ def _examples(output: Folder, what: str, figures: StageTotals, order: str, kinds
     """The first few rows of each kind, by the column `order`; texts are read for these alone."""
     folder = f"{what}/{figures.stage}/{figures.source}"
     smallest: dict[str, list[tuple[str, str, int, int]]] = {}
-    for name, group, table in row_groups(output, folder, (order, *kinds), EXAMINED_ROW_GROUPS):
+    for name, group, table in row_groups(output, folder, (order, *kinds)):
         for row, values in enumerate(table.to_pylist()):
             kind = ":".join(str(values[column]) for column in kinds) or "kept"
             if kind in smallest or len(smallest) < MAX_KINDS:

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from filters.blanks import strip
 from filters.line_forms import (
     MAPPED_CODE_POINTS,
     SPARE_BYTES,
     UNKNOWN,
     change_table,
     form_table,
-    strip,
     write_form,
 )
 from filters.normalize import normalize_for_dedup
@@ -27,7 +27,7 @@ def form_of(line, behind=0):
     """The form of a line with so many bytes of another behind it: near the buffer's end it is read one by one."""
     content = line.encode()
     values = np.frombuffer(content + b"B" * behind, np.uint8)
-    start, end = strip(values, 0, len(content), form_table())
+    start, end = strip(values, 0, len(content))
     forms = np.empty(2 * len(content) + SPARE_BYTES, np.uint8)
     length = write_form(values, start, end, form_table(), change_table(), forms, 0)
     return None if length == UNKNOWN else forms[:length].tobytes().decode()
@@ -59,15 +59,6 @@ def test_a_capital_sigma_is_left_to_python():
 def test_no_character_above_the_table_changes():
     above = range(MAPPED_CODE_POINTS, 0x110000)
     assert [code for code in above if normalize_for_dedup(chr(code)) != chr(code)] == []
-
-
-@pytest.mark.parametrize(
-    "line", ["", " ", "\xa0", " a", "a\u3000", "\u2003a b\x1c", "\x85\x85", "a", "\x00 a", "é\t", "\u1680é\u2028"]
-)
-def test_white_space_goes_from_the_ends_alone(line):
-    content = line.encode()
-    start, end = strip(np.frombuffer(content, np.uint8), 0, len(content), form_table())
-    assert content[start:end].decode() == line.strip()
 
 
 def test_a_character_that_changes_is_always_looked_up():

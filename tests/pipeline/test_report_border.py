@@ -6,7 +6,7 @@ import pytest
 
 from filters.batch import document_batch
 from filters.select import LanguageIs, PerplexityBucketIs, ReferenceScoreAtLeast
-from pipeline import report_border
+from pipeline import report_rows
 from pipeline.report_border import EXCERPT_CHARS, SHOWN, read_border
 from pipeline.score_grid import cuts_of
 from pipeline.storage import Folder
@@ -108,7 +108,7 @@ def test_title_and_text_are_shown_short(border):
 
 
 def test_they_are_looked_for_in_a_bounded_number_of_row_groups(border, monkeypatch):
-    monkeypatch.setattr(report_border, "EXAMINED_ROW_GROUPS", 1)
+    monkeypatch.setattr(report_rows, "EXAMINED", 1)
     found = border([[page("a", reference_score=0.3)], [page("b", reference_score=0.26)]])
     assert around(found, REFERENCE) == [("stays", "a")]
 

@@ -1,7 +1,7 @@
 import pytest
 
 from filters.batch import document_batch
-from pipeline import report_figures
+from pipeline import report_figures, report_rows
 from pipeline.corpora.corpus import BadRecord
 from pipeline.ledger import LedgerEntry
 from pipeline.report_figures import EXAMPLES, EXCERPT_CHARS, read_figures
@@ -100,7 +100,7 @@ def test_many_candidates_leave_few_examples(output):
 
 
 def test_examples_are_looked_for_in_a_bounded_number_of_row_groups(output, monkeypatch):
-    monkeypatch.setattr(report_figures, "EXAMINED_ROW_GROUPS", 1)
+    monkeypatch.setattr(report_rows, "EXAMINED", 1)
     write_unit(output, "a", kept=("d2",))
     write_unit(output, "b", kept=("d1",))
     assert [item.origin for item in read_figures(output, CHAINS).kept] == ["file#d2"]

@@ -12,7 +12,11 @@ import pyarrow as pa
 import pytest
 import sentencepiece
 
-from tokenizer.segments import segment_key
+from tokenizer.encode_bpe import build_bpe, encode_bpe
+from tokenizer.encode_unigram import build_unigram, encode_unigram
+from tokenizer.kernels import text_buffers
+from tokenizer.normalizer import Normalizer
+from tokenizer.segments import Segments, empty_segments, segment_key
 from tokenizer.sentencepiece_model import Algorithm, Kind, parse_model
 
 SENTENCES = ["the cat sat on the mat 1 22 333", "on the cat the mat sat", "über der Straße: Äpfel ½ 日本語 日本"] * 40
@@ -84,6 +88,26 @@ def same_ids() -> Callable[..., None]:
         for index, text in enumerate(texts):
             ids = found.ids[found.offsets[index] : found.offsets[index + 1]].tolist()
             assert ids == reference.encode(text), (str(path), text[:200])
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def checked_ids() -> Callable[..., list[list[int]]]:
+    """`checked_ids(path, texts, table)`: each text's ids by the loop over the table, which must be SentencePiece's."""
+
+    def check(path: Path, texts: list[str], table: Segments | None = None) -> list[list[int]]:
+        model = parse_model(path.read_bytes())
+        normalized = Normalizer(model).normalize(*text_buffers(pa.array(texts, pa.large_string())))
+        table = table or empty_segments(1024, 1 << 20)
+        if model.algorithm == Algorithm.BPE:
+            ids, offsets = encode_bpe(build_bpe(model), table, *normalized)
+        else:
+            ids, offsets = encode_unigram(build_unigram(model), table, *normalized)
+        found = [ids[start:end].tolist() for start, end in itertools.pairwise(offsets.tolist())]
+        processor = sentencepiece.SentencePieceProcessor(model_file=str(path))
+        assert found == [processor.encode(text) for text in texts]
+        return found
 
     return check
 

@@ -44,9 +44,5 @@ def loaded(found: Checkpoint, **others: Tensor) -> dict[str, Tensor]:
     return tensors
 
 
-def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-
-
 def steps(folder: Path) -> list[int]:
     return [read_checkpoint(path).step for path in checkpoint_folders(folder)]

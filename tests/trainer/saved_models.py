@@ -1,5 +1,6 @@
 """Small models and their checkpoints, for the tests of what is done with a trained model."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +12,7 @@ from trainer.checkpoint import Checkpoints
 from trainer.config import TrainerConfig
 from trainer.model import Llama, new_model, rope_table
 from trainer.parallel import World
-from trainer.saved_model import ImportedModel, SavedModel, open_model, save_imported
+from trainer.saved_model import ImportedModel, SavedModel, open_model, save_imported, weight_shapes
 from trainer.state import new_state, set_master
 
 PIECES = 600
@@ -60,6 +61,18 @@ def logits_of(model: Llama, tokens_BT: torch.Tensor, config: TrainerConfig = SMA
     return model.logits(tokens_BT, rope_table(config, tokens_BT.shape[1], dtype=torch.float64))
 
 
-def same_weights(model: Llama, weights: Mapping[str, torch.Tensor]) -> bool:
-    """Bit for bit."""
-    return all(torch.equal(weights[name], weight) for name, weight in model.named_parameters())
+def all_weights(model: SavedModel | ImportedModel) -> dict[str, torch.Tensor]:
+    """Every weight by name."""
+    return {name: model.read(name) for name in weight_shapes(model.config, model.vocabulary_size)}
+
+
+def same_tensors(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> bool:
+    """The same names, and bit for bit the same tensors."""
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def edit_json(path: Path, **changed: Any) -> Path:
+    """Changes a file's keys, takes out those that become "gone", and gives its folder."""
+    about = json.loads(path.read_text()) | changed
+    path.write_text(json.dumps({key: value for key, value in about.items() if value != "gone"}))
+    return path.parent

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from saved_checkpoints import FILE, RUN, loaded, newest, same, save, some, steps
+from saved_checkpoints import FILE, RUN, loaded, newest, save, some, steps
+from saved_models import same_tensors
 
 from tokenmill.version import installed_version
 from trainer import checkpoint
@@ -28,7 +29,7 @@ def test_what_is_loaded_is_what_was_saved(tmp_path):
     save(tmp_path, 7)
     found = newest(tmp_path, [])
     assert (found.step, found.sequences, found.run) == (7, 28, RUN)
-    assert same(loaded(found), some(7))
+    assert same_tensors(loaded(found), some(7))
 
 
 def test_two_saves_of_one_state_are_the_same_bytes_and_names(tmp_path):
@@ -59,7 +60,7 @@ def test_random_states_of_processes_that_there_were_not_stay_as_they_are(tmp_pat
     mine = torch.full((4,), 9, dtype=torch.uint8)
     tensors = loaded(newest(tmp_path, []), **{"random.cuda.3": mine})
     assert tensors.pop("random.cuda.3").tolist() == [9, 9, 9, 9]
-    assert same(tensors, some(7))
+    assert same_tensors(tensors, some(7))
 
 
 def test_any_other_missing_tensor_is_an_error(tmp_path):
@@ -101,7 +102,7 @@ def test_a_save_returns_before_it_is_written_and_holds_the_state_of_its_call(tmp
         for tensor in tensors.values():
             tensor.zero_()
         gate.set()
-    assert same(loaded(newest(tmp_path, [])), some(5))
+    assert same_tensors(loaded(newest(tmp_path, [])), some(5))
 
 
 @pytest.mark.parametrize("call", ["wait", "close", "save", "newest_good", "load"])
@@ -134,7 +135,7 @@ def test_the_memory_of_a_save_is_that_of_the_next(tmp_path, monkeypatch):
     )
     save(tmp_path, 1, 2, 3)
     assert len(made) == 3 and len(set(made)) == 1
-    assert same(loaded(newest(tmp_path, [])), some(3))
+    assert same_tensors(loaded(newest(tmp_path, [])), some(3))
 
 
 def test_converted_tensors_are_made_one_by_one_at_the_save(tmp_path):
@@ -179,7 +180,7 @@ def test_a_checkpoint_is_never_written_over(tmp_path):
     save(tmp_path, 5)
     with pytest.raises(TrainingError, match=r"step 5 was not written: .* is there already: does another run write"):
         save(tmp_path, 5)
-    assert same(loaded(newest(tmp_path, [])), some(5))
+    assert same_tensors(loaded(newest(tmp_path, [])), some(5))
 
 
 def test_half_written_checkpoints_are_removed_at_the_next_start_and_whole_ones_stay(tmp_path):

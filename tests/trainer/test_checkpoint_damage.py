@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from saved_checkpoints import FILE, RUN, loaded, newest, same, save, some, steps
+from saved_checkpoints import FILE, RUN, loaded, newest, save, some, steps
+from saved_models import same_tensors
 
 from trainer.checkpoint import (
     Checkpoints,
@@ -132,7 +133,7 @@ DAMAGES = [
 def test_a_damaged_checkpoint_is_set_aside_and_the_one_before_is_taken(tmp_path, damage, reason):
     damage(save(tmp_path, 10, 20)[1])
     said: list[str] = []
-    assert same(loaded(newest(tmp_path, said)), some(10))
+    assert same_tensors(loaded(newest(tmp_path, said)), some(10))
     assert len(said) == 1 and said[0].startswith("step-00000020 is set aside as step-00000020.damaged: ")
     assert reason in said[0]
     assert steps(tmp_path) == [10]
@@ -159,7 +160,7 @@ def test_files_that_the_checkpoint_does_not_name_are_passed_over(tmp_path):
     (folder,) = save(tmp_path, 10)
     (folder / ".DS_Store").write_text("what a desktop leaves")
     (folder / "rank-00007-part-000.safetensors").write_bytes(b"what another program leaves")
-    assert same(loaded(newest(tmp_path, [])), some(10))
+    assert same_tensors(loaded(newest(tmp_path, [])), some(10))
 
 
 def test_damage_is_an_error_when_a_folder_is_read_by_name(tmp_path):

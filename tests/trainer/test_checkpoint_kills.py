@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from saved_models import same_tensors
 from torch import Tensor
 from worlds import in_processes
 
@@ -84,12 +85,8 @@ def wrong_in(folder: Path, size: int, saved: int) -> list[str]:
         whole = read_checkpoint(folder / f"step-{old:08d}")
         check_files(whole)
         load_checkpoint(whole, tensors)
-        said += [f"{old} is not as saved"] * (not same(tensors, state_at(old, size)))
+        said += [f"{old} is not as saved"] * (not same_tensors(tensors, state_at(old, size)))
     return said + [f"{path.name} is left" for path in folder.glob("*") if path.suffix]
-
-
-def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
-    return all(torch.equal(one[name], other[name]) for name in other)
 
 
 def killed_before_each_thing(folder: Path) -> tuple[int, list[str]]:

@@ -4,14 +4,14 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from saved_models import PIECES, SMALL, logits_of, saved, small_model
+from saved_models import PIECES, SMALL, all_weights, edit_json, logits_of, same_tensors, saved, small_model
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from tokenizer.vocabulary import Vocabulary
 from trainer.config import PRESETS
 from trainer.errors import SettingsError
 from trainer.huggingface import export_huggingface, feed_forward_multiple, import_huggingface
-from trainer.saved_model import open_model, save_imported, weight_shapes
+from trainer.saved_model import open_model, save_imported
 
 TOKENS = torch.randint(0, PIECES, (2, 11), generator=torch.Generator().manual_seed(0))
 
@@ -34,20 +34,6 @@ def export(tmp_path, *, dtype=torch.float32, file_bytes=10**9, tokenizer=None):
     return tmp_path / "theirs"
 
 
-def all_weights(model):
-    return {name: model.read(name) for name in weight_shapes(model.config, model.vocabulary_size)}
-
-
-def same(one, other):
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-
-
-def edited(folder, **changed):
-    about = json.loads((folder / "config.json").read_text()) | changed
-    (folder / "config.json").write_text(json.dumps({key: value for key, value in about.items() if value != "gone"}))
-    return folder
-
-
 @pytest.mark.parametrize("file_bytes, files", [(10**9, 1), (40_000, 4)])
 def test_transformers_loads_every_key_and_gives_the_same_logits(tmp_path, file_bytes, files):
     folder = export(tmp_path, file_bytes=file_bytes)
@@ -63,7 +49,7 @@ def test_transformers_loads_every_key_and_gives_the_same_logits(tmp_path, file_b
 @pytest.mark.parametrize("file_bytes", [10**9, 40_000, 1])
 def test_a_round_trip_loses_no_bit(tmp_path, file_bytes):
     back = import_huggingface(export(tmp_path, file_bytes=file_bytes))
-    assert same(all_weights(back), dict(small_model().named_parameters()))
+    assert same_tensors(all_weights(back), dict(small_model().named_parameters()))
     assert (back.vocabulary_size, back.context_tokens, back.tokenizer) == (PIECES, 64, None)
     assert replace(back.config, feed_forward_multiple=8) == SMALL
     assert back.config.feed_forward == SMALL.feed_forward
@@ -99,7 +85,7 @@ def test_bfloat16_is_the_rounded_weight(tmp_path):
     folder = export(tmp_path, dtype=torch.bfloat16)
     assert AutoConfig.from_pretrained(folder).dtype == torch.bfloat16
     wanted = {name: weight.bfloat16().float() for name, weight in small_model().named_parameters()}
-    assert same(all_weights(import_huggingface(folder)), wanted)
+    assert same_tensors(all_weights(import_huggingface(folder)), wanted)
 
 
 def test_the_config_says_what_the_model_is(tmp_path):
@@ -151,7 +137,7 @@ def test_what_transformers_saves_is_imported(tmp_path):
     "theta", [{"rope_theta": 77.0}, {"rope_theta": "gone", "rope_parameters": {"rope_theta": 77.0}}]
 )
 def test_the_rotations_base_is_found_where_either_version_writes_it(tmp_path, theta):
-    assert import_huggingface(edited(export(tmp_path), **theta)).config.rope_base == 77.0
+    assert import_huggingface(edit_json(export(tmp_path) / "config.json", **theta)).config.rope_base == 77.0
 
 
 @pytest.mark.parametrize(
@@ -174,11 +160,11 @@ def test_the_rotations_base_is_found_where_either_version_writes_it(tmp_path, th
 )
 def test_a_model_that_is_no_llama_is_refused(tmp_path, changed, reason):
     with pytest.raises(SettingsError, match=reason):
-        import_huggingface(edited(export(tmp_path), **changed))
+        import_huggingface(edit_json(export(tmp_path) / "config.json", **changed))
 
 
 def test_a_weight_that_is_missing_is_refused(tmp_path):
-    back = import_huggingface(edited(export(tmp_path), num_hidden_layers=3))
+    back = import_huggingface(edit_json(export(tmp_path) / "config.json", num_hidden_layers=3))
     with pytest.raises(SettingsError, match=r"holds no tensor model.layers.2.self_attn.q_proj.weight"):
         back.read("layers.2.wqkv")
 

@@ -8,11 +8,10 @@ import pytest
 import torch
 from llama_reference import reference_logits
 from safetensors.torch import load_file, save_file
-from saved_models import PIECES, SMALL, logits_of, saved, small_model
+from saved_models import PIECES, SMALL, all_weights, edit_json, logits_of, same_tensors, saved, small_model
 
 from trainer.errors import SettingsError
 from trainer.meta_release import CONVERT, export_meta, halved, import_meta, interleaved
-from trainer.saved_model import weight_shapes
 
 CONFIG = replace(SMALL, dimension=32, heads=4)
 D, F = 32, CONFIG.feed_forward
@@ -24,20 +23,6 @@ def export(tmp_path, shards=2, *, dtype=torch.float32, tokenizer=None, config=CO
     return tmp_path / "theirs"
 
 
-def all_weights(model):
-    return {name: model.read(name) for name in weight_shapes(model.config, model.vocabulary_size)}
-
-
-def same(one, other):
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-
-
-def edited(folder, **changed):
-    params = json.loads((folder / "params.json").read_text()) | changed
-    (folder / "params.json").write_text(json.dumps({key: value for key, value in params.items() if value != "gone"}))
-    return folder
-
-
 @pytest.mark.parametrize("shards", [1, 2, 4])
 def test_a_round_trip_through_any_number_of_shards_loses_no_bit(tmp_path, shards):
     folder = export(tmp_path, shards)
@@ -46,7 +31,7 @@ def test_a_round_trip_through_any_number_of_shards_loses_no_bit(tmp_path, shards
         "params.json",
     ]
     back = import_meta(folder, context_tokens=99)
-    assert same(all_weights(back), dict(small_model(CONFIG).named_parameters()))
+    assert same_tensors(all_weights(back), dict(small_model(CONFIG).named_parameters()))
     assert (back.config, back.vocabulary_size, back.context_tokens) == (replace(CONFIG, initial_std=0.02), PIECES, 99)
 
 
@@ -93,7 +78,7 @@ def test_the_parameters_are_the_release_s(tmp_path, vocabulary_path):
 def test_bfloat16_is_the_rounded_weight(tmp_path):
     back = import_meta(export(tmp_path, dtype=torch.bfloat16), context_tokens=64)
     wanted = {name: weight.bfloat16().float() for name, weight in small_model(CONFIG).named_parameters()}
-    assert same(all_weights(back), wanted)
+    assert same_tensors(all_weights(back), wanted)
 
 
 @pytest.mark.parametrize("heads", [1, 2, 8])
@@ -124,7 +109,7 @@ def test_shards_that_cannot_share_the_model_are_refused(tmp_path, shards, reason
 )
 def test_a_model_that_is_no_llama_is_refused(tmp_path, changed, reason):
     with pytest.raises(SettingsError, match=reason):
-        import_meta(edited(export(tmp_path), **changed), context_tokens=64)
+        import_meta(edit_json(export(tmp_path) / "params.json", **changed), context_tokens=64)
 
 
 def test_a_model_with_one_shard_too_few_is_refused(tmp_path):
@@ -138,7 +123,7 @@ def test_frequencies_in_the_shards_are_passed_over(tmp_path):
     folder = export(tmp_path, 1)
     tensors = load_file(folder / "consolidated.00.safetensors") | {"rope.freqs": torch.ones(4)}
     save_file(tensors, folder / "consolidated.00.safetensors")
-    assert import_meta(edited(folder, n_kv_heads=4), context_tokens=64).vocabulary_size == PIECES
+    assert import_meta(edit_json(folder / "params.json", n_kv_heads=4), context_tokens=64).vocabulary_size == PIECES
 
 
 def test_pickled_shards_are_refused_with_the_command_that_converts_them(tmp_path, monkeypatch):
@@ -153,7 +138,9 @@ def test_pickled_shards_are_refused_with_the_command_that_converts_them(tmp_path
     code, pattern = re.fullmatch(r"python -c (\".*\") (\S+)", CONVERT, flags=re.DOTALL).groups()
     monkeypatch.setattr(sys, "argv", ["-c", *sorted(str(path) for path in folder.glob(pattern))])
     exec(*shlex.split(code), {})
-    assert same(all_weights(import_meta(folder, context_tokens=64)), dict(small_model(CONFIG).named_parameters()))
+    assert same_tensors(
+        all_weights(import_meta(folder, context_tokens=64)), dict(small_model(CONFIG).named_parameters())
+    )
 
 
 def test_a_folder_without_shards_is_refused(tmp_path):

@@ -4,24 +4,16 @@ from dataclasses import replace
 
 import pytest
 import torch
-from saved_models import PIECES, SMALL, imported, saved, small_model, train_checkpoint
+from saved_models import PIECES, SMALL, all_weights, imported, same_tensors, saved, small_model, train_checkpoint
 
 from trainer.errors import DamagedCheckpointError, SettingsError
-from trainer.saved_model import ImportedModel, new_folder, open_model, save_imported, weight_shapes
-
-
-def all_weights(model):
-    return {name: model.read(name) for name in weight_shapes(model.config, model.vocabulary_size)}
-
-
-def same(one, other):
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+from trainer.saved_model import ImportedModel, new_folder, open_model, save_imported
 
 
 def test_a_model_comes_out_of_a_checkpoint_as_it_was_trained(tmp_path):
     trained = train_checkpoint(tmp_path)
     found = open_model(tmp_path / "checkpoints" / "step-00000003")
-    assert same(all_weights(found), dict(trained.named_parameters()))
+    assert same_tensors(all_weights(found), dict(trained.named_parameters()))
     assert (found.step, found.vocabulary_size, found.context_tokens) == (3, PIECES, 64)
     assert (found.config.heads, found.config.rope_base, found.config.precision) == (2, 500.0, "float32")
 
@@ -36,7 +28,7 @@ def test_an_imported_model_is_a_checkpoint_of_step_0(tmp_path, vocabulary_path):
     folder = save_imported(imported(tokenizer=vocabulary_path), tmp_path / "out")
     assert folder == tmp_path / "out/checkpoints/step-00000000"
     found = open_model(tmp_path / "out")
-    assert same(all_weights(found), dict(small_model().named_parameters()))
+    assert same_tensors(all_weights(found), dict(small_model().named_parameters()))
     assert (found.step, found.config, found.context_tokens) == (0, SMALL, 64)
     assert not list(tmp_path.glob("*.tmp"))
 
@@ -57,7 +49,7 @@ def test_the_model_is_built_with_its_weights_in_the_precision_asked_for(tmp_path
     model = saved(tmp_path / "out").llama(dtype=dtype)
     assert not any(weight.requires_grad for weight in model.parameters())
     wanted = {name: weight.to(dtype) for name, weight in small_model().named_parameters()}
-    assert same(dict(model.named_parameters()), wanted)
+    assert same_tensors(dict(model.named_parameters()), wanted)
 
 
 @pytest.mark.parametrize("place", ["tokenizer.model", "models/tokenizer/tokenizer.model"])
