@@ -22,7 +22,11 @@ def output(request, tmp_path):
 
 @pytest.mark.parametrize(
     "left",
-    [*(f"{folder}/c4/stray" for folder in RECORDED), "logs/work/1/units.json", "ledger/clean/c4/.u.json.1.part"],
+    [
+        *(f"{folder}/c4/{name}" for folder in RECORDED for name in ("stray", ".u.parquet.1.part")),
+        "logs/work/1/units.json",
+        "ledger/clean/c4/.u.json.1.part",
+    ],
 )
 def test_what_no_record_names_goes(output, left):
     output.write_text(left, "half")
