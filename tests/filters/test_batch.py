@@ -36,6 +36,10 @@ PERPLEXITIES = "perplexity_head perplexity_middle perplexity_tail"
 THREAD_FAULTS = "not_a_question answer_without_question nested_too_deeply empty_text unanswered"
 
 
+def test_what_every_document_has_is_never_null():
+    assert [field.name for field in DOCUMENT_SCHEMA if not field.nullable] == ["doc_id", "source", "origin", "text"]
+
+
 def test_an_id_follows_from_content_and_origin_alone():
     assert document_id("c4", "a#1", "text") == document_id("c4", "a#1", "text")
     assert document_id("c4", "a#1", "text") == "6bc398fa15a278c6fde0db7856a094ef"

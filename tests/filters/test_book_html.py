@@ -21,6 +21,7 @@ from filters.html_text import NestedTooDeeplyError
         ("<ol start='3'><li>three</li></ol>", "3. three"),
         ("<table><tr><td>a</td><td>b</td></tr></table>", "a | b"),
         ("<pre>one\n  two</pre>", "one\n  two"),
+        ("<p><span>a</span></p><pre>one\n  two</pre>", "a\n\none\n  two"),
         ("M<sup>r</sup> Smith, 10<sup>2</sup>", "Mr Smith, 10²"),
         ("<sup>4</sup>He is helium.", "⁴He is helium."),
         ("Tom &amp; Jerry &lt;x&gt; caf&eacute;", "Tom & Jerry <x> café"),

@@ -90,6 +90,28 @@ def test_a_bucket_without_a_row_is_refused(models, tmp_path):
         read_fasttext_file(str(tmp_path / "m.bin"))
 
 
+def matrix_at(data):
+    """Where the quantised matrix begins: 400 rows of 8; behind its two flags lie the pairs of bucket and row."""
+    return data.index(struct.pack("<qq", 400, 8))
+
+
+def test_a_flag_is_0_or_1(models, tmp_path):
+    data = bytearray(models["pruned"].read_bytes())
+    data[matrix_at(data) - 1] = 2
+    (tmp_path / "m.bin").write_bytes(data)
+    with pytest.raises(ValueError, match="qnorm must be from 0 to 1, got 2"):
+        read_fasttext_file(str(tmp_path / "m.bin"))
+
+
+def test_a_pruned_bucket_without_a_row_is_refused(models, tmp_path):
+    data = bytearray(models["pruned"].read_bytes())
+    words = read_fasttext_file(str(models["pruned"])).dictionary.words
+    struct.pack_into("<i", data, matrix_at(data) - 6, 400 - words)
+    (tmp_path / "m.bin").write_bytes(data)
+    with pytest.raises(ValueError, match="401 rows of the input matrix are asked for, there are 400"):
+        read_fasttext_file(str(tmp_path / "m.bin"))
+
+
 @pytest.mark.parametrize("kind", ["words", "pruned", "words-alone-stay"])
 def test_spoilt_bytes_are_read_or_refused_but_never_crash(models, tmp_path, kind):
     whole = models[kind].read_bytes()

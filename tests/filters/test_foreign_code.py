@@ -188,6 +188,11 @@ def test_bounds_of_data_are_checked(setting, value, says):
         NotData(**{setting: value})
 
 
+@pytest.mark.parametrize(("chars", "generated"), [(4096, True), (4097, False)])
+def test_a_mark_is_looked_for_in_the_first_4096_characters(chars, generated):
+    assert says_generated(f"# {'x ' * 3000}"[: chars - 11] + " @generated") is generated
+
+
 @pytest.mark.parametrize("rule", [NotVendored(), NotGenerated(), NotData()])
 def test_no_rule_drops_a_row_or_touches_its_input(documents, rule):
     batch = documents("", "A" * 2000, "# @generated\n", path="vendor/a.js")

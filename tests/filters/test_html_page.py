@@ -36,7 +36,7 @@ def written(page: Page) -> str:
 
 def test_lines_are_written_without_blanks_and_no_break_spaces_at_their_ends():
     page = new_page()
-    for text in ("a \t", "b\u00a0 \u00a0", "\u00a0", "à", "c\u00a0d"):
+    for text in ("a \t\r\n\x0b\x0c", "b\u00a0 \u00a0", "\u00a0", "à", "c\u00a0d"):
         put(page, text)
         end_line(page, False)
     assert written(page) == "a\nb\nà\nc\u00a0d\n"

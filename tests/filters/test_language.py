@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from filters.fasttext_file import read_fasttext_file
 from filters.language import (
     PIECE_CHARS,
     IdentifyLanguage,
@@ -30,6 +31,7 @@ def examples():
 def model_path(tmp_path_factory):
     path = tmp_path_factory.mktemp("language") / "language.bin"
     assert train_language(examples(), path, epochs=100) == {"de": 60, "en": 60}
+    assert read_fasttext_file(str(path)).arguments.buckets == 1 << 18
     return str(path)
 
 

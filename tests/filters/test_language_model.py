@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 import sentencepiece
 
+from filters import language_model
 from filters.language_model import LanguageModel, is_binary, load_kenlm
 from filters.ngram import estimate_language_model
 from filters.normalize import normalize_for_language_model
@@ -128,6 +129,26 @@ def test_loading_says_nothing(folder, capfd):
     load_kenlm(str(folder / "lm.arpa"))
     model_of(folder)
     assert capfd.readouterr() == ("", "")
+
+
+def test_texts_are_spelt_out_for_kenlm_as_they_are_numbered_for_our_own_reader(folder, monkeypatch):
+    pytest.importorskip("kenlm")
+    paths = str(folder / "lm.arpa"), str(folder / "pieces.model")
+    numbered = LanguageModel(*paths).perplexities(pa.array(TEXTS), decimals=1)
+    monkeypatch.setattr(language_model, "_ArpaScorer", language_model._KenlmScorer)
+    assert LanguageModel(*paths).perplexities(pa.array(TEXTS), decimals=1) == numbered
+
+
+@pytest.mark.parametrize(
+    ("slots", "said"),
+    [(0.99, r"its header gives order 2, kind 0, 0\.99"), (1.0, r"it counts \(0, 0\)"), (100.0, r"it counts \(0, 0\)")],
+)
+def test_a_header_gives_a_table_from_1_to_100_slots_an_ngram(tmp_path, slots, said):
+    pytest.importorskip("kenlm")
+    head = b"mmap lm http://kheafield.com/code".ljust(88, b"\0") + struct.pack("<B3xfI", 2, slots, 0) + bytes(400)
+    (tmp_path / "lm.binary").write_bytes(head)
+    with pytest.raises(ValueError, match=said):
+        load_kenlm(str(tmp_path / "lm.binary"))
 
 
 def test_a_binary_is_told_by_its_first_bytes(folder, binaries):

@@ -82,10 +82,10 @@ def test_redirect_words_are_known_in_each_language(language, text, redirect):
 
 def test_wikitext_becomes_text_and_what_is_broken_is_counted(documents):
     deep = "{{t|" * 101 + "}}" * 101 + "\ntext"
-    result = WikitextToText().apply(documents("'''A''' [[b]]", "{{t}}", "{{never", "", deep, language="en"))
-    assert result.batch.column("text").to_pylist() == ["A b", "", "{{never", "", "text"]
-    assert result.reason.to_pylist() == [None, "empty_text", None, "empty_text", None]
-    assert result.counts == {"unbalanced": 1, "simplified": 1}
+    result = WikitextToText().apply(documents("'''A''' [[b]]", "{{t}}", "{{never", "", deep, "[[no", language="en"))
+    assert result.batch.column("text").to_pylist() == ["A b", "", "{{never", "", "text", "[[no"]
+    assert result.reason.to_pylist() == [None, "empty_text", None, "empty_text", None, None]
+    assert result.counts == {"unbalanced": 2, "simplified": 1}
 
 
 def test_language_decides_which_links_are_files(documents):
