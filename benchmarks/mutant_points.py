@@ -14,12 +14,14 @@ from typing import Any
 
 PACKAGES = ("filters", "mixtures", "tokenizer")
 
-ONE_IN = 100
+ONE_IN = 32
 
 LEFT_OUT = {
     "decorator": "Decorators say how a function is compiled or cached and how a class is laid out, not what they give.",
     "annotation": "Annotations are for readers and the type checker; nothing reads them at run time.",
     "type": "Numba's types say what machine code is made for; a wrong one does not compile.",
+    "assertion": "`strict` of `zip` says that two lists made here are of one length; where that holds it changes nothing.",
+    "exception": "Of `except module.Error` cosmic-ray cannot make a mutant.",
 }
 """What no mutant is drawn from, by rule."""
 
@@ -109,6 +111,8 @@ def _left_out(node: Any) -> str | None:
     inner, outer = node, node.parent
     if node.type == "decorator":
         return "decorator"
+    if node.type == "except_clause" and "." in node.get_code():
+        return "exception"
     while outer is not None:
         if outer.type == "decorator":
             return "decorator"
@@ -118,6 +122,8 @@ def _left_out(node: Any) -> str | None:
             return "annotation"
         if outer.type == "atom_expr" and outer.children[0].get_code(include_prefix=False) == "numba":
             return "type"
+        if outer.type == "argument" and outer.children[0].get_code(include_prefix=False) == "strict":
+            return "assertion"
         inner, outer = outer, outer.parent
     return None
 
