@@ -20,7 +20,7 @@ LEFT_OUT = {
     "decorator": "Decorators say how a function is compiled or cached and how a class is laid out, not what they give.",
     "annotation": "Annotations are for readers and the type checker; nothing reads them at run time.",
     "type": "Numba's types say what machine code is made for; a wrong one does not compile.",
-    "assertion": "`strict` of `zip` says that two lists made here are of one length; where that holds it changes nothing.",
+    "assertion": "`strict` of `zip` says that lists made here are of one length; where it holds it changes nothing.",
     "exception": "Of `except module.Error` cosmic-ray cannot make a mutant.",
 }
 """What no mutant is drawn from, by rule."""
@@ -108,24 +108,28 @@ def _changes(source: str) -> Iterator[tuple[str, int, Any, tuple[Any, Any]]]:
 
 def _left_out(node: Any) -> str | None:
     """The rule of LEFT_OUT that leaves a node out."""
-    inner, outer = node, node.parent
+    rule = None
     if node.type == "decorator":
-        return "decorator"
-    if node.type == "except_clause" and "." in node.get_code():
-        return "exception"
-    while outer is not None:
-        if outer.type == "decorator":
-            return "decorator"
-        if outer.type == "tfpdef" or (outer.type == "annassign" and inner is outer.children[1]):
-            return "annotation"
-        if outer.type == "funcdef" and inner is outer.annotation:
-            return "annotation"
-        if outer.type == "atom_expr" and outer.children[0].get_code(include_prefix=False) == "numba":
-            return "type"
-        if outer.type == "argument" and outer.children[0].get_code(include_prefix=False) == "strict":
-            return "assertion"
+        rule = "decorator"
+    elif node.type == "except_clause" and "." in node.get_code():
+        rule = "exception"
+    inner, outer = node, node.parent
+    while outer is not None and rule is None:
+        rule = _rule_within(outer, inner)
         inner, outer = outer, outer.parent
-    return None
+    return rule
+
+
+def _rule_within(outer: Any, inner: Any) -> str | None:
+    rules = {
+        "decorator": outer.type == "decorator",
+        "annotation": outer.type == "tfpdef"
+        or (outer.type == "annassign" and inner is outer.children[1])
+        or (outer.type == "funcdef" and inner is outer.annotation),
+        "type": outer.type == "atom_expr" and outer.children[0].get_code(include_prefix=False) == "numba",
+        "assertion": outer.type == "argument" and outer.children[0].get_code(include_prefix=False) == "strict",
+    }
+    return next((rule for rule, holds in rules.items() if holds), None)
 
 
 def _where(node: Any) -> str:
