@@ -4,6 +4,7 @@ import ast
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ from pipeline.catalogue import filter_classes
 from pipeline.corpora.bad_reasons import BAD_REASONS
 from pipeline.corpora.registry import CORPORA
 from pipeline.held_out import SCHEMA as HELD_OUT_SCHEMA
+from pipeline.json_names import JSON_FILES
 from pipeline.ledger import LedgerEntry
 from pipeline.map_stages import MAP_STAGES
 from pipeline.models import ALL_MODELS
@@ -55,6 +57,19 @@ Written by `tokenmill catalogue names`, from where the code declares them. [Filt
 figures of a [training step](training.md#what-is-written) have pages of their own."""
 _SUMS = """
 Sums over units have the same names, in `--json` and in the report; `documents_rejected` adds `rejected` up."""
+_FILES = """
+## Files of JSON
+
+Below the output folder. [`stream.json`](token-files.md#the-stream-stream), [the tokenizer's
+report](tokenizer.md#the-report) and [what a training writes](training.md#what-is-written) have pages of their own."""
+_SCHEME = """
+## How names are made
+
+Stages and commands are verbs, or what they make, in words joined by `-`; an option is a key with `-` for `_`. All
+other names are words joined by `_`, and say their unit last: `_bytes`, `_chars`, `_words`, `_tokens`, `_documents`,
+`_fraction` (0 to 1), `_percent`. A bound begins with `max_` or `min_`, and is itself allowed; what is kept in spite of
+a rule, with `keep_`. A reason says what is wrong with the document (`too_few_words`) or record (`truncated_gzip`); a
+filter, what it judges, after its source's name where only one has it. Rules of C4 keep the names of C4's own code."""
 
 
 def names_page() -> str:
@@ -70,6 +85,9 @@ def names_page() -> str:
         *_section("A ledger entry", ("key", "meaning"), _ledger()),
         _SUMS,
         *_section("Counters", ("counted by", "what"), _counters()),
+        _FILES,
+        *chain.from_iterable(_section(f"`{name}`", ("key", "what"), _keys(name), "###") for name in JSON_FILES),
+        _SCHEME,
     ]
     return "\n".join(parts) + "\n"
 
@@ -81,9 +99,13 @@ def counted(rule: type[Any]) -> str:
     return "" if said == "nothing" else said
 
 
-def _section(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    yield from ("", f"## {title}", "", f"| {' | '.join(headings)} |", "|---" * len(headings) + "|")
+def _section(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]], level: str = "##") -> Iterator[str]:
+    yield from ("", f"{level} {title}", "", f"| {' | '.join(headings)} |", "|---" * len(headings) + "|")
     yield from (f"| {' | '.join(row)} |" for row in rows)
+
+
+def _keys(file: str) -> Iterator[tuple[str, str]]:
+    return ((f"`{key}`", what) for key, what in JSON_FILES[file].items())
 
 
 def _named(names: Iterable[str]) -> str:
