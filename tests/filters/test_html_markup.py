@@ -27,7 +27,7 @@ def test_blanks_and_letters_are_those_of_ascii():
         "!--a>b-->",
         "!-- -- > -->",
         "!DOCTYPE x>",
-        "!x->",
+        "!x-a>",
         "?x>",
         "/1>",
     ],

@@ -43,6 +43,10 @@ def test_messages_side_by_side_are_hashed_each_by_itself(texts):
     assert halves(texts) == [by_hashlib(text) for text in texts]
 
 
+def test_the_longest_message_fills_its_words_with_the_bit_that_follows_it():
+    assert MAX_BYTES + 1 == 4 * WORDS
+
+
 def test_a_lane_forgets_its_last_message():
     messages, digests, found = (
         np.zeros((WORDS + 1, LANES), np.uint32),

@@ -174,7 +174,7 @@ def test_what_is_hopeless_is_not_tried_again(error):
 
 def test_long_ranges_are_asked_for_in_pieces_and_not_all_at_once(monkeypatch):
     monkeypatch.setattr(byte_ranges, "PIECE_BYTES", 16)
-    monkeypatch.setattr(byte_ranges, "GROUP_BYTES", 40)
+    monkeypatch.setattr(byte_ranges, "GROUP_BYTES", 38)
     monkeypatch.setattr(byte_ranges, "GROUP_RANGES", 3)
     failing = Failing(0, None)
     files, _ = remote(failing)
