@@ -81,6 +81,11 @@ def test_an_address_counts_with_a_name_and_a_password(text, holds):
     assert masks(text) == [ADDRESS * holds]
 
 
+@pytest.mark.parametrize("mark", "/\"'<>`\n")
+def test_an_address_ends_at_a_mark_that_none_has(mark):
+    assert masks(f"https://me:se{mark}cret@host") == [0]
+
+
 @given(st.lists(st.text(st.sampled_from("ghpGHP_-beBEgin.xyé语 "), max_size=20), max_size=5))
 def test_any_texts_letters_are_found_as_by_a_pattern(texts):
     first, second = re.compile("ghp[_\x7f]", re.I | re.A), re.compile("[-\r]begin|b[.\x0e]xy", re.I | re.A)
