@@ -78,6 +78,7 @@ def test_a_second_run_does_nothing_and_says_so(copied_run):
     assert [path.stat().st_mtime_ns for path in files] == before
 
 
+@pytest.mark.system
 @pytest.mark.slow
 def test_a_run_that_is_killed_again_and_again_makes_the_same_bytes_with_another_number_of_workers(small_run, tmp_path):
     broken = replace(small_run, output=tmp_path / "out")

@@ -60,6 +60,7 @@ def suspended(driver):
     return held
 
 
+@pytest.mark.system
 @pytest.mark.slow
 def test_workers_that_wake_when_the_next_run_is_over_change_nothing(small_run, tmp_path):
     again = replace(small_run, output=tmp_path / "out")

@@ -8,6 +8,7 @@ from benchmarks.models import classifier, language_model
 from benchmarks.process_watch import PARENT, WORKER, Taken
 
 
+@pytest.mark.system
 @pytest.mark.slow
 @pytest.mark.parametrize("growing", [PARENT_GROWTH, WORKER_GROWTH], ids=["parent", "worker"])
 def test_sixteen_times_the_files_take_no_more_memory(inputs, tmp_path, growing, monkeypatch):
