@@ -12,7 +12,7 @@ _HEAD = """# Mutation
 Do the tests notice when a rule changes? Mutants answer: small changes, one at a time, to the code of {packages}.
 A point is an operator, a comparison, a number, a condition or a loop that cosmic-ray's operators can change. Of the
 changes of each point one is drawn by a digest of its line, and of the points one in {one_in}: the same ones for the
-same code. The table is of the {tried} that have been tried; `make mutants` tries the rest.
+same code. The table is of the {tried} that were tried; `make mutants` tries what the code has gained since.
 
 ```
 make mutants                                                              # those that the results do not have yet
