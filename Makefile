@@ -34,7 +34,7 @@ test test-system: export PYTHONDONTWRITEBYTECODE :=  # Hundreds of processes rea
 test: $(READY)  ## All tests but those of test-system, in PROCESSES=2 processes of up to 4 GB
 	$(BIN)/python -m pytest -m "not system" --numprocesses $(PROCESSES) --dist worksteal
 
-test-system: $(READY)  ## Whole runs for minutes: workers and drivers killed, a store that fails, 16 times the files
+test-system: $(READY)  ## Whole runs: workers and drivers killed, a store that fails, 16 times the files, the other engines
 	$(BIN)/python -m pytest -m system --numprocesses $(PROCESSES) --dist worksteal
 
 site: $(READY)  ## The documentation as a site, out/site/index.html; a link that leads nowhere stops it

@@ -12,10 +12,14 @@ from pipeline.engines import job_server
 from pipeline.storage import Folder
 
 KEPT = json.loads(CONTENTS.read_text())
+AT_ONCE = ("embedded-2", "spark-local")
+"""Engines of `make test`; `make test-system` has the others."""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("engine", ALL)
+@pytest.mark.parametrize(
+    "engine", [name if name in AT_ONCE else pytest.param(name, marks=pytest.mark.system) for name in ALL]
+)
 def test_every_engine_makes_what_was_made_before(tmp_path, monkeypatch, engine):
     monkeypatch.setattr(job_server, "_ask", lambda _: "not asked")  # Tests look for no jar on the network.
     write_dumps(tmp_path / "dumps")

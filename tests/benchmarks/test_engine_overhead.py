@@ -11,6 +11,7 @@ from pipeline.engines import job_server
 from pipeline.errors import SettingError
 
 
+@pytest.mark.system
 @pytest.mark.slow
 def test_the_engine_and_a_plain_pool_leave_the_same_files(inputs, tmp_path, monkeypatch):
     monkeypatch.setattr(engine_overhead, "_UNITS", 2)

@@ -93,6 +93,7 @@ def tokenmill(*arguments, **more):
     )
 
 
+@pytest.mark.system
 @pytest.mark.slow
 def test_the_recipe_runs_on_a_few_dumps_to_a_stream_that_is_verified(called, dumps, tmp_path):
     called("mine.toml", "--input", "dumps", "--tokens", "65536")

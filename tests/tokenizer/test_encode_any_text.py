@@ -102,10 +102,12 @@ def own_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path / "own.model"
 
 
+@pytest.mark.system
 def test_a_million_strings_have_sentencepieces_ids_under_a_model_of_ours(own_model):
     check_strings(own_model, 1_000_000, seed=10)
 
 
+@pytest.mark.system
 def test_a_million_strings_have_sentencepieces_ids_under_a_unigram_model(trained):
     texts = strings(2, 5000, ("▁the", "▁cat", "tion", "ing", "▁über", "日本", "и", "на"))
     check_strings(trained("unigram", texts, vocab_size=4000, character_coverage=0.99), 1_000_000, seed=20)
