@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mixtures import shards
-from mixtures.shards import ShardWriter, frame
+from mixtures.shards import MAX_DOCUMENTS, ShardWriter, frame
 from mixtures.token_format import TokenFormat
 
 FORM = TokenFormat(dtype=np.dtype("<u2"), vocabulary_size=100, tokenizer_digest="abc", bos_id=1, eos_id=2)
@@ -179,3 +179,8 @@ def test_an_error_midway_leaves_no_file_open(tmp_path):
         raise RuntimeError("stop")
     assert writer.shards == []
     assert not (tmp_path / "unit-00000.json").exists()
+
+
+def test_what_an_open_shard_remembers_of_its_documents_is_bounded():
+    """As docs/token-files.md says: 16 bytes of each, 256 MiB at the most."""
+    assert 16 * MAX_DOCUMENTS == 256 << 20
