@@ -83,8 +83,8 @@ def test_the_collector_leaves_the_inputs_alone_for_a_while():
 
 
 def test_speed_is_millions_of_bytes_a_second():
-    figures = megabytes_a_second(6_000_000, (2.0, 3.0), "x")
-    assert (figures.ours, figures.reference, figures.unit, figures.input_bytes) == (3.0, 2.0, "MB/s", 6_000_000)
+    expected = Figures(ours=3.0, reference=2.0, reference_is="x", unit="MB/s", input_bytes=6_000_000)
+    assert megabytes_a_second(6_000_000, (2.0, 3.0), "x") == expected
 
 
 @pytest.mark.parametrize("value, expected", [(1234.5, 1230.0), (0.12345, 0.123), (0.0, 0.0)])
