@@ -18,6 +18,7 @@ import http.client
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -39,12 +40,17 @@ server.start()
 print(server.get_host_and_port()[1], flush=True)
 sys.stdin.read()
 """
+_DRAWN_BY_THE_SERVER = re.compile(r"uploadId=[^&]*")
 _ERRORS = ((503, "SlowDown"), (503, "ServiceUnavailable"), (500, "InternalError"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faults:
-    """Which share of the requests goes wrong, and how. The n-th request of a method and path always fares the same."""
+    """Which share of the requests goes wrong, and how.
+
+    The n-th request of a method and path always fares the same; what the server draws anew each time, the name of an
+    upload in parts, does not count as path.
+    """
 
     seed: int = 0
     errors: float = 0.0
@@ -137,7 +143,7 @@ class S3Store:
 
     def fate(self, method: str, path: str) -> str:
         """What becomes of a request, which is counted: `well`, `denied`, `down`, `error`, `cut` or `slow`."""
-        faults, what = self.faults, f"{method} {path}"
+        faults, what = self.faults, f"{method} {_DRAWN_BY_THE_SERVER.sub('', path)}"
         with self._lock:
             self.requests["LIST" if "list-type=" in path else method] += 1
             self._turns[what] += 1
