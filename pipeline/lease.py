@@ -152,8 +152,7 @@ class Lease:
             return
         if not _is_dead(first):
             say(f"  {self.address}: {_named(first)} was at work there; looking whether it still is")
-            until = time.monotonic() + STALE_SECONDS
-            while time.monotonic() < until:
+            for _ in range(round(STALE_SECONDS / _LOOK_SECONDS)):  # Counted: who was held up itself looks again.
                 time.sleep(_LOOK_SECONDS)
                 if (now := self._holder(name)) is None:
                     return

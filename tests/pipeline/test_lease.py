@@ -1,5 +1,6 @@
 """One run at a time in a folder elsewhere, whoever dies and however clocks jump."""
 
+import itertools
 import json
 import subprocess
 import sys
@@ -73,6 +74,21 @@ def test_a_process_that_has_the_number_of_a_dead_one_is_not_taken_for_it():
     assert not lease._is_dead(alive | {"born": "1", "machine": "another"})
 
 
+def test_who_was_held_up_looks_as_often_before_the_other_is_taken_for_dead(monkeypatch):
+    left_behind(renewals=7)
+    hours, looks = itertools.count(step=3600), []
+
+    def held_up(_):
+        looks.append(next(hours))
+        left_behind(renewals=7 + len(looks) // 2)
+
+    monkeypatch.setattr(lease.time, "sleep", held_up)
+    monkeypatch.setattr(lease.time, "monotonic", lambda: float(next(hours)))
+    with pytest.raises(SettingError, match="another run is at work"):
+        Lease(ADDRESS).take(lambda _: None)
+    assert len(looks) == 2
+
+
 @pytest.mark.parametrize("jump", [-1e9, 1e9])
 def test_a_clock_that_jumps_changes_nothing(monkeypatch, jump):
     with leased(ADDRESS, "--output", pytest.fail):
@@ -84,16 +100,18 @@ def test_a_clock_that_jumps_changes_nothing(monkeypatch, jump):
 
 
 def test_of_many_that_come_at_once_one_gets_in():
-    inside, refused, barrier = [], [], threading.Barrier(4)
+    inside, refused, barrier, all_refused = [], [], threading.Barrier(4), threading.Event()
 
     def come():
         barrier.wait()
         try:
             with leased(ADDRESS, "--output", lambda _: None):
                 inside.append(1)
-                time.sleep(0.5)
+                all_refused.wait(60)
         except SettingError:
             refused.append(1)
+            if len(refused) == 3:
+                all_refused.set()
 
     threads = [threading.Thread(target=come) for _ in range(4)]
     for thread in threads:
@@ -108,14 +126,14 @@ def test_a_run_that_was_taken_for_dead_ends_in_one_line():
     with told, interruptible(), leased(ADDRESS, "--output", lambda _: None):
         (name,) = names()
         left_behind(over=[name.removesuffix(".json")])
-        time.sleep(5)
+        time.sleep(60)
 
 
 def test_a_run_whose_file_was_removed_ends():
     told = pytest.raises(FatalError, match=r"another run took this run for dead")
     with told, interruptible(), leased(ADDRESS, "--output", lambda _: None):
         RemotePath(f"{ADDRESS}/{names()[0]}").remove()
-        time.sleep(5)
+        time.sleep(60)
 
 
 def test_a_store_that_is_down_for_a_while_does_not_end_the_run(monkeypatch):
