@@ -9,9 +9,9 @@ import pytest
 
 from benchmarks.process_watch import JVM, PARENT, WORKER, peak_bytes, watched
 
-GROWS = "import time; held = bytearray(200_000_000); held[::4096] = b'x' * len(held[::4096]); time.sleep(0.6)"
+GROWS = "import time; held = bytearray(200_000_000); held[::4096] = b'x' * len(held[::4096]); time.sleep(1.6)"
 STARTS = f"import subprocess, sys, time; subprocess.run([sys.executable, '-c', {GROWS!r}]); print('done')"
-BURNS = "import time; end = time.process_time() + 0.7\nwhile time.process_time() < end: pass\ntime.sleep(0.4)"
+BURNS = "import time; end = time.process_time() + 0.7\nwhile time.process_time() < end: pass\ntime.sleep(1.6)"
 
 
 def python(code, folder):
@@ -22,12 +22,12 @@ def test_a_worker_is_told_from_its_parent(tmp_path):
     taken = python(STARTS, tmp_path)
     assert (taken.code, taken.said) == (0, "done\n")
     assert 0 < taken.peak_mb[PARENT] < 100 < 200 < taken.peak_mb[WORKER] < 400
-    assert taken.wall_seconds > 0.6
+    assert taken.wall_seconds > 1.6
 
 
 def test_a_starter_that_becomes_java_is_java(tmp_path):
     java = str(shutil.copy(shutil.which("sleep"), tmp_path / "java"))
-    becomes = f"import os, time; time.sleep(0.8); os.execv({java!r}, ['java', '1.2'])"
+    becomes = f"import os, time; time.sleep(0.8); os.execv({java!r}, ['java', '2.4'])"
     starts = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {becomes!r}])"
     assert set(python(starts, tmp_path).peak_mb) == {PARENT, JVM}
 

@@ -26,7 +26,7 @@ begins("a"); time.sleep(0.5)
 def drill(tmp_path, monkeypatch):
     """`drill("code", kills=2)`: a drill whose runs are the code, told which folder to write to."""
     monkeypatch.setattr(module.tempfile, "mkdtemp", lambda prefix: str(_made(tmp_path / prefix)))
-    monkeypatch.setattr(module, "ORPHAN_SECONDS", 0.5)
+    monkeypatch.setattr(module, "ORPHAN_SECONDS", 2.0)
 
     def made(code=WRITES, **settings):
         def started(command, said, environment):

@@ -11,7 +11,7 @@ from pipeline.drill.kills import Kill, Stage
 from pipeline.drill.processes import Store
 from pipeline.errors import FatalError
 
-TWO_STAGES = "begins('a'); time.sleep(1); begins('b'); time.sleep(1)"
+TWO_STAGES = "begins('a'); time.sleep(1); begins('b')"
 
 
 def kill(what="driver", stage=0, share=0.0):
@@ -38,9 +38,9 @@ def test_without_a_kill_a_run_is_started_once(run):
 
 
 def test_a_killed_driver_is_started_again(run):
-    made, said = run([kill(stage=1, share=0.3)], TWO_STAGES)
+    made, said = run([kill(stage=1, share=0.3)], "begins('a'); begins('b'); time.sleep(30)", TWO_STAGES)
     assert (made.starts, made.landed[0].stage, made.landed[0].outcome) == (2, "b", "started again")
-    assert 0.3 <= made.landed[0].seconds < 1
+    assert 0.3 <= made.landed[0].seconds < 30
     assert said == [str(made.landed[0])] and "driver in b, " in said[0]
 
 
@@ -65,7 +65,7 @@ def test_a_store_is_killed_and_started_anew(run, tmp_path):
     log = tmp_path / "store.log"
     store = Store(f"echo up >> {log}; {sys.executable} -c 'import time; time.sleep(30)'", log.exists)
     store.start()
-    made, said = run([kill("store")], TWO_STAGES, store=store)
+    made, said = run([kill("store")], "begins('a'); time.sleep(3); begins('b')", store=store)
     store.kill()
     assert (made.starts, made.landed[0].outcome, log.read_text()) == (1, "the run went on", "up\nup\n")
     assert "(0.1 s away): the run went on" in said[0]
@@ -76,10 +76,10 @@ def test_a_run_that_fails_unhurt_is_a_fault_even_behind_a_kill(run):
     with pytest.raises(FatalError, match=said):
         run([], "sys.exit('error: by itself')")
     with pytest.raises(FatalError, match=said):
-        run([kill()], TWO_STAGES, "sys.exit('error: by itself')")
+        run([kill()], "begins('a'); time.sleep(30)", "sys.exit('error: by itself')")
 
 
 def test_a_run_that_hangs_is_a_fault(run, monkeypatch):
-    monkeypatch.setattr(hurt, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(hurt, "PATIENCE_SECONDS", 2.0)
     with pytest.raises(FatalError, match="run 1 hangs: its last line was 'a begins'"):
         run([], "begins('a'); time.sleep(30)", seconds=0.0)
