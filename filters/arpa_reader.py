@@ -10,11 +10,12 @@ Differs: an n-gram that stands twice is refused.
 import gzip
 import lzma
 import math
+import os
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 
@@ -29,20 +30,37 @@ from filters.backoff_model import (
     forget_idle_contexts,
 )
 
+_Found = TypeVar("_Found")
+
 _BLOCK_BYTES = 1 << 24
 _MAX_LINE_BYTES = 1 << 20
 _COUNT = re.compile(rb"ngram ([1-9])=([0-9]{1,12})")
+_GZIP, _XZ, _END = b"\x1f\x8b", b"\xfd7zXZ\0", b"\\end\\"
+_END_BYTES = 1 << 12
 _SPELLINGS_OF_UNKNOWN = (b"<unk>", b"<UNK>")
 _MISSING_UNKNOWN = -100.0
 
 
 def read_arpa(path: str) -> BackoffModel:
     """The model of an ARPA file. Raises FileNotFoundError or ValueError, with the path."""
+    return _found(path, lambda file: _read(_Lines(file)))
+
+
+def check_arpa(path: str) -> None:
+    """See how a file begins and, unless it is packed, ends, as a page in its place or a cut one does not.
+
+    Raises as `read_arpa` does.
+    """
+    _found(path, _check)
+
+
+def _found(path: str, find: Callable[[BinaryIO], _Found]) -> _Found:
+    """What is found in a file, unpacked; each fault names it."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"no language model at {path}")
     try:
         with Path(path).open("rb") as raw, _unpacked(raw) as file:
-            return _read(_Lines(file))
+            return find(file)
     except (ValueError, EOFError, OSError, lzma.LZMAError, zlib.error) as error:
         raise ValueError(f"{path} is no n-gram model: {error}") from error
 
@@ -50,9 +68,18 @@ def read_arpa(path: str) -> BackoffModel:
 def _unpacked(raw: BinaryIO) -> Any:
     magic = raw.read(6)
     raw.seek(0)
-    if magic.startswith(b"\x1f\x8b"):
+    if magic.startswith(_GZIP):
         return gzip.GzipFile(fileobj=raw)
-    return lzma.LZMAFile(raw) if magic == b"\xfd7zXZ\0" else raw
+    return lzma.LZMAFile(raw) if magic == _XZ else raw
+
+
+def _check(file: Any) -> None:
+    _read_counts(_Lines(file))
+    if isinstance(file, gzip.GzipFile | lzma.LZMAFile):  # Its end is a whole reading away.
+        return
+    file.seek(max(0, file.seek(0, os.SEEK_END) - _END_BYTES))
+    if _END not in file.read():
+        raise ValueError(f"it ends without {_END.decode()}")
 
 
 class _Lines:
@@ -104,7 +131,7 @@ def _read(lines: _Lines) -> BackoffModel:
     for order, count in enumerate(counts[1:], start=2):
         _expect(lines, b"\\%d-grams:" % order)
         state = _read_order(lines, order, count, state if order < len(counts) else 0, words, automaton)
-    _expect(lines, b"\\end\\")
+    _expect(lines, _END)
     forget_idle_contexts(automaton)
     return BackoffModel(order=len(counts), numbers=numbers, automaton=automaton)
 

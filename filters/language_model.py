@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import pyarrow as pa
 
-from filters.arpa_reader import read_arpa
+from filters.arpa_reader import check_arpa, read_arpa
 from filters.backoff_model import MAX_ORDER
 from filters.language_model_text import normalized_texts
 from filters.piece_words import PieceWords, Words
@@ -137,6 +137,14 @@ def is_binary(path: str) -> bool:
         raise FileNotFoundError(f"no language model at {path}")
     with Path(path).open("rb") as file:
         return file.read(len(_BINARY_MAGIC)) == _BINARY_MAGIC
+
+
+def check_language_model(path: str) -> None:
+    """See how a model's file begins, and not what is in it. Raises FileNotFoundError or ValueError, with the path."""
+    if is_binary(path):
+        _check_header(path)
+    else:
+        check_arpa(path)
 
 
 def load_kenlm(path: str) -> Any:

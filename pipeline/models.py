@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from filters.language_model import check_language_model
 from filters.load_once import load_once
 from pipeline import stage_names
 from pipeline.ccnet_models import check_ccnet_models
@@ -251,14 +252,20 @@ ALL_MODELS = (CONTAMINATION_INDEX, LANGUAGE, LANGUAGE_MODEL, CUTOFFS, REFERENCE,
 
 
 _BEGINS = {".bin": (b"\xba\x16O/", "fastText"), ".model": (b"\n", "SentencePiece")}
-"""How files of models begin that a recipe may name."""
+"""How files of models begin that a recipe may name; `check_language_model` knows of the third kind."""
 
 
 def _check_begins(name: str, suffix: str, path: str) -> None:
     """Raise SettingError for a file that is no such model, such as a page that a server sent in place of one."""
-    begins, kind = _BEGINS.get(suffix, (b"", ""))
+    if suffix not in _BEGINS:
+        try:
+            check_language_model(path)
+        except ValueError as error:
+            raise SettingError(f"{name}: {error}; fetch it again") from error
+        return
+    begins, kind = _BEGINS[suffix]
     with Path(path).open("rb") as stream:
-        found = stream.read(max(8, len(begins)))
+        found = stream.read(8)
     if not found.startswith(begins):
         raise SettingError(f"{name}: {path} is no {kind} model: it begins with {found!r}; fetch it again")
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import arpa_reader
-from filters.arpa_reader import read_arpa
+from filters.arpa_reader import check_arpa, read_arpa
 from filters.language_model import load_kenlm
 from filters.ngram import estimate_language_model
 
@@ -212,6 +212,26 @@ def test_a_foreign_file_is_refused(tmp_path):
     for content in (b"", b"\0" * 5000, b"mmap lm", "é".encode() * 9999, b"a" * 3_000_000):
         with pytest.raises(ValueError, match="is no n-gram model"):
             read(tmp_path, content)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, lzma.compress])
+def test_a_look_at_a_file_sees_how_it_begins_and_unless_it_is_packed_how_it_ends(tmp_path, pack):
+    def said_of(content):
+        (tmp_path / "lm.arpa").write_bytes(pack(content))
+        try:
+            check_arpa(str(tmp_path / "lm.arpa"))
+        except ValueError as error:
+            return str(error).partition(f"{tmp_path}/lm.arpa is no n-gram model: ")[2]
+        return "well"
+
+    whole = ARPA.encode()
+    counts, ends = whole.index(b"\n\\1-grams:"), whole.index(b"\\end\\")
+    assert [said_of(content) for content in (whole, whole + bytes(4000), b"# made here\n\n" + whole)] == ["well"] * 3
+    assert said_of(b"<!DOCTYPE html>\n") == "before byte 16 \\data\\ was expected: '<!DOCTYPE html>'"
+    assert said_of(whole[:counts]) == "it ends too early"
+    cut = "it ends without \\end\\" if pack is bytes else "well"
+    assert [said_of(whole[:ends]), said_of(whole + bytes(5000))] == [cut, cut]
+    assert said_of(whole.replace(b"-0.7\ta", b"a")) == "well"  # What lies between is read when it is used.
 
 
 def test_an_endless_line_is_refused(tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ import pytest
 import sentencepiece
 
 from filters import language_model
-from filters.language_model import LanguageModel, is_binary, load_kenlm
+from filters.language_model import LanguageModel, check_language_model, is_binary, load_kenlm
 from filters.ngram import estimate_language_model
 from filters.normalize import normalize_for_language_model
 from filters.perplexity import load_pieces, train_pieces
@@ -153,6 +153,16 @@ def test_a_header_gives_a_table_from_1_to_100_slots_an_ngram(tmp_path, slots, sa
 
 def test_a_binary_is_told_by_its_first_bytes(folder, binaries):
     assert [is_binary(str(path)) for path in (*binaries, folder / "lm.arpa")] == [True, True, False]
+
+
+def test_a_look_at_a_model_takes_either_form(folder, tmp_path):
+    head = b"mmap lm http://kheafield.com/code".ljust(88, b"\0") + struct.pack("<B3xfI8xQQ", 2, 1.5, 0, 5, 4)
+    (tmp_path / "lm.binary").write_bytes(head + bytes(1000))
+    for path in (tmp_path / "lm.binary", folder / "lm.arpa"):
+        check_language_model(str(path))
+        (tmp_path / "cut").write_bytes(path.read_bytes()[:100])
+        with pytest.raises(ValueError, match=r"cut is no n-gram model: it ends (within its header|without )"):
+            check_language_model(str(tmp_path / "cut"))
 
 
 @pytest.mark.parametrize("kind", [0, 1])

@@ -128,6 +128,12 @@ WRONG_WORDS = [
         "error: language: {here}/page is no fastText model: it begins with b'<!DOCTYP'; fetch it again",
     ),
     (
+        f"tokenmill run demo --output {{out}} --set inputs.root={{dumps}} {WIKIPEDIA}"
+        " --set language_model.arpa={here}/page --set language_model.pieces={here}/page",
+        "error: language_model: {here}/page is no n-gram model: before byte 69 \\data\\ was expected:"
+        " '<!DOCTYPE html><html><head><title>404 Not Found</title></hea'; fetch it again",
+    ),
+    (
         "tokenmill run demo --output {out} --set inputs.root=s3://tokenmill-nowhere/dumps",
         "error: inputs.root s3://tokenmill-nowhere/dumps: look was refused: NoCredentialsError: Unable to locate"
         " credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws configure` (docs/object-stores.md)",
