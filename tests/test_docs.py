@@ -13,6 +13,7 @@ from pipeline.catalogue import commands_page, filter_classes, filters_page, reci
 from pipeline.cli import cli
 from pipeline.corpora.registry import CORPORA
 from pipeline.recipe_file import load_recipe
+from pipeline.stage_names import STAGES
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -89,6 +90,16 @@ def test_every_recipe_key_is_read_by_something():
     keys = re.findall(r"^\| `(?:\w+\.)*(\w+)` \|", recipe_page(), flags=re.MULTILINE)
     assert len(keys) > 150
     assert set(keys) - read == set()
+
+
+def test_the_code_of_every_stage_is_named_and_every_file_that_is_named_is_there():
+    page = (ROOT / "docs/architecture.md").read_text()
+    table = page.partition("## The stages and their code\n")[2].partition("\n## ")[0]
+    cells = re.findall(r"^\| (`[^|]+) \|", table, flags=re.MULTILINE)
+    assert sorted(name for cell in cells for name in re.findall(r"`([a-z-]+)`", cell)) == sorted(STAGES)
+    files = re.findall(r"`((?:\w+/)+[a-z_0-9]+\.(?:py|toml))`", page)
+    assert len(files) > 100
+    assert [file for file in files if not (ROOT / file).is_file()] == []
 
 
 MEASURED = {line["name"]: line for line in map(json.loads, (ROOT / "docs/benchmarks.jsonl").read_text().splitlines())}
