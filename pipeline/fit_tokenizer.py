@@ -19,6 +19,7 @@ from pipeline.memory import memory_bytes
 from pipeline.recipe import Recipe
 from pipeline.run import TextSize
 from pipeline.tokenizer_sample import part_bytes
+from tokenizer.huggingface import huggingface_files
 from tokenizer.report import Measure, Tokenizer, tokenizer_report
 from tokenizer.train import BYTES_A_SAMPLE_BYTE, train_tokenizer
 
@@ -84,8 +85,9 @@ def part_of(source: str, size: int, ranks: NDArray[np.uint64], sizes: NDArray[np
 
 
 def fit_tokenizer(read: Read, recipe: Recipe, folder: Path, sizes: Mapping[str, TextSize]) -> dict[str, Any]:
-    """Write tokenizer.model, tokenizer.vocab, tokenizer_config.json and report.json into `folder`; give the report.
+    """Write tokenizer.model, report.json and the files beside the model into `folder`; give the report.
 
+    Those are tokenizer.vocab where it was trained, and tokenizer.json and tokenizer_config.json for `transformers`.
     `read(source)` gives the source's sample anew each time; `sizes` say how much text the sources have in all. A given
     `tokenizer.model` is copied and checked instead. Raises SettingError where the given model cannot serve, or the
     sample does not fit this machine; FatalError where the sample cannot give the vocabulary.
@@ -101,8 +103,8 @@ def fit_tokenizer(read: Read, recipe: Recipe, folder: Path, sizes: Mapping[str, 
         parts = [_plan(read, source, size) for source, size in wanted.items()]
         trained = _train((text for part in parts for text in part.texts(_texts(read, part.source))), recipe, folder)
     tokenizer = _checked(folder / "tokenizer.model")
-    _write_config(folder)
-    report = {"training": trained, "given": recipe.tokenizer.model} | _look(read, recipe, tokenizer, parts)
+    report = {"training": trained, "given": recipe.tokenizer.model, "without_tokenizer_json": _for_others(folder)}
+    report |= _look(read, recipe, tokenizer, parts)
     (folder / "report.json").write_text(json.dumps(report, indent=1, sort_keys=True) + "\n")
     return report
 
@@ -176,8 +178,12 @@ def _checked(path: Path) -> Tokenizer:
     return tokenizer
 
 
-def _write_config(folder: Path) -> None:
-    """What lets `transformers` load the folder, which is the tokenizer's name in the shards' metadata."""
-    config = {"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "add_eos_token": False, "legacy": False}
-    config |= {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
-    (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
+def _for_others(folder: Path) -> str:
+    """Write what `transformers` loads the folder by, whose name stands in the shards' metadata; or why it cannot."""
+    try:
+        files = huggingface_files(folder / "tokenizer.model")
+    except ValueError as error:
+        return str(error)
+    for name, content in files.items():
+        (folder / name).write_text(content)
+    return ""

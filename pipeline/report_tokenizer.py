@@ -28,6 +28,8 @@ def tokenizer_lines(report: Report) -> Iterator[str]:
         yield f"tokenizer: {source}: {_use(figures)}"
     found = ", ".join(f"{held['pieces']:,} {_kind(kind)}" for kind, held in junk.items() if held and held["pieces"])
     yield f"tokenizer: pieces to look at: {found or 'none'}"
+    if report.get("without_tokenizer_json"):
+        yield f"tokenizer: {report['without_tokenizer_json']}"
 
 
 def tokenizer_section(report: Report) -> Html:

@@ -13,23 +13,20 @@ from tokenizer.sentencepiece_model import Algorithm, Kind, SentencePieceModel, p
 _KINDS = (Kind.NORMAL, Kind.UNKNOWN, Kind.CONTROL, Kind.BYTE)
 
 
-def huggingface_files(path: Path, context_tokens: int) -> dict[str, str]:
-    """The two files by name, for a model whose sequences hold so many tokens; ids are those of the model file.
+def huggingface_files(path: Path, context_tokens: int | None = None) -> dict[str, str]:
+    """The two files by name; ids are those of the model file. `context_tokens`: so many a text of a certain model has.
 
     Raises ValueError where the model is not like LLaMA's: BPE with byte pieces, text taken as it is.
     """
-    try:
-        model = parse_model(path.read_bytes())
-        tokenizer = tokenizer_json(model)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    model = parse_model(path.read_bytes())
+    tokenizer = tokenizer_json(model)
     bos, eos, unknown = _special(model)
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "bos_token": bos,
         "eos_token": eos,
         "unk_token": unknown,
-        "model_max_length": context_tokens,
+        **({} if context_tokens is None else {"model_max_length": context_tokens}),
         "clean_up_tokenization_spaces": False,
         # A "<s>" in a text is three characters, as it is for SentencePiece.
         "split_special_tokens": True,

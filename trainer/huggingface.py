@@ -199,7 +199,7 @@ def _tokenizer_files(model: SavedModel, tokenizer: Path) -> dict[str, bytes]:
     try:
         written = huggingface_files(tokenizer, model.context_tokens)
     except ValueError as error:
-        raise SettingsError(str(error)) from error
+        raise SettingsError(f"{tokenizer}: {error}") from error
     return {"tokenizer.model": tokenizer.read_bytes()} | {name: text.encode() for name, text in written.items()}
 
 

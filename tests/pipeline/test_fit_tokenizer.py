@@ -6,6 +6,7 @@ import random
 import numpy as np
 import pyarrow as pa
 import pytest
+from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 
 from pipeline import fit_tokenizer as fitting
 from pipeline.errors import FatalError, SettingError
@@ -136,7 +137,7 @@ def test_no_more_is_read_of_the_texts_than_the_sample(tmp_path, monkeypatch):
 def test_two_fits_write_the_same_bytes(tmp_path):
     one, two = (fit_tokenizer(read, recipe(), tmp_path / name, SIZES) for name in ("one", "two"))
     assert one == two
-    for file in ("tokenizer.model", "tokenizer.vocab", "tokenizer_config.json", "report.json"):
+    for file in ("tokenizer.model", "tokenizer.vocab", "tokenizer.json", "tokenizer_config.json", "report.json"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
@@ -213,7 +214,23 @@ def test_a_given_model_unlike_llamas_is_refused(tmp_path, monkeypatch, vocabular
         fit_tokenizer(read, recipe(model=str(vocabulary_path)), tmp_path, SIZES)
 
 
-def test_the_folder_says_how_others_load_it(tmp_path):
-    fit_tokenizer(read, recipe(), tmp_path, SIZES)
-    config = json.loads((tmp_path / "tokenizer_config.json").read_text())
-    assert (config["tokenizer_class"], config["bos_token"], config["add_eos_token"]) == ("LlamaTokenizer", "<s>", False)
+def test_transformers_loads_the_folder(tmp_path):
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed: tokenmill[train,dev]")
+    assert fit_tokenizer(read, recipe(), tmp_path, SIZES)["without_tokenizer_json"] == ""
+    theirs = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    ours = SentencePieceProcessor(model_file=str(tmp_path / "tokenizer.model"))
+    for text in ("abc de  12", " a\n<s>b", "é漢🦙"):
+        assert theirs.encode(text) == [1, *ours.encode(text)]
+
+
+def test_a_given_model_that_transformers_cannot_have_is_used_and_the_report_says_so(tmp_path, monkeypatch):
+    text = tmp_path / "text"
+    text.write_text("abc abd ab bc\n" * 50 + "0123456789\n")
+    SentencePieceTrainer.train(
+        **{"input": str(text), "model_prefix": str(tmp_path / "unigram"), "vocab_size": 300, "model_type": "unigram"},
+        **{"byte_fallback": True, "split_digits": True, "remove_extra_whitespaces": False, "minloglevel": 2},
+        **{"normalization_rule_name": "identity", "allow_whitespace_only_pieces": True, "hard_vocab_limit": False},
+    )
+    report = fit_tokenizer(read, recipe(model=str(tmp_path / "unigram.model")), tmp_path / "out", SIZES)
+    assert report["without_tokenizer_json"] == "no tokenizer.json can be written: it is no BPE model"
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["report.json", "tokenizer.model"]

@@ -73,6 +73,10 @@ def test_lines_say_the_same_for_people():
     "changed, said",
     [
         ({"given": "m.model"}, "given as m.model"),
+        (
+            {"without_tokenizer_json": "no tokenizer.json can be written: it is no BPE model"},
+            "tokenizer: no tokenizer.j",
+        ),
         ({"digits": {"single": False, "joined": 1100}}, "digits are joined in 1,100 pieces"),
         ({"round_trip": REPORT["round_trip"] | {"code_points_lost": 0, "first_lost": []}}, "all code points come back"),
         ({"round_trip": REPORT["round_trip"] | {"code_points_lost": 9}}, "but 9 come back (U+2581, …)"),

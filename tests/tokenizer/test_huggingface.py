@@ -75,13 +75,13 @@ def test_merges_come_in_the_order_of_scores_and_make_pieces_of_pieces(vocabulary
 )
 def test_a_model_unlike_llamas_is_refused(trained, settings, fault):
     path = trained(**settings)
-    with pytest.raises(ValueError, match=f"{path}: no tokenizer.json can be written: .*{fault}"):
+    with pytest.raises(ValueError, match=f"^no tokenizer.json can be written: .*{fault}"):
         huggingface_files(path, 2048)
 
 
-def test_what_is_no_model_is_refused_with_its_path(tmp_path):
+def test_what_is_no_model_is_refused(tmp_path):
     (tmp_path / "x").write_bytes(b"x")
-    with pytest.raises(ValueError, match=str(tmp_path / "x")):
+    with pytest.raises(ValueError, match=r"^the file ends within a number$"):
         huggingface_files(tmp_path / "x", 2048)
 
 
