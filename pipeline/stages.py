@@ -1,15 +1,16 @@
 """The map stages: what each reads, which settings and models it depends on, and what it does to one unit."""
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from filters.batch import Filter
 from filters.load_once import load_once
-from pipeline.corpora.corpus import BadRecord, Corpus, RawFile, Record, document_batches
+from pipeline.corpora.corpus import QUARANTINED_BYTES, BadRecord, Corpus, RawDocument, RawFile, Record, document_batches
 from pipeline.corpora.registry import CORPORA, stage_before
 from pipeline.faults import writing
 from pipeline.held_out import SCHEMA, HeldOutFile, HoldOut
@@ -18,6 +19,7 @@ from pipeline.models import (
     TOKENIZER,
     Model,
 )
+from pipeline.quarantine import is_web_page
 from pipeline.recipe import Recipe
 from pipeline.run import Run
 from pipeline.stage_names import CLEAN, TOKENIZE
@@ -129,9 +131,20 @@ class Clean:
 def _records(corpus: Corpus, file: RawFile, settings: Any) -> Iterator[Record]:
     """The file's records; where it cannot be read on, one more that says so. What came before it stays."""
     try:
-        yield from corpus.read(file, settings)
+        records = iter(corpus.read(file, settings))
+        yield from (_with_page(record, file) for record in itertools.islice(records, 1))
+        yield from records
     except OSError as error:
         yield BadRecord(key="0", reason=UNREADABLE, detail=str(error), size=file.size)
+
+
+def _with_page(first: Record, file: RawFile) -> Record:
+    """A file's first record, with the file's first bytes where it is bad and they are a web page's: they tell why."""
+    if isinstance(first, RawDocument) or first.raw or file.git_folder is not None:
+        return first
+    with file.open() as stream:
+        head = stream.read(QUARANTINED_BYTES)
+    return replace(first, raw=head) if is_web_page(head) else first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -241,10 +241,16 @@ RESPONSE = b"WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: http://a.b/\r\n
          f"{WET}#0: not_conversion, a record of type 'response': a WET file has conversion records"),
         ("c4/c4-train.00000-of-01024.json.gz", b'{"text": "a"}\n',
          "c4/c4-train.00000-of-01024.json.gz#0: not_gzip, no gzip member begins here"),
+        *((name, WEB_PAGE, f"{name}#{why}; it begins as a web page does: fetch it again") for name, why in (
+            ("stackexchange/coffee.stackexchange.com.7z", "archive: broken_archive, not a 7z file"),
+            ("github/a.zip", "archive: broken_archive, BadZipFile: File is not a zip file"),
+            ("github/a.tar.gz", "archive: broken_archive, ReadError: the archive ends without its end mark"),
+        )),
         ("stackexchange/coffee.stackexchange.com.7z", b"PK\x03\x04",
          "stackexchange/coffee.stackexchange.com.7z#archive: broken_archive, not a 7z file"),
     ],
-    ids=["a web page saved as WET", "WARC for WET", "plain JSON lines named .gz", "a zip named .7z"],
+    ids=["a web page saved as WET", "WARC for WET", "plain JSON lines named .gz", "a page named .7z",
+         "a page named .zip", "a page named .tar.gz", "a zip named .7z"],
 )  # fmt: skip
 def test_a_dump_of_another_type(told, tmp_path, name, content, first):
     source = name.split("/")[0]
