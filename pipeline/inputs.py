@@ -12,12 +12,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile, gettempdir
 from typing import BinaryIO, cast
 
 from pipeline.corpora.corpus import GIT_SUFFIX, RawFile
 from pipeline.corpora.stackexchange import choose_sites, count_posts, site_of
 from pipeline.corpora.wikinames import index_names, is_index, read_as_another
+from pipeline.faults import writing
 from pipeline.raw_reads import open_raw
 from pipeline.recipe import Recipe
 from pipeline.storage import Folder, digest_of, digest_of_stream
@@ -136,7 +137,7 @@ class Inputs:
                 if ".." in copy.parts:
                     continue
                 copy.parent.mkdir(parents=True, exist_ok=True)
-                with self._open(member) as stream, copy.open("wb") as target:
+                with self._open(member) as stream, writing(copy), copy.open("wb") as target:
                     shutil.copyfileobj(stream, target)
             yield Path(temporary)
 
@@ -151,7 +152,10 @@ class Inputs:
         """An uncompressed archive in a temporary file that is gone when it is closed: the same bytes each time."""
         spool = TemporaryFile()  # noqa: SIM115 - the caller closes it
         top = name.rstrip("/").rpartition("/")[0]
-        with tarfile.open(fileobj=spool, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        with (
+            writing(Path(gettempdir())),
+            tarfile.open(fileobj=spool, mode="w", format=tarfile.PAX_FORMAT) as archive,
+        ):
             for member in self._members(name):
                 info = tarfile.TarInfo(member[len(top) + 1 :] if top else member)
                 with self._open(member) as stream:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mixtures.stream import RECORD_NAME
 from pipeline.errors import FatalError, SettingError
+from pipeline.faults import writing
 from pipeline.held_out import HELD_OUT
 from pipeline.ledger import WHOLE_RUN, Tally
 from pipeline.models import TOKENIZER
@@ -77,7 +78,8 @@ def options(run: Run) -> list[str]:
     logs = _folder(run, "logs")
     logs.mkdir(parents=True, exist_ok=True)
     path = logs / "train-settings.json"
-    path.write_text(json.dumps(settings.settings, indent=1) + "\n")
+    with writing(path):
+        path.write_text(json.dumps(settings.settings, indent=1) + "\n")
     stream = str(output.local_path("stream")) if output.is_local else output.address("stream")
     given = ["--stream", stream, "--output", str(_folder(run, TRAINING)), "--settings", str(path)]
     given += ["--seed", str(run.recipe.seed), "--device", settings.device, "--timings", str(logs / "train.jsonl")]

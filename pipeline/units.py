@@ -86,14 +86,16 @@ class UnitOutputs:
         self.written: dict[str, Output] = {}
 
     def __enter__(self) -> "UnitOutputs":
-        self._sink("documents", self._schema)
-        return self
+        return (
+            self  # No file yet: who finds no room for its first bytes meets that within the block, and nothing stays.
+        )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
             if kind is None:
+                self._sink("documents", self._schema)
                 self._flush_quarantine()
             with ExitStack() as sinks:  # All of them, also where one finds no room for its footer.
                 for _, sink in self._open.values():

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
 
+from pipeline.faults import writing
 from pipeline.storage import Folder
 
 USAGE = "logs/usage"
@@ -134,7 +135,7 @@ def _write(output: Folder, line: str) -> None:
         return
     path = output.local_path(f"{USAGE}/{name}.jsonl")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as stream:
+    with writing(path), path.open("a", encoding="utf-8") as stream:
         stream.write(line)
 
 

@@ -19,6 +19,9 @@ from pipeline.faults import GO_ON
 from pipeline.guards import INTERRUPTED
 from pipeline.ledger import read_ledger
 from pipeline.progress import BEGINS
+from pipeline.storage import Folder
+from pipeline.units import UnitOutputs
+from pipeline.usage import UNIT, measured
 
 FAULTY = Path(__file__).parent / "faulty"
 NOBODY = 65534
@@ -136,6 +139,26 @@ def test_a_disk_that_fills_is_one_line_and_the_command_goes_on_once_there_is_roo
     assert_sound(run)
     (disk / "full").unlink()
     assert_mended(run, small_run, verb)
+
+
+def _unit(folder):
+    with UnitOutputs(folder, "clean", "c4", "a", keep_rejected=True):
+        pass
+
+
+def _timed(folder):
+    with measured(folder, UNIT, "clean"):
+        pass
+
+
+@as_root
+@pytest.mark.parametrize("write, named", [(_unit, "documents/clean/c4/a.parquet"), (_timed, "logs/usage/")])
+def test_whatever_finds_no_room_for_its_first_byte_names_its_file_and_leaves_nothing(disk, write, named):
+    fill(disk, 0)
+    with pytest.raises(OSError, match="No space left on device") as raised:
+        write(Folder(str(disk / "out")))
+    assert raised.value.filename.startswith(f"{disk}/out/{named}")
+    assert [path for path in (disk / "out").rglob("*") if path.is_file() and path.name.endswith(".part")] == []
 
 
 @as_root

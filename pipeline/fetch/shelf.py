@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.faults import writing
 from pipeline.fetch.transfer import Version
 from pipeline.fetch.verify import file_digest
 
@@ -115,5 +116,6 @@ class Shelf:
 def _write(path: Path, value: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.new")
-    temporary.write_text(json.dumps(value, indent=1) + "\n", "utf-8")
+    with writing(path):
+        temporary.write_text(json.dumps(value, indent=1) + "\n", "utf-8")
     temporary.replace(path)
