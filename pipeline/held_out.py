@@ -62,10 +62,14 @@ class HeldOutFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self._flush()
-        if self._sink is not None:
-            self._sink.close()
+        try:
+            if kind is None:
+                self._flush()
+            if self._sink is not None:
+                self._sink.close()
+        except OSError as fault:
+            self._stack.__exit__(type(fault), fault, fault.__traceback__)
+            raise
         self._stack.__exit__(kind, error, trace)
         if self._pending is not None and self._pending.output is not None:
             self.written[self._name] = self._pending.output

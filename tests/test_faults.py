@@ -15,8 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from filters.batch import document_batch
 from pipeline.faults import GO_ON
 from pipeline.guards import INTERRUPTED
+from pipeline.held_out import HeldOutFile
 from pipeline.ledger import read_ledger
 from pipeline.progress import BEGINS
 from pipeline.storage import Folder
@@ -146,13 +148,22 @@ def _unit(folder):
         pass
 
 
+def _held_out(folder):
+    row = {"doc_id": "1", "source": "c4", "origin": "a#1", "text": "Hi"}
+    with HeldOutFile(folder, "c4", "a") as held:
+        held.reject("held_out", document_batch([row]), None)
+
+
 def _timed(folder):
     with measured(folder, UNIT, "clean"):
         pass
 
 
 @as_root
-@pytest.mark.parametrize("write, named", [(_unit, "documents/clean/c4/a.parquet"), (_timed, "logs/usage/")])
+@pytest.mark.parametrize(
+    "write, named",
+    [(_unit, "documents/clean/c4/a.parquet"), (_held_out, "held-out/c4/a.parquet"), (_timed, "logs/usage/")],
+)
 def test_whatever_finds_no_room_for_its_first_byte_names_its_file_and_leaves_nothing(disk, write, named):
     fill(disk, 0)
     with pytest.raises(OSError, match="No space left on device") as raised:
