@@ -185,5 +185,5 @@ def _for_others(folder: Path) -> str:
     except ValueError as error:
         return str(error)
     for name, content in files.items():
-        (folder / name).write_text(content)
+        (folder / name).write_text(content, "utf-8")
     return ""

@@ -86,9 +86,8 @@ class UnitOutputs:
         self.written: dict[str, Output] = {}
 
     def __enter__(self) -> "UnitOutputs":
-        return (
-            self  # No file yet: who finds no room for its first bytes meets that within the block, and nothing stays.
-        )
+        # No file is begun yet: where its first bytes find no room, that is met within the block, and nothing stays.
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

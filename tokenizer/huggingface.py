@@ -14,7 +14,7 @@ _KINDS = (Kind.NORMAL, Kind.UNKNOWN, Kind.CONTROL, Kind.BYTE)
 
 
 def huggingface_files(path: Path, context_tokens: int | None = None) -> dict[str, str]:
-    """The two files by name; ids are those of the model file. `context_tokens`: so many a text of a certain model has.
+    """The two files by name; ids are those of the model file. `context_tokens` is how many a model takes at once.
 
     Raises ValueError where the model is not like LLaMA's: BPE with byte pieces, text taken as it is.
     """
